@@ -1,0 +1,294 @@
+"""The configuration of a run: nested frozen dataclasses, checked when made, read from and written to JSON or YAML.
+
+A configuration says everything that decides a result and nothing else: two runs with equal configurations on equal
+data give equal results on one machine. Where the result is written is not part of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+
+
+class UserError(ValueError):
+    """A mistake that the user can put right: told in one line, without a traceback, exit code 2."""
+
+
+def require(condition: bool, name: str, rule: str, value) -> None:
+    """Raise a `UserError` that names the option, the rule and the value, unless `condition` holds."""
+    if not condition:
+        raise UserError(f"`{name}` must be {rule}. Received: {name}={value!r}")
+
+
+def _one_of(owner, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(owner, name)
+    require(value in choices, name, f"one of {', '.join(choices)}", value)
+
+
+def _fractions(owner, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        require(0 <= value <= 1, name, "in [0, 1]", value)
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """Simulated breast-ultrasound images, used when `data.path` is the word `phantoms`."""
+
+    count: int = 400  # images
+    image_size: int = 160  # pixels, square
+    difficulty: float = 0.5  # 0 (plain to see) to 1 (hardly told apart)
+    seed: int = 0
+
+    def __post_init__(self):
+        require(self.count >= 20, "count", "at least 20", self.count)
+        require(32 <= self.image_size <= 1024, "image_size", "in [32, 1024] pixels", self.image_size)
+        _fractions(self, "difficulty")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images and labels, how they are grouped and how they become uint8 pixels."""
+
+    path: str = "phantoms"  # folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`
+    label: str | None = None  # label column of a CSV; None: found by name
+    labels: tuple[str, ...] = ()  # several 0/1 columns of a CSV: a multi-label task
+    positive: str | None = None  # this class against the rest
+    groups: str = "auto"  # auto | none | name of a CSV column | re:<regular expression on the path, first bracket>
+    given_split: bool = True  # use the split or fold that the data bring along
+    on_label_conflict: str = "drop"  # identical images with different labels: drop | keep | error
+    on_bad_image: str = "error"  # error | skip (and list in rejected.csv)
+    image_size: int | None = None  # pixels, square; None: the backbone's own
+    resize: str = "stretch"  # stretch | crop (shorter side to `resize_side`, then the centre) | pad
+    resize_side: int | None = None  # for crop: pixels of the shorter side; None: image_size * 256 / 224
+    channels: str = "auto"  # auto (grey when every image is grey) | grey | rgb
+    window: str = "image"  # 16 bit to 8: image (its own minimum to maximum) | full (0-65535) | LOW:HIGH
+    max_megapixels: float = 64.0  # larger images are refused before they are decoded
+    phantoms: PhantomConfig = field(default_factory=PhantomConfig)
+
+    def __post_init__(self):
+        _one_of(self, "on_label_conflict", ("drop", "keep", "error"))
+        _one_of(self, "on_bad_image", ("error", "skip"))
+        _one_of(self, "resize", ("stretch", "crop", "pad"))
+        _one_of(self, "channels", ("auto", "grey", "rgb"))
+        require(self.image_size is None or 8 <= self.image_size <= 4096, "image_size", "in [8, 4096] pixels", self.image_size)
+        require(self.max_megapixels > 0, "max_megapixels", "> 0", self.max_megapixels)
+        if self.window not in ("image", "full"):
+            low, _, high = self.window.partition(":")
+            valid = low.isdigit() and high.isdigit() and int(low) < int(high)
+            require(valid, "window", "`image`, `full` or LOW:HIGH with LOW < HIGH", self.window)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How cases are divided; groups are never divided (BACON section 4.3 has the ratios)."""
+
+    train: float = 0.75
+    val: float = 0.15
+    test: float = 0.10
+    folds: int | None = None  # k-fold cross-validation; every case is tested once
+
+    def __post_init__(self):
+        for name in ("train", "val", "test"):
+            require(0 < getattr(self, name) < 1, name, "in (0, 1)", getattr(self, name))
+        total = self.train + self.val + self.test
+        require(abs(total - 1) < 1e-6, "train + val + test", "1", round(total, 6))
+        require(self.folds is None or 2 <= self.folds <= 100, "folds", "in [2, 100]", self.folds)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Ranges of the random picture changes of training; 0 or false switches one off (BACON sections 4.2 and E)."""
+
+    rotation: float = 10.0  # degrees, uniform in [-rotation, rotation]
+    shift: float = 0.1  # fraction of width and height
+    shear: float = 0.1  # horizontal shift per unit of height
+    zoom: float = 0.1  # scale in [1 - zoom, 1 + zoom], one for both axes
+    horizontal_flip: bool = True
+    vertical_flip: bool = False
+    brightness: float = 0.0  # added, fraction of 255
+    contrast: float = 0.0  # factor in [1 - contrast, 1 + contrast] about the mean grey
+    blur: float = 0.0  # largest standard deviation of a Gaussian blur, pixels
+
+    def __post_init__(self):
+        require(0 <= self.rotation <= 180, "rotation", "in [0, 180] degrees", self.rotation)
+        _fractions(self, "shift", "shear", "brightness", "contrast")
+        require(0 <= self.zoom < 1, "zoom", "in [0, 1)", self.zoom)
+        require(0 <= self.blur <= 50, "blur", "in [0, 50] pixels", self.blur)
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The classifier on the pooled features (BACON section 3.1)."""
+
+    name: str = "conv_skip"  # linear | nonlinear | conv | conv_skip
+    ratio: float = 0.5  # hidden size, as a ratio to `hidden_basis`
+    filters: int = 16
+    kernel_size: int = 2
+    dropout: float = 0.5
+    hidden_basis: str = "features"  # features (the paper) | flattened (the released code)
+
+    def __post_init__(self):
+        require(self.ratio > 0, "ratio", "> 0", self.ratio)
+        require(self.filters >= 1, "filters", ">= 1", self.filters)
+        require(self.kernel_size >= 1, "kernel_size", ">= 1", self.kernel_size)
+        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        _one_of(self, "hidden_basis", ("features", "flattened"))
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Backbone, its weights and scaling, and the head."""
+
+    backbone: str = "efficientnet_lite0"
+    weights: str = "imagenet"  # none | imagenet | radimagenet | a file; two joined by `+`: two backbones, one head
+    weights_dir: str | None = None  # folder of the RadImageNet files
+    scaling: str | None = None  # None: the scaling that belongs to the weights
+    batchnorm: str = "inference"  # frozen BatchNorm: inference (moving statistics) | adapt (batch statistics)
+    head: HeadConfig = field(default_factory=HeadConfig)
+
+    def __post_init__(self):
+        _one_of(self, "batchnorm", ("inference", "adapt"))
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What trains, how long and how fast."""
+
+    strategy: str = "fixed"
+    unfreeze: str = "none"  # none | all | topN (layer groups from the output) | layers:N (Keras layers)
+    counting: str = "stages"  # stages (groups that have weights) | reference (the nine children of the torch ResNet50)
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    momentum: float = 0.9  # for sgd
+    weight_decay: float = 0.0
+    weight_decay_mode: str = "decoupled"  # decoupled (w -= rate * decay * w) | coupled (decay * w joins the gradient)
+    decay_bias_and_norm: bool = True  # also decay biases and BatchNorm scales, as torch does
+    schedule: str = "constant"  # constant | cosine | beta
+    patience: int | None = None  # epochs without a better validation AUC before an early stop; None: never
+    class_weight: str = "none"  # none | balanced
+    precision: str = "float32"
+    deterministic: bool = True  # op determinism: same machine, same seed, same bits
+    reuse: bool = True  # compute what is frozen once
+
+    def __post_init__(self):
+        require(self.epochs >= 1, "epochs", ">= 1", self.epochs)
+        require(self.batch_size >= 1, "batch_size", ">= 1", self.batch_size)
+        require(self.learning_rate > 0, "learning_rate", "> 0", self.learning_rate)
+        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
+        require(self.weight_decay >= 0, "weight_decay", ">= 0", self.weight_decay)
+        _one_of(self, "weight_decay_mode", ("decoupled", "coupled"))
+        _one_of(self, "counting", ("stages", "reference", "fts"))
+        _one_of(self, "schedule", ("constant", "cosine", "beta"))
+        _one_of(self, "class_weight", ("none", "balanced"))
+        require(self.patience is None or self.patience >= 1, "patience", ">= 1", self.patience)
+        kind, _, count = self.unfreeze.partition(":") if ":" in self.unfreeze else (self.unfreeze[:3], "", self.unfreeze[3:])
+        valid = self.unfreeze in ("none", "all") or (kind in ("top", "layers") and count.isdigit())
+        require(valid, "unfreeze", "none, all, topN or layers:N", self.unfreeze)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides the result of one run."""
+
+    preset: str = "quickstart"
+    seed: int = 0
+    device: str = "auto"  # auto | cpu | gpu
+    data: DataConfig = field(default_factory=DataConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self):
+        require(0 <= self.seed < 2**31, "seed", "in [0, 2^31)", self.seed)
+        _one_of(self, "device", ("auto", "cpu", "gpu"))
+
+
+def to_dict(config) -> dict:
+    """Return a configuration as nested plain dicts, lists and scalars."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(kind: type, values: dict, where: str = ""):
+    """Build a configuration dataclass from nested dicts; unknown keys and wrong types are refused.
+
+    Args:
+        kind: the dataclass to make, such as `Config`.
+        values: dict of its fields; missing ones keep their default.
+        where: dotted name of the part, for messages.
+    Raises:
+        UserError: naming the key, the rule and the value.
+    """
+    return update(kind(), values, where)
+
+
+def update(config, values: dict, where: str = ""):
+    """Return a copy of `config` with the nested `values` put in place of its own."""
+    require(isinstance(values, dict), where or "configuration", "a table of keys and values", values)
+    hints, changes = typing.get_type_hints(type(config)), {}
+    known = [f.name for f in fields(config)]
+    for key, value in values.items():
+        name = f"{where}.{key}" if where else key
+        if key not in known:
+            raise UserError(f"Unknown configuration key `{name}`. Known keys here: {', '.join(known)}")
+        old = getattr(config, key)
+        changes[key] = update(old, value, name) if is_dataclass(old) else _cast(hints[key], value, name)
+    return replace(config, **changes)
+
+
+def _cast(hint, value, name: str):
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    kind = next(o for o in options if o is not type(None))
+    if typing.get_origin(kind) is tuple:
+        require(isinstance(value, (list, tuple)), name, "a list", value)
+        return tuple(_cast(typing.get_args(kind)[0], v, name) for v in value)
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if kind is float and isinstance(value, str):  # YAML reads 1e-4 as a string
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    require(type(value) is kind, name, f"of type {kind.__name__}", value)
+    return value
+
+
+def set_key(config, dotted: str, value):
+    """Return a copy of `config` with one key, such as `training.epochs`, set."""
+    nested = value
+    for part in reversed(dotted.split(".")):
+        nested = {part: nested}
+    return update(config, nested)
+
+
+def load_values(path: str | Path) -> dict:
+    """Read the nested dict of a JSON or YAML configuration file.
+
+    Raises:
+        UserError: when the file is missing or not valid JSON or YAML.
+    """
+    import yaml
+
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"No such configuration file: {path}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON or YAML: {' '.join(str(error).split())}") from None
+    require(isinstance(values, dict), str(path), "a table of keys and values", values)
+    return values
+
+
+def dumps(config) -> str:
+    """Return a configuration as indented JSON, which is also YAML."""
+    return json.dumps(to_dict(config), indent=2) + "\n"
