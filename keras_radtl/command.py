@@ -9,18 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from keras_radtl.config import UserError
+from keras_radtl.runs.stopping import INTERRUPTED, Stopped
 
 USER_ERROR = 2
-INTERRUPTED = 130
-TERMINATED = 143
-
-
-class Stopped(Exception):
-    """A run that was asked to stop and has saved its state; `code` is the exit code, the text says how to resume."""
-
-    def __init__(self, message: str, code: int = INTERRUPTED):
-        super().__init__(message)
-        self.code = code
 
 
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:

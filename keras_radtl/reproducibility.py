@@ -1,0 +1,70 @@
+"""Seeds, determinism, devices and a record of the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib import metadata
+
+from keras_radtl import __version__
+from keras_radtl.config import UserError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "statsmodels", "opencv-python-headless", "pillow", "matplotlib")
+
+
+def derive_seed(*parts) -> int:
+    """Return a seed in [0, 2^31) that depends on every one of `parts`, the same in every process."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "little") >> 1
+
+
+def prepare(seed: int, device: str, deterministic: bool) -> str:
+    """Set the device, the global seeds and op determinism; call it before the first tensor is made.
+
+    Args:
+        seed: in [0, 2^31); seeds Python, NumPy and TensorFlow.
+        device: `auto`, `cpu` or `gpu`.
+        deterministic: same bits for the same run on one machine, a little slower on a GPU.
+    Returns:
+        The device in words, such as `CPU, 2 threads`.
+    Raises:
+        UserError: when a GPU is asked for and TensorFlow finds none.
+    """
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={keras.backend.backend()}")
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise UserError("No GPU was found by TensorFlow; use --device cpu or auto")
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+        gpus = []
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return details.get("device_name", gpus[0].name)
+    return f"CPU, {os.cpu_count()} threads"
+
+
+def environment(device: str) -> dict:
+    """Return versions and platform of this run; no host, user or path is in it."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "keras_radtl": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "byteorder": sys.byteorder,
+        "packages": versions,
+    }

@@ -1,0 +1,123 @@
+"""State of a training after an epoch: one file that is whole or absent, from which the run goes on bit for bit.
+
+A model is stored as its difference to the freshly built one, which (configuration, seed, weight file) give again: what
+is frozen costs nothing. The best weights are in a file named by their epoch, written before the checkpoint that names
+it and removed after the next one, so that no pair of files can be of different epochs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_radtl.config import UserError
+from keras_radtl.runs.directory import CHECKPOINT, RunDirectory, atomic
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass
+class TrainingState:
+    """How far a training came.
+
+    Attributes:
+        epoch: finished epochs over all phases.
+        phase: index of the current phase.
+        phase_start: epoch at which it began; an early stop makes this earlier than planned.
+        phase_stale: epochs since the phase's best validation AUC.
+        phase_best: that AUC; None before the first epoch of the phase.
+        best_epoch: epoch (1-based) of the best validation AUC of the run; 0 before the first.
+        best_value: that AUC.
+        history: one dict an epoch.
+    """
+
+    epoch: int = 0
+    phase: int = 0
+    phase_start: int = 0
+    phase_stale: int = 0
+    phase_best: float | None = None
+    best_epoch: int = 0
+    best_value: float | None = None
+    history: list[dict] = field(default_factory=list)
+
+
+def read_weights(model) -> Weights:
+    """Return copies of all weights of a Keras model by variable path."""
+    return {variable.path: np.array(variable) for variable in model.weights}
+
+
+def changed_weights(model, initial: Weights) -> Weights:
+    """Return the weights that differ from `initial`."""
+    now = {variable.path: np.asarray(variable) for variable in model.weights}
+    return {path: value for path, value in now.items() if not np.array_equal(value, initial[path], equal_nan=True)}
+
+
+def assign_weights(model, initial: Weights, changed: Weights) -> None:
+    """Set a model to `initial` with `changed` in place."""
+    for variable in model.weights:
+        variable.assign(changed.get(variable.path, initial[variable.path]))
+
+
+def best_name(epoch: int) -> str:
+    """Return the file name of the best weights, which are those of `epoch`."""
+    return f"best_{epoch:04d}.npz"
+
+
+def save(run: RunDirectory, model, initial: Weights, state: TrainingState, improved: bool) -> None:
+    """Write the state after an epoch; `improved` says that this epoch is the best so far."""
+    changed = changed_weights(model, initial)
+    if improved:
+        _write(run / best_name(state.epoch), {f"weight/{path}": value for path, value in changed.items()})
+    arrays = {f"weight/{path}": value for path, value in changed.items()}
+    arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
+    arrays["state"] = np.frombuffer(json.dumps(asdict(state)).encode(), dtype=np.uint8)
+    _write(run / CHECKPOINT, arrays)
+    for old in run.path.glob("best_*.npz"):
+        if old.name != best_name(state.best_epoch):
+            old.unlink()
+
+
+def load(run: RunDirectory) -> tuple[TrainingState, Weights, list[np.ndarray]] | None:
+    """Read the last checkpoint: state, changed weights, optimizer variables; None when there is none."""
+    if not (run / CHECKPOINT).is_file():
+        return None
+    with np.load(run / CHECKPOINT, allow_pickle=False) as file:
+        state = TrainingState(**json.loads(file["state"].tobytes()))
+        optimizer = [file[name] for name in sorted(file.files) if name.startswith("optimizer/")]
+        return state, _weights(file), optimizer
+
+
+def load_best(run: RunDirectory, state: TrainingState) -> Weights:
+    """Read the changed weights of the best epoch."""
+    with np.load(run / best_name(state.best_epoch), allow_pickle=False) as file:
+        return _weights(file)
+
+
+def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:
+    """Set all variables of a built optimizer.
+
+    Raises:
+        UserError: when they do not fit, so that a run never goes on with half of its state.
+    """
+    if [tuple(v.shape) for v in optimizer.variables] != [v.shape for v in values]:
+        raise UserError("The checkpoint holds another optimizer state than this configuration makes; use --overwrite")
+    for variable, value in zip(optimizer.variables, values, strict=True):
+        variable.assign(value)
+
+
+def remove(run: RunDirectory) -> None:
+    """Remove checkpoint and best weights, once the model itself is saved."""
+    for file in [run / CHECKPOINT, *run.path.glob("best_*.npz")]:
+        file.unlink(missing_ok=True)
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with atomic(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def _weights(file) -> Weights:
+    return {name.removeprefix("weight/"): file[name] for name in file.files if name.startswith("weight/")}

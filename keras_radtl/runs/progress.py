@@ -1,0 +1,75 @@
+"""Progress of long work: a bar with the time left on a terminal, a line now and then otherwise."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+logger = logging.getLogger(__name__)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(int(round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Progress:
+    """A named piece of work of `total` steps; use as a context manager and call `advance`.
+
+    On a terminal it is a bar with the time left, which goes when the work ends; otherwise a line every
+    `interval` seconds. Lines told with `say` stay in both.
+    """
+
+    def __init__(self, title: str, total: int, interval: float = 15.0):
+        self.title, self.total, self.done = title, total, 0
+        self._interval, self._bar, self._task = interval, None, None
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                       TextColumn("left"), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=self.total)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, steps: int = 1) -> None:
+        """Count `steps` as done."""
+        self.update(self.done + steps)
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Set the steps done; also fits functions that report (done, total)."""
+        self.done, self.total = done, total or self.total
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=self.total)
+            return
+        now = time.monotonic()
+        if now - self._last >= self._interval:
+            self._last = now
+            left = (now - self._start) / max(done, 1) * (self.total - done)
+            logger.info("%s: %d of %d, left %s", self.title, done, self.total, clock(left))
+
+    def say(self, text: str) -> None:
+        """Tell a line that stays; above the bar on a terminal."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            logger.info("%s", text)
+
+    def describe(self, title: str) -> None:
+        """Change the title."""
+        self.title = title
+        if self._bar is not None:
+            self._bar.update(self._task, description=title)

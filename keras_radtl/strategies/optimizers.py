@@ -1,0 +1,126 @@
+"""Optimizers by name, with torch's coupled L2 decay, decay that spares biases and norms, and rates by variable.
+
+Keras' own `weight_decay` is decoupled in every optimizer (w -= rate * decay * w). The studies trained in PyTorch, where
+SGD and Adam add decay * w to the gradient: `coupled_weight_decay` does that. One place, `update_step`, also scales the
+learning rate of single variables: the update scales, not the gradient, so it acts under Adam too.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from keras_radtl.config import TrainingConfig, UserError
+
+register = keras.saving.register_keras_serializable(package="keras_radtl")
+
+
+class TransferOptimizer:
+    """What our optimizers add to those of Keras; mixed in before one of them.
+
+    Args:
+        coupled_weight_decay: float >= 0, times the variable added to its gradient (torch's `weight_decay` of SGD and
+            Adam).
+        decay_bias_and_norm: whether variables of one axis (biases, BatchNorm scales) decay too, in either mode.
+        kwargs: those of the Keras optimizer.
+    """
+
+    def __init__(self, *, coupled_weight_decay: float = 0.0, decay_bias_and_norm: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.coupled_weight_decay = coupled_weight_decay
+        self.decay_bias_and_norm = decay_bias_and_norm
+        self._rates = None
+
+    def set_rates(self, rates) -> None:
+        """Set `rates`, an object with `scale(variable)` and `observe(gradients, variables)`; see `learning_rates.py`."""
+        self._rates = rates
+
+    def _use_weight_decay(self, variable) -> bool:
+        return self.decay_bias_and_norm or len(variable.shape) > 1
+
+    def apply(self, grads, trainable_variables=None):
+        if self._rates is not None:
+            self._rates.observe(grads, trainable_variables or self._trainable_variables)
+        return super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.coupled_weight_decay and self._use_weight_decay(variable):
+            gradient = gradient + self.coupled_weight_decay * ops.cast(variable, gradient.dtype)
+        if self._rates is not None:
+            learning_rate = learning_rate * self._rates.scale(variable)
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self) -> dict:
+        own = {"coupled_weight_decay": self.coupled_weight_decay, "decay_bias_and_norm": self.decay_bias_and_norm}
+        return {**super().get_config(), **own}
+
+
+@register
+class Adam(TransferOptimizer, keras.optimizers.Adam):
+    """Adam (Kingma and Ba, 2015) of Keras with the options of `TransferOptimizer`."""
+
+
+@register
+class AdamW(TransferOptimizer, keras.optimizers.AdamW):
+    """AdamW (Loshchilov and Hutter, 2019) of Keras with the options of `TransferOptimizer`."""
+
+
+@register
+class SGD(TransferOptimizer, keras.optimizers.SGD):
+    """SGD with momentum of Keras with the options of `TransferOptimizer`."""
+
+
+class _Rectified(keras.optimizers.Adam):
+    def update_step(self, gradient, variable, learning_rate):
+        rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        step = ops.cast(self.iterations + 1, "float32")
+        power_1, power_2 = ops.power(self.beta_1, step), ops.power(self.beta_2, step)
+        index = self._get_variable_index(variable)
+        mean, square = self._momentums[index], self._velocities[index]
+        self.assign_add(mean, (gradient - mean) * (1 - self.beta_1))
+        self.assign_add(square, (ops.square(gradient) - square) * (1 - self.beta_2))
+        longest = 2 / (1 - self.beta_2) - 1
+        length = longest - 2 * step * power_2 / (1 - power_2)
+        safe = ops.maximum(length, 5.0)  # the square root below exists from 4 on
+        rectifier = ops.sqrt((safe - 4) * (safe - 2) * longest / ((longest - 4) * (longest - 2) * safe))
+        adaptive = rectifier * ops.sqrt(1 - power_2) / (ops.sqrt(square) + self.epsilon)
+        direction = ops.where(length > 5, adaptive, ops.ones_like(adaptive))
+        self.assign_sub(variable, rate * mean / (1 - power_1) * direction)
+
+
+@register
+class RAdam(TransferOptimizer, _Rectified):
+    """Rectified Adam: the adaptive part waits until its variance can be estimated.
+
+    Reference: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, ICLR 2020, Algorithm 2.
+    """
+
+
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "radam": RAdam, "sgd": SGD}
+
+
+def get_optimizer(name: str) -> type[keras.optimizers.Optimizer]:
+    """Return an optimizer class by name: adam, adamw, radam or sgd.
+
+    Raises:
+        UserError: for an unknown name, with the known ones.
+    """
+    if name.lower() not in OPTIMIZERS:
+        raise UserError(f"Unknown optimizer `{name}`. Known: {', '.join(OPTIMIZERS)}")
+    return OPTIMIZERS[name.lower()]
+
+
+def make_optimizer(config: TrainingConfig, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Make a fresh optimizer: its slots are empty and its step count is 0."""
+    kind = get_optimizer(config.optimizer)
+    coupled = config.weight_decay_mode == "coupled" and config.weight_decay > 0
+    if coupled and kind is AdamW:
+        raise UserError("AdamW is Adam with decoupled weight decay; for the coupled one use `optimizer` adam")
+    options = {"nesterov": config.momentum > 0, "momentum": config.momentum} if kind is SGD else {"epsilon": 1e-8}
+    return kind(
+        learning_rate=learning_rate,
+        weight_decay=0.0 if coupled else config.weight_decay,
+        coupled_weight_decay=config.weight_decay if coupled else 0.0,
+        decay_bias_and_norm=config.decay_bias_and_norm,
+        **options,
+    )
