@@ -1,13 +1,30 @@
-"""Divide a case table into train, validation and test, or into k folds, without ever dividing a group."""
+"""Divide a case table into train, validation and test, or into k folds, without ever dividing a group.
+
+Groups (patients, exams) and clusters of identical images are joined, and each joined unit goes to one part as a whole.
+Ties are decided by a hash of seed and case name: the same cases with the same seed get the same split, in whatever
+order they are listed.
+
+A split that the data bring along is taken as it is. A group or an image that stands in two of its parts is an error:
+the test figures would be too good. Splitting without groups must be asked for by name (`groups` = none); then the
+given split is used with a warning when identical images stand in two parts. A given split without validation cases
+gets them drawn from its training cases.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_radtl.config import SplitConfig
-from keras_radtl.data.table import CaseTable
+from keras_radtl.config import SplitConfig, UserError
+from keras_radtl.data.stratify import assign
+from keras_radtl.data.table import GROUPS_OFF, PARTS, CaseTable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,5 +45,172 @@ class Split:
 def make_splits(
     table: CaseTable, clusters: np.ndarray, config: SplitConfig, use_given: bool, seed: int
 ) -> tuple[Split, ...]:
-    """Return the one split, or the k splits of k folds."""
-    raise NotImplementedError
+    """Return the one split, or the k splits of k folds.
+
+    Args:
+        table: the cases.
+        clusters: int (n,), equal numbers for identical images.
+        config: ratios or number of folds.
+        use_given: take the split that the data bring along, when they do.
+        seed: decides ties.
+    Returns:
+        Splits whose parts are disjoint, hold every class and never divide a group or a cluster. For k folds, fold f
+        is the test part of split f, and validation is drawn from the rest.
+    Raises:
+        UserError: when that is not possible, naming the class, group or image.
+    """
+    units = merge_groups(table.groups, clusters)
+    if use_given and table.given:
+        splits = _given_splits(table, clusters, units, config, seed)
+    elif config.folds is None:
+        ratios = (config.train, config.val, config.test)
+        parts = _divide(table, units, np.arange(len(table)), ratios, f"{seed}")
+        splits = (Split(0, *(np.flatnonzero(parts == p) for p in range(3))),)
+    else:
+        folds = _divide(table, units, np.arange(len(table)), [1 / config.folds] * config.folds, f"{seed}")
+        splits = tuple(
+            _with_val(table, units, f + 1, np.flatnonzero(folds != f), np.flatnonzero(folds == f), config, seed)
+            for f in range(config.folds)
+        )
+    for split in splits:
+        _check_parts(table, split)
+    return splits
+
+
+def merge_groups(groups: Sequence[str], clusters: np.ndarray) -> np.ndarray:
+    """Join groups that share a cluster, and clusters that share a group.
+
+    Args:
+        groups: group of each case.
+        clusters: int (n,) cluster of each case.
+    Returns:
+        int64 (n,): equal numbers for cases that must stay together, the row number of the first of them.
+    """
+    parent = list(range(len(groups)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for labels in (groups, np.asarray(clusters).tolist()):
+        first: dict = {}
+        for i, label in enumerate(labels):
+            a, b = sorted((find(first.setdefault(label, i)), find(i)))
+            parent[b] = a
+    return np.array([find(i) for i in range(len(parent))], np.int64)
+
+
+def _divide(table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Sequence[float], seed: str) -> np.ndarray:
+    """Return the part of each of `rows`, an int array of the same length."""
+    members: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        members.setdefault(int(units[row]), []).append(row)
+    counts = [_strata(table, member) for member in members.values()]
+    keys = [min(table.cases[i] for i in member) for member in members.values()]
+    for index, name in enumerate(table.classes):
+        holders = sum(1 for count in counts if count.get(index))
+        if holders < len(ratios):
+            raise UserError(
+                f"Class `{name}` is in {holders} group(s), and each of {len(ratios)} parts must hold every class. "
+                "Use fewer folds, or add cases of it"
+            )
+    parts = assign(counts, keys, ratios, range(len(table.classes)), not table.multilabel, seed)
+    part_of = dict(zip(members, parts, strict=True))
+    return np.array([part_of[unit] for unit in units[rows].tolist()], np.int64)
+
+
+def _strata(table: CaseTable, rows: list[int]) -> dict[int, int]:
+    """Count the cases per class; with several labels, the known positives per label and, last, all cases."""
+    if not table.multilabel:
+        return Counter(table.targets[rows].tolist())
+    positives = np.nansum(table.targets[rows], axis=0).astype(int)
+    counts = {label: int(n) for label, n in enumerate(positives) if n}
+    return {**counts, len(table.classes): len(rows)}
+
+
+def _with_val(table, units, fold: int, rest: np.ndarray, test: np.ndarray, config: SplitConfig, seed: int) -> Split:
+    """Draw the validation cases of one fold from the cases that are not its test cases."""
+    share = config.val / (config.train + config.val)
+    parts = _divide(table, units, rest, (1 - share, share), f"{seed}:val:{fold}")
+    return Split(fold, rest[parts == 0], rest[parts == 1], test)
+
+
+def _given_splits(table, clusters, units, config: SplitConfig, seed: int) -> tuple[Split, ...]:
+    if config.folds not in (None, len(table.given) if len(table.given) > 1 else None):
+        raise UserError(
+            f"The data bring {len(table.given)} given split(s) along, and {config.folds} folds are asked for. "
+            "Set data.given_split to false to make new folds"
+        )
+    splits = []
+    for number, given in enumerate(table.given):
+        fold = number + 1 if len(table.given) > 1 else 0
+        where = f"fold {fold} of the given split" if fold else "the given split"
+        parts = np.array(given)
+        _refuse_divided(table, clusters, parts, where)
+        train, val, test = (np.flatnonzero(parts == name) for name in PARTS)
+        if not len(train) or not len(test):
+            raise UserError(f"There is no {'test' if len(train) else 'train'} case in {where}")
+        drawn = not len(val)
+        split = _with_val(table, units, fold, train, test, config, seed) if drawn else Split(fold, train, val, test)
+        splits.append(split)
+    return tuple(splits)
+
+
+def _refuse_divided(table: CaseTable, clusters: np.ndarray, parts: np.ndarray, where: str) -> None:
+    for kind, labels in (("Group", table.groups), ("Image", np.asarray(clusters).tolist())):
+        first: dict = {}
+        for i, label in enumerate(labels):
+            if not parts[i]:
+                continue
+            j = first.setdefault(label, i)
+            if parts[j] == parts[i]:
+                continue
+            one = f"Group `{label}` ({table.group_source}) stands"
+            two = f"The identical images `{table.cases[j]}` and `{table.cases[i]}` stand"
+            message = f"{one if kind == 'Group' else two} in {parts[j]} and {parts[i]} of {where}"
+            if table.group_source != GROUPS_OFF:
+                raise UserError(
+                    f"{message}. `--groups none` keeps that split as it is; data.given_split = false makes a new one "
+                    "that keeps them together"
+                )
+            logger.warning("%s: its test figures may be too good", message)
+            return
+
+
+def _check_parts(table: CaseTable, split: Split) -> None:
+    where = f" of fold {split.fold}" if split.fold else ""
+    for name in PARTS:
+        rows = getattr(split, name)
+        if table.multilabel:
+            present = np.flatnonzero(np.nansum(table.targets[rows], axis=0))
+        else:
+            present = np.unique(table.targets[rows])
+        missing = [label for i, label in enumerate(table.classes) if i not in present]
+        if missing:
+            raise UserError(f"The {name} part{where} ({len(rows)} cases) holds no case of class `{missing[0]}`")
+
+
+def split_rows(table: CaseTable, splits: Sequence[Split]) -> list[tuple[str, ...]]:
+    """Return the rows of split.csv, the header first, sorted by case.
+
+    Columns: case, path, group, label, then `split` for one split or `fold_1` ... `fold_k`, each with train, val, test
+    or nothing. Sorted, so that the same split has the same rows in whatever order the cases were listed.
+    """
+    columns = []
+    for split in splits:
+        parts = np.full(len(table), "", "<U5")
+        for name in PARTS:
+            parts[getattr(split, name)] = name
+        columns.append(parts.tolist())
+    names = ["split"] if len(splits) == 1 else [f"fold_{split.fold}" for split in splits]
+    labels = table.labels or tuple(table.classes[t] if t >= 0 else "" for t in table.targets)
+    body = zip(table.cases, table.paths, table.groups, labels, *columns, strict=True)
+    return [("case", "path", "group", "label", *names), *sorted(body)]
+
+
+def split_hash(table: CaseTable, splits: Sequence[Split]) -> str:
+    """Return the SHA-256 of the rows of split.csv, in hexadecimal."""
+    text = "\n".join("\x1f".join(row) for row in split_rows(table, splits))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,203 @@
+"""Splits: disjoint, complete, groups whole, every class everywhere, stable."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_radtl.config import SplitConfig, UserError
+from keras_radtl.data.split import make_splits, merge_groups, split_hash, split_rows
+from keras_radtl.data.table import GROUPS_OFF, CaseTable
+
+
+def make_table(targets, groups=None, classes=None, **more):
+    targets = np.asarray(targets)
+    cases = tuple(f"case {i}" for i in range(len(targets)))
+    classes = classes or tuple("abcdefgh"[: int(np.nanmax(targets)) + 1])
+    targets = targets.astype(np.float32 if targets.ndim == 2 else np.int32)
+    return CaseTable("made", None, cases, cases, tuple(groups or cases), classes, targets, **more)
+
+
+def one_split(table, seed=0, clusters=None, config=None, use_given=True):
+    clusters = np.arange(len(table)) if clusters is None else clusters
+    return make_splits(table, clusters, config or SplitConfig(), use_given, seed)
+
+
+def parts_of(split, n):
+    parts = np.full(n, -1)
+    for number, rows in enumerate((split.train, split.val, split.test)):
+        assert (np.diff(rows) > 0).all() and (parts[rows] == -1).all()
+        parts[rows] = number
+    return parts
+
+
+def test_breast_sizes_of_the_published_study():
+    table = make_table([0] * 570 + [1] * 210)
+    (split,) = one_split(table)
+    assert (split.fold, len(split.train), len(split.val), len(split.test)) == (0, 585, 117, 78)
+    assert [int(table.targets[rows].sum()) for rows in (split.train, split.val, split.test)] in (
+        [157, 32, 21],
+        [158, 31, 21],
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(0, 3), st.booleans())
+def test_parts_are_disjoint_complete_and_never_divide_a_group(seed, classes, spread, folded):
+    random = np.random.default_rng(seed)
+    targets = np.repeat(np.arange(classes), random.integers(30, 60, classes))
+    groups = [f"patient {i}" for i in random.integers(0, 25 * (spread + 1), len(targets))]
+    clusters = np.arange(len(targets))
+    for a, b in random.integers(0, len(targets), (5, 2)):
+        clusters[a] = clusters[b]
+    table = make_table(targets, groups)
+    config = SplitConfig(folds=4 if folded else None)
+    try:
+        splits = one_split(table, seed % 7, clusters, config)
+    except UserError as error:
+        assert "class `" in str(error).lower()
+        return
+    tested = np.zeros(len(table), int)
+    for split in splits:
+        parts = parts_of(split, len(table))
+        assert (parts >= 0).all()
+        for labels in (np.array(groups), clusters):
+            for label in np.unique(labels):
+                assert len(set(parts[labels == label])) == 1
+        for part in range(3):
+            assert set(targets[parts == part]) == set(range(classes))
+        tested[split.test] += 1
+    assert not folded or (tested == 1).all()
+
+
+def test_group_shares_come_near_the_ratios():
+    random = np.random.default_rng(0)
+    sizes = random.integers(1, 8, 300)
+    targets = np.repeat(random.integers(0, 2, 300), sizes)
+    table = make_table(targets, np.repeat(np.arange(300), sizes).astype(str).tolist())
+    (split,) = one_split(table)
+    for rows, share in ((split.train, 0.75), (split.val, 0.15), (split.test, 0.10)):
+        for label in (0, 1):
+            assert abs((targets[rows] == label).sum() - share * (targets == label).sum()) <= 1
+
+
+@pytest.mark.parametrize("folds", [None, 5])
+def test_row_order_does_not_matter(folds):
+    random = np.random.default_rng(1)
+    table = make_table(random.integers(0, 3, 200), [f"g{i // 3}" for i in range(200)])
+    clusters = np.minimum(np.arange(200), 195)
+    order = random.permutation(200)
+    config = SplitConfig(folds=folds)
+    shuffled = table.take(order)
+    first, second = one_split(table, 3, clusters, config), one_split(shuffled, 3, clusters[order], config)
+    assert split_rows(table, first) == split_rows(shuffled, second)
+    assert split_hash(table, first) == split_hash(shuffled, second)
+    assert split_hash(table, first) != split_hash(table, one_split(table, 4, clusters, config))
+
+
+def test_merge_groups_agrees_with_connected_components():
+    random = np.random.default_rng(2)
+    for _ in range(20):
+        groups, clusters = random.integers(0, 12, (2, 20))
+        together = (groups[:, None] == groups) | (clusters[:, None] == clusters)
+        for _ in range(5):  # transitive closure by squaring
+            together = (together.astype(int) @ together.astype(int)) > 0
+        units = merge_groups(tuple(groups.astype(str)), clusters)
+        np.testing.assert_array_equal(units[:, None] == units, together)
+
+
+def test_too_few_groups_of_a_class():
+    table = make_table([0] * 20 + [1] * 20, ["p"] * 10 + ["q"] * 10 + [f"r{i}" for i in range(20)])
+    with pytest.raises(UserError, match=r"Class `a` is in 2 group\(s\), and each of 3 parts"):
+        one_split(table)
+    with pytest.raises(UserError, match="Use fewer folds"):
+        one_split(make_table([0] * 20 + [1] * 4), config=SplitConfig(folds=5))
+
+
+def test_three_large_groups_of_a_class_go_to_three_parts():
+    table = make_table([0] * 30 + [1] * 30, [f"p{i // 10}" for i in range(30)] + [f"q{i}" for i in range(30)])
+    (split,) = one_split(table)
+    assert [
+        len({table.groups[i] for i in rows} & {"p0", "p1", "p2"}) for rows in (split.train, split.val, split.test)
+    ] == [
+        1,
+        1,
+        1,
+    ]
+
+
+def test_several_labels_and_unknown_values():
+    random = np.random.default_rng(3)
+    targets = (random.random((300, 4)) < [0.5, 0.2, 0.1, 0.05]).astype(float)
+    targets[random.random(targets.shape) < 0.1] = np.nan
+    table = make_table(targets, classes=tuple("abcd"), multilabel=True)
+    (split,) = one_split(table)
+    totals = np.nansum(targets, axis=0)
+    for rows, share in ((split.train, 0.75), (split.val, 0.15), (split.test, 0.10)):
+        assert abs(len(rows) - share * 300) <= 15
+        assert (np.abs(np.nansum(targets[rows], axis=0) - share * totals) <= 4).all()
+
+
+GIVEN = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
+
+
+def test_given_split_is_taken_as_it_is():
+    table = make_table([0, 1] * 5, given=(GIVEN,))
+    (split,) = one_split(table)
+    assert [GIVEN[i] for i in itertools.chain(split.train, split.val, split.test)] == list(GIVEN)
+    assert len(one_split(make_table([0, 1] * 20, given=(GIVEN * 4,)), use_given=False)[0].test) == 4
+
+
+def test_given_folds_without_val_get_one_from_train():
+    folds = tuple(tuple("test" if i % 4 == f else "train" for i in range(80)) for f in range(4))
+    table = make_table(np.arange(80) // 4 % 2, [f"g{i % 40}" for i in range(80)], given=folds)
+    splits = one_split(table)
+    assert [s.fold for s in splits] == [1, 2, 3, 4]
+    for f, split in enumerate(splits):
+        assert split.test.tolist() == list(range(f, 80, 4)) and len(split.val) in (8, 10, 12)
+        assert not {table.groups[i] for i in split.val} & {table.groups[i] for i in split.train}
+
+
+def test_group_in_two_parts_of_a_given_split():
+    groups = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p1", "p10"]
+    table = make_table([0, 1] * 5, groups, given=(GIVEN,), group_source="column patient")
+    with pytest.raises(UserError, match=r"Group `p1` \(column patient\) stands in train and test of the given split"):
+        one_split(table)
+
+
+def test_identical_images_in_two_parts_of_a_given_split(caplog):
+    clusters = np.array([0, 1, 2, 3, 4, 5, 6, 7, 2, 9])
+    with pytest.raises(UserError, match="identical images `case 2` and `case 8` stand in train and test"):
+        one_split(make_table([0, 1] * 5, given=(GIVEN,)), clusters=clusters)
+    (split,) = one_split(make_table([0, 1] * 5, given=(GIVEN,), group_source=GROUPS_OFF), clusters=clusters)
+    assert split.test.tolist() == [8, 9] and "may be too good" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("train",) * 10, "There is no test case"),
+        (("test",) * 10, "There is no train case"),
+        (("train",) * 7 + ("val",) * 2 + ("test",), r"test part \(1 cases\) holds no case of class `a`"),
+    ],
+)
+def test_incomplete_given_split(given, message):
+    with pytest.raises(UserError, match=message):
+        one_split(make_table([0, 1] * 5, given=(given,)))
+
+
+def test_other_number_of_folds_than_given():
+    with pytest.raises(UserError, match=r"bring 1 given split\(s\) along, and 5 folds are asked for"):
+        one_split(make_table([0, 1] * 5, given=(GIVEN,)), config=SplitConfig(folds=5))
+
+
+def test_split_rows_name_label_and_part():
+    table = make_table([0, 1] * 5, given=(GIVEN,), labels=tuple("xy" * 5))
+    rows = split_rows(table, one_split(table))
+    assert rows[0] == ("case", "path", "group", "label", "split")
+    assert rows[1] == ("case 0", "case 0", "case 0", "x", "train")
+    assert rows[-1] == ("case 9", "case 9", "case 9", "y", "test")
