@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +106,8 @@ def _divide(table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Seque
     members: dict[int, list[int]] = {}
     for row in rows.tolist():
         members.setdefault(int(units[row]), []).append(row)
-    counts = [_strata(table, member) for member in members.values()]
+    strata = _strata(table)
+    counts = [_sum(strata[row] for row in member) for member in members.values()]
     keys = [min(table.cases[i] for i in member) for member in members.values()]
     for index, name in enumerate(table.classes):
         holders = sum(1 for count in counts if count.get(index))
@@ -121,13 +121,20 @@ def _divide(table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Seque
     return np.array([part_of[unit] for unit in units[rows].tolist()], np.int64)
 
 
-def _strata(table: CaseTable, rows: list[int]) -> dict[int, int]:
-    """Count the cases per class; with several labels, the known positives per label and, last, all cases."""
+def _strata(table: CaseTable) -> list[dict[int, int]]:
+    """Return what each case counts for: its class, or its known positive labels and, last, the number of cases."""
     if not table.multilabel:
-        return Counter(table.targets[rows].tolist())
-    positives = np.nansum(table.targets[rows], axis=0).astype(int)
-    counts = {label: int(n) for label, n in enumerate(positives) if n}
-    return {**counts, len(table.classes): len(rows)}
+        return [{target: 1} for target in table.targets.tolist()]
+    every = {len(table.classes): 1}
+    return [{**{label: 1 for label in np.flatnonzero(row == 1).tolist()}, **every} for row in table.targets]
+
+
+def _sum(counts: Iterable[dict[int, int]]) -> dict[int, int]:
+    total: dict[int, int] = {}
+    for count in counts:
+        for stratum, n in count.items():
+            total[stratum] = total.get(stratum, 0) + n
+    return total
 
 
 def _with_val(table, units, fold: int, rest: np.ndarray, test: np.ndarray, config: SplitConfig, seed: int) -> Split:
