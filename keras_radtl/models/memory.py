@@ -1,0 +1,102 @@
+"""How much memory a classifier needs, told before it is allocated."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_radtl.config import ModelConfig, UserError
+from keras_radtl.models.branches import branches
+from keras_radtl.models.head_sizes import head_parameters
+
+_FLOAT = 4  # bytes of a float32; weights, gradients and slots are float32 under every precision
+_DTYPE_BYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "uint8": 1}
+
+
+class MemoryEstimate(NamedTuple):
+    """Bytes by use."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """Sum of all parts, in bytes."""
+        return sum(self)
+
+
+def available_memory() -> int | None:
+    """Return the bytes of main memory that this process may still take, or None where the system does not tell."""
+    known = []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = Path(path).read_text().strip() if Path(path).is_file() else ""
+        known += [int(text)] if text.isdigit() else []
+    if Path("/proc/meminfo").is_file():
+        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        known.append(int(rows["MemAvailable"].split()[0]) * 1024)
+    elif "SC_PHYS_PAGES" in os.sysconf_names:
+        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(known, default=None)
+
+
+def estimate_memory(model, batch_size: int, optimizer_slots: int = 2) -> MemoryEstimate:
+    """Estimate the memory of training a model, with its layers frozen as they are.
+
+    Activations: every layer output from the first trainable layer on is kept for the gradient; below it only the
+    largest layer with its output matters.
+
+    Args:
+        model: keras.Model, functional.
+        batch_size: int, images.
+        optimizer_slots: int, values the optimizer keeps per weight: 2 for Adam, 1 for momentum.
+    Returns:
+        MemoryEstimate, bytes.
+    """
+    weights = sum(math.prod(w.shape) for w in model.weights) * _FLOAT
+    trainable = sum(math.prod(w.shape) for w in model.trainable_weights) * _FLOAT
+    kept, largest, training = 0, 0, False
+    for layer in model.layers:
+        size = batch_size * math.prod(layer.output.shape[1:]) * _DTYPE_BYTES.get(layer.output.dtype, _FLOAT)
+        training = training or bool(layer.trainable_weights)
+        kept += size if training else 0
+        largest = max(largest, 2 * size)
+    return MemoryEstimate(weights, trainable, optimizer_slots * trainable, max(kept, largest))
+
+
+def require_memory(estimate: MemoryEstimate, what: str) -> None:
+    """Raise a `UserError` with the numbers when an estimate exceeds the available memory.
+
+    Args:
+        estimate: MemoryEstimate.
+        what: str, what needs it, for the message.
+    """
+    available = available_memory()
+    if available is not None and estimate.total > available:
+        parts = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in estimate._asdict().items() if size)
+        raise UserError(
+            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}) and {available / 1e9:.2f} GB are free"
+        )
+
+
+def require_head_memory(config: ModelConfig, num_classes: int) -> int:
+    """Refuse a head that cannot be trained in the memory there is, before anything is allocated.
+
+    A head always trains: its weights, their gradients and two slots of Adam are counted.
+
+    Args:
+        config: ModelConfig.
+        num_classes: int, number of logits.
+    Returns:
+        int, trainable parameters of the head.
+    Raises:
+        UserError: with the numbers.
+    """
+    features = sum(branch.spec.features for branch in branches(config))
+    count = head_parameters(config.head, features, num_classes)
+    size = count * _FLOAT
+    require_memory(MemoryEstimate(size, size, 2 * size, 0), f"A {config.head.name} head of {count:,} parameters")
+    return count
