@@ -1,0 +1,76 @@
+"""Metrics of weighted cases, for many weightings at once: the kernels under every estimate and every bootstrap.
+
+Each function takes weights of shape (rows, n), one row per weighting, and returns values of shape (rows,), NaN where the
+metric does not exist. A row of ones gives the plain metric; rows of bootstrap counts give its samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of per-case values of shape (n,)."""
+    return ratio(weights @ values, weights.sum(axis=1))
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide, giving NaN where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator != 0)
+
+
+class Ranking:
+    """One sort of the scores of one class against the rest, for areas under curves under any weights.
+
+    Args:
+        positive: bool array of shape (n,).
+        scores: float array of shape (n,), higher means more positive.
+    """
+
+    def __init__(self, positive: np.ndarray, scores: np.ndarray):
+        self.order = np.argsort(-scores, kind="stable")
+        ranked = scores[self.order]
+        self.positive = positive[self.order].astype(np.float64)
+        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # last case of each tied run
+
+    def _counts(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weight of positives and of all cases scored at or above each distinct score, highest first."""
+        ranked = weights[:, self.order]
+        everything = np.cumsum(ranked, axis=1)[:, self.ends]
+        positives = np.cumsum(ranked * self.positive, axis=1)[:, self.ends]
+        return positives, everything
+
+    def auc(self, weights: np.ndarray) -> np.ndarray:
+        """Return the area under the ROC curve, ties counting half."""
+        positives, everything = self._counts(weights)
+        negatives = everything - positives
+        width = np.diff(negatives, axis=1, prepend=0.0)
+        height = positives - np.diff(positives, axis=1, prepend=0.0) / 2
+        return ratio(np.sum(width * height, axis=1), positives[:, -1] * negatives[:, -1])
+
+    def average_precision(self, weights: np.ndarray) -> np.ndarray:
+        """Return the sum of precision times step in recall over distinct scores (no interpolation)."""
+        positives, everything = self._counts(weights)
+        precision = np.divide(positives, everything, out=np.zeros_like(positives), where=everything > 0)
+        steps = np.diff(positives, axis=1, prepend=0.0)
+        return ratio(np.sum(precision * steps, axis=1), positives[:, -1])
+
+
+class Confusion:
+    """Weighted true and false positives and negatives of one class against the rest, each of shape (rows,)."""
+
+    def __init__(self, weights: np.ndarray, positive: np.ndarray, predicted: np.ndarray):
+        columns = np.stack([positive & predicted, ~positive & predicted, positive & ~predicted, ~positive & ~predicted])
+        self.tp, self.fp, self.fn, self.tn = (weights @ columns.T.astype(np.float64)).T
+
+    def sensitivity(self) -> np.ndarray:
+        """Return the share of positives that are found."""
+        return ratio(self.tp, self.tp + self.fn)
+
+    def specificity(self) -> np.ndarray:
+        """Return the share of negatives that are left alone."""
+        return ratio(self.tn, self.tn + self.fp)
+
+    def f1(self) -> np.ndarray:
+        """Return the harmonic mean of precision and sensitivity; NaN without positives and positive predictions."""
+        return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
