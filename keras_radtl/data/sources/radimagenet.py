@@ -1,0 +1,103 @@
+"""The layout of a RadImageNet task: `images/` and `dataframe/{train,val,test}_fold{1..5}.csv`.
+
+The file names of the tables may carry a prefix (`breast_train_fold1.csv`). Columns: filename (relative to the task
+folder or to `images/`) and a label (`acl_label`, `label`). The exam of an image is the number its name begins with:
+1054_sagittal_19.000000.png belongs to exam 1054. The folds of the published study divide exams.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from keras_radtl.config import DataConfig, UserError
+from keras_radtl.data.sources.csv_file import PATH_NAMES, clean_label, label_column
+from keras_radtl.data.sources.groups import find_groups
+from keras_radtl.data.sources.paths import Root, normal_path
+from keras_radtl.data.sources.rows import read_rows
+from keras_radtl.data.table import PARTS, CaseTable, case_names, encode_labels, sort_classes
+
+TABLE_NAME = re.compile(r"(.*_)?(train|val|test)_fold(\d{1,3})\.csv")
+EXAM = re.compile(r"\d+(?=[_-])")
+
+
+def recognise(folder: Path) -> bool:
+    """Return whether `folder` holds tables of folds under `dataframe/`."""
+    tables = folder / "dataframe"
+    return tables.is_dir() and any(TABLE_NAME.fullmatch(path.name) for path in tables.iterdir())
+
+
+def read(path: Path, config: DataConfig) -> CaseTable:
+    """Read the union of all folds; each fold is one given split.
+
+    Raises:
+        UserError: for a missing table, an image that two tables of a fold share or that has two labels.
+    """
+    label_of: dict[str, str] = {}
+    folds = []
+    root = Root(path)
+    for fold, tables in _tables(path).items():
+        parts: dict[str, str] = {}
+        for part in PARTS:
+            for name, label, where in _read_table(path, tables[part], config, root, label_of):
+                if label_of.setdefault(name, label) != label:
+                    raise UserError(f"{where}: {name} is {label!r} here and {label_of[name]!r} elsewhere")
+                if parts.setdefault(name, part) != part:
+                    raise UserError(f"{where}: {name} stands in {parts[name]} and {part} of fold {fold}")
+        folds.append(parts)
+    paths = tuple(sorted(label_of))
+    labels = tuple(label_of[name] for name in paths)
+    classes, cases = sort_classes(labels), case_names(paths)
+    given = tuple(tuple(parts.get(name, "") for name in paths) for parts in folds)
+    absent = [f"fold {number + 1}: {parts.count('')}" for number, parts in enumerate(given) if "" in parts]
+    notes = (f"images in no table of a fold: {', '.join(absent)}",) if absent else ()
+    targets = encode_labels(labels, classes)
+    table = CaseTable(
+        path.resolve().name, path, cases, paths, cases, classes, targets, given=given, labels=labels, notes=notes
+    )
+    return _with_exams(table) if config.groups == "auto" else find_groups(table, config.groups)
+
+
+def _tables(path: Path) -> dict[int, dict[str, Path]]:
+    """Return fold -> part -> table."""
+    found = [(TABLE_NAME.fullmatch(file.name), file) for file in sorted((path / "dataframe").iterdir())]
+    found = [(match, file) for match, file in found if match]
+    prefixes = sorted({match[1] or "" for match, _ in found})
+    if len(prefixes) > 1:
+        raise UserError(f"{path}/dataframe holds the tables of {len(prefixes)} tasks: {', '.join(map(repr, prefixes))}")
+    tables: dict[int, dict[str, Path]] = {}
+    for match, file in found:
+        tables.setdefault(int(match[3]), {})[match[2]] = file
+    for fold, parts in tables.items():
+        missing = [part for part in PARTS if part not in parts]
+        if missing:
+            raise UserError(f"No such file: {path}/dataframe/{prefixes[0]}{missing[0]}_fold{fold}.csv")
+    return dict(sorted(tables.items()))
+
+
+def _read_table(path: Path, file: Path, config: DataConfig, root: Root, known: dict[str, str]):
+    """Yield (path, label, file and row) of one table; files that no earlier table named are checked."""
+    rows = read_rows(file)
+    path_column = rows.find(PATH_NAMES)
+    if path_column is None:
+        raise UserError(f"{file}: no filename column. Columns: {', '.join(rows.header)}")
+    column = label_column(rows, config.label)
+    for (name, where), (label, _) in zip(rows.cells(path_column), rows.cells(column), strict=True):
+        name = normal_path(name, where)
+        if name not in known and not (path / name).exists() and (path / "images" / name).exists():
+            name = f"images/{name}"
+        if name not in known:
+            root.check(name, where)
+        yield name, clean_label(label, where), where
+
+
+def _with_exams(table: CaseTable) -> CaseTable:
+    found = [EXAM.match(name.rpartition("/")[2]) for name in table.paths]
+    alone = [case for case, match in zip(table.cases, found, strict=True) if match is None]
+    if len(alone) == len(table):
+        return find_groups(table, "auto")
+    groups = tuple(match[0] if match else case for match, case in zip(found, table.cases, strict=True))
+    table = replace(table, groups=groups, group_source="exam number in the file name")
+    note = f"no exam number in {len(alone)} of {len(table)} file names: each an exam of its own"
+    return table.with_notes(note) if alone else table
