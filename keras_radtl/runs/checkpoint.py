@@ -66,13 +66,13 @@ def best_name(epoch: int) -> str:
     return f"best_{epoch:04d}.npz"
 
 
-def save(run: RunDirectory, model, initial: Weights, state: TrainingState, improved: bool) -> None:
+def save(run: RunDirectory, model, optimizer, initial: Weights, state: TrainingState, improved: bool) -> None:
     """Write the state after an epoch; `improved` says that this epoch is the best so far."""
     changed = changed_weights(model, initial)
     if improved:
         _write(run / best_name(state.epoch), {f"weight/{path}": value for path, value in changed.items()})
     arrays = {f"weight/{path}": value for path, value in changed.items()}
-    arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
+    arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(optimizer.variables)}
     arrays["state"] = np.frombuffer(json.dumps(asdict(state)).encode(), dtype=np.uint8)
     _write(run / CHECKPOINT, arrays)
     for old in run.path.glob("best_*.npz"):

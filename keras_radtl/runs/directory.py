@@ -34,6 +34,7 @@ CHECKPOINT = "checkpoint.npz"
 FIGURES = "figures"
 TENSORBOARD = "tensorboard"
 SPLITS = ("train", "val", "test")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
 _TEMPORARY = ".tmp-"
 
 
@@ -81,10 +82,15 @@ def write_json(path: str | Path, value) -> None:
     write_text_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: str | Path):
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
 def csv_cell(value) -> str:
     """Return the text of one CSV cell; text that a spreadsheet would run as a formula gets a leading apostrophe."""
     if isinstance(value, str):
-        return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        return "'" + value if value[:1] in FORMULA else value
     if value is None:
         return ""
     return repr(float(value)) if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f" else str(value)
@@ -100,9 +106,9 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """Read a CSV of ours as a list of rows, each a dict by column."""
+    """Read a CSV of ours as a list of rows, each a dict by column, without the apostrophes of `csv_cell`."""
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [{k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def config_hash(config: Config) -> str:
@@ -140,7 +146,7 @@ class RunDirectory:
     def status(self) -> dict:
         """The content of `status.json`; empty before the first one is written."""
         file = self / STATUS
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return read_json(file) if file.is_file() else {}
 
     @property
     def finished(self) -> bool:

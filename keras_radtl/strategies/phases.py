@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_radtl.config import TrainingConfig, UserError
-from keras_radtl.models.groups import LayerGroup, set_trainable, trainable_layers
+from keras_radtl.config import Config, TrainingConfig, UserError
+from keras_radtl.models.groups import set_trainable, trainable_layers
 from keras_radtl.strategies.optimizers import make_optimizer
 
 
@@ -29,10 +29,11 @@ class Phase:
     learning_rate: float
 
 
-def fixed(model: keras.Model, groups: list[LayerGroup], config: TrainingConfig) -> list[Phase]:
+def fixed(model: keras.Model, config: Config) -> list[Phase]:
     """Return the one phase of `unfreeze`: the same layers train from the first epoch to the last."""
-    layers = frozenset(trainable_layers(model, config.unfreeze, config.counting))
-    return [Phase("fixed", layers, config.epochs, config.learning_rate)]
+    training = config.training
+    layers = frozenset(trainable_layers(model, config.model, training.unfreeze, training.counting))
+    return [Phase("fixed", layers, training.epochs, training.learning_rate)]
 
 
 STRATEGIES: dict[str, Callable[..., list[Phase]]] = {"fixed": fixed}
@@ -47,6 +48,11 @@ def get_strategy(name: str) -> Callable[..., list[Phase]]:
     if name not in STRATEGIES:
         raise UserError(f"Unknown strategy `{name}`. Known: {', '.join(STRATEGIES)}")
     return STRATEGIES[name]
+
+
+def plan_phases(model: keras.Model, config: Config) -> list[Phase]:
+    """Return the phases of the configured strategy for a classifier."""
+    return get_strategy(config.training.strategy)(model, config)
 
 
 def enter_phase(model: keras.Model, phase: Phase, config: TrainingConfig, loss) -> None:

@@ -1,0 +1,127 @@
+"""Command-line options of the commands that take a configuration: one table from flag to configuration key."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from keras_radtl import __version__
+from keras_radtl.config import Config, UserError, load_values, set_key, update
+
+FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
+    "data": [
+        ("--data", "data.path", str, "folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`"),
+        ("--label", "data.label", str, "label column of a CSV; several separated by commas are a multi-label task"),
+        ("--positive", "data.positive", str, "this class against all others"),
+        ("--groups", "data.groups", str, "auto, none, a CSV column, or re:REGEX on the path; groups are never divided"),
+        ("--image-size", "data.image_size", int, "pixels, square; default: the backbone's"),
+        ("--on-label-conflict", "data.on_label_conflict", str, "identical images with different labels: drop, keep, error"),
+        ("--on-bad-image", "data.on_bad_image", str, "error, or skip and list in rejected.csv"),
+        ("--folds", "split.folds", int, "k-fold cross-validation instead of one split"),
+        ("--train-share", "split.train", float, "share of training cases"),
+        ("--val-share", "split.val", float, "share of validation cases"),
+        ("--test-share", "split.test", float, "share of test cases"),
+    ],
+    "model": [
+        ("--backbone", "model.backbone", str, "python -m keras_radtl.models lists them"),
+        ("--weights", "model.weights", str, "none, imagenet, radimagenet, or a weight file"),
+        ("--weights-dir", "model.weights_dir", str, "folder of the RadImageNet files"),
+        ("--scaling", "model.scaling", str, "pixel scaling; default: the one of the weights"),
+        ("--head", "model.head.name", str, "linear, nonlinear, conv or conv_skip"),
+        ("--batchnorm", "model.batchnorm", str, "backbone BatchNorm: inference (moving statistics) or adapt (batch statistics)"),
+    ],
+    "training": [
+        ("--strategy", "training.strategy", str, "fixed (see --unfreeze) or a named strategy"),
+        ("--unfreeze", "training.unfreeze", str, "none, all, topN layer groups, or layers:N"),
+        ("--epochs", "training.epochs", int, "epochs"),
+        ("--batch-size", "training.batch_size", int, "images a step"),
+        ("--learning-rate", "training.learning_rate", float, "of the first epoch"),
+        ("--optimizer", "training.optimizer", str, "adam, adamw, radam or sgd (Nesterov)"),
+        ("--weight-decay", "training.weight_decay", float, "decay strength; see training.weight_decay_mode"),
+        ("--weight-decay-mode", "training.weight_decay_mode", str, "decoupled, or coupled as torch's L2"),
+        ("--schedule", "training.schedule", str, "constant, cosine or beta"),
+        ("--patience", "training.patience", int, "stop after so many epochs without a better validation AUC"),
+        ("--class-weight", "training.class_weight", str, "none or balanced"),
+        ("--precision", "training.precision", str, "float32, mixed_bfloat16 or mixed_float16"),
+    ],
+    "run": [
+        ("--seed", "seed", int, "decides split, first weights, order and augmentation"),
+        ("--device", "device", str, "auto, cpu or gpu"),
+    ],
+}
+_SHORT = {"--batch-size": ["-b"], "--learning-rate": ["--lr"]}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message):
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def make_parser(command: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser for a command, with `--version` and one-line errors."""
+    parser = _Parser(prog=f"python -m keras_radtl.{command}", description=description, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"keras_radtl {__version__}")
+    return parser
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--preset`, `--config`, `--set`, `--print-config` and every flag of `FLAGS`."""
+    group = parser.add_argument_group("configuration", "applied in this order: preset, file, flags, --set")
+    group.add_argument("--preset", help="a named configuration (default: quickstart)")
+    group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
+    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="any key, such as augment.rotation=0")
+    group.add_argument("--print-config", action="store_true", help="print the resulting configuration and stop")
+    for title, flags in FLAGS.items():
+        group = parser.add_argument_group(title)
+        for flag, key, kind, text in flags:
+            group.add_argument(flag, *_SHORT.get(flag, []), dest=key, metavar=kind.__name__.upper(), help=text)
+    group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch")
+
+
+def config_from(arguments: argparse.Namespace) -> Config:
+    """Return the configuration that the options of `add_config_options` say.
+
+    Raises:
+        UserError: naming the option or key that is wrong.
+    """
+    from keras_radtl.presets import get_preset
+
+    values = load_values(arguments.config) if arguments.config else {}
+    config = get_preset(arguments.preset or values.get("preset", "quickstart"))
+    config = update(config, values)
+    for flags in FLAGS.values():
+        for flag, key, kind, _ in flags:
+            text = getattr(arguments, key)
+            if text is not None:
+                config = _set_flag(config, flag, key, kind, text)
+    if arguments.no_reuse:
+        config = set_key(config, "training.reuse", False)
+    return _set_pairs(config, arguments.set)
+
+
+def _set_flag(config: Config, flag: str, key: str, kind: type, text: str) -> Config:
+    if key == "data.label" and "," in text:
+        return set_key(config, "data.labels", [name.strip() for name in text.split(",")])
+    try:
+        return set_key(config, key, kind(text))
+    except UserError as error:
+        raise UserError(f"{flag}: {error}") from None
+    except ValueError:
+        raise UserError(f"{flag} must be {'a whole number' if kind is int else 'a number'}. Received: {text!r}") from None
+
+
+def _set_pairs(config: Config, pairs: Sequence[str]) -> Config:
+    import yaml
+
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator:
+            raise UserError(f"--set takes KEY=VALUE. Received: {pair!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {key}: not a value: {text!r}") from None
+        config = set_key(config, key, value)
+    return config

@@ -1,0 +1,26 @@
+"""Named configurations. A preset is a set of changes to the defaults of `Config`; flags override it."""
+
+from __future__ import annotations
+
+from keras_radtl.config import Config, UserError, update
+
+_QUICKSTART = {
+    "data": {"image_size": 160},
+    "model": {"backbone": "efficientnet_lite0", "weights": "imagenet", "head": {"name": "conv_skip", "filters": 16}},
+    "training": {"unfreeze": "top2", "epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "schedule": "cosine"},
+}
+
+PRESETS: dict[str, dict] = {
+    "quickstart": _QUICKSTART,
+}
+
+
+def get_preset(name: str) -> Config:
+    """Return the configuration of a preset.
+
+    Raises:
+        UserError: for an unknown name, with the known ones.
+    """
+    if name not in PRESETS:
+        raise UserError(f"Unknown preset `{name}`. Known: {', '.join(PRESETS)}")
+    return update(Config(), {"preset": name, **PRESETS[name]})

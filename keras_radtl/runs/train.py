@@ -1,0 +1,222 @@
+"""Train: a configuration goes in, a run directory comes out. What `fit`, sweeps and searches call."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_radtl.config import Config, UserError
+from keras_radtl.runs.directory import (
+    ENVIRONMENT,
+    HISTORY,
+    MODEL,
+    REJECTED,
+    SPLIT,
+    SPLITS,
+    SUMMARY,
+    RunDirectory,
+    atomic,
+    check_output,
+    create,
+    difference,
+    locked,
+    read_json,
+    write_csv,
+    write_json,
+)
+from keras_radtl.runs.progress import Progress
+from keras_radtl.runs.stopping import StopRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `train` beside the configuration.
+
+    Attributes:
+        output: the run directory.
+        resume: show a finished run instead of refusing it.
+        overwrite: replace a run that stands there.
+        tensorboard: also write TensorBoard scalars.
+    """
+
+    output: Path
+    resume: bool = False
+    overwrite: bool = False
+    tensorboard: bool = False
+
+
+def train(config: Config, request: Request) -> RunDirectory:
+    """Train, test and describe one model, or one a fold, and return its finished run directory.
+
+    An unfinished run of the same configuration in `request.output` goes on after its last finished epoch.
+
+    Raises:
+        UserError: for any input that cannot be used; nothing is written then.
+        Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
+    """
+    with locked(request.output):
+        action = check_output(request.output, config, request.resume, request.overwrite)
+        if action == "done":
+            return RunDirectory(Path(request.output))
+        from keras_radtl.reproducibility import environment, prepare
+
+        device = prepare(config.seed, config.device, config.training.deterministic)
+        logger.info("device: %s", device)
+        with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
+            dataset = load_data(config, Path(cache))
+            describe(config, build(config, dataset, dataset.splits[0].fold))  # refuses before a file is written
+            run = _open(config, request, action, dataset, environment(device))
+            with StopRequest() as stop:
+                for split in dataset.splits:
+                    _train_split(config, dataset, split, run, stop, request.tensorboard)
+                    stop.check(f"after fold {split.fold} of {len(dataset.splits)}")
+                _finish(config, dataset, run)
+    return run
+
+
+def load_data(config: Config, cache: Path):
+    """Read, check and split the data of a configuration, and log what was found; returns a `Dataset`."""
+    from keras_radtl.data.dataset import load_dataset
+    from keras_radtl.models.backbones import get_backbone
+
+    image_size = config.data.image_size or get_backbone(config.model.backbone).image_size
+    with Progress("images", 1) as progress:
+        dataset = load_dataset(config, image_size, cache, progress.update)
+    table = dataset.table
+    for note in table.notes:
+        logger.info("%s", note)
+    if table.multilabel:
+        content = ", ".join(table.classes)
+    else:
+        counts = np.bincount(table.targets[table.targets >= 0], minlength=len(table.classes))
+        content = ", ".join(f"{count} {name}" for count, name in zip(counts, table.classes, strict=True))
+    logger.info("data: %s, %d images (%s), %d groups", table.name, len(table), content, len(set(table.groups)))
+    return dataset
+
+
+def build(config: Config, dataset, fold: int):
+    """Build the `Classifier` of one fold with its first weights."""
+    from keras_radtl.models.classifier import assemble_classifier
+    from keras_radtl.reproducibility import derive_seed
+
+    table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
+    return assemble_classifier(config.model, len(table.classes), shape, derive_seed(config.seed, "weights", fold), table.multilabel)
+
+
+def describe(config: Config, classifier) -> None:
+    """Log where the weights came from and, for each phase, the layer groups with what trains of them.
+
+    Raises:
+        UserError: when the training needs more memory than there is.
+    """
+    from keras_radtl.models.groups import group_table, set_trainable
+    from keras_radtl.models.memory import estimate_memory, require_memory
+    from keras_radtl.strategies.optimizers import get_optimizer
+    from keras_radtl.strategies.phases import plan_phases
+
+    model, training = classifier.model, config.training
+    get_optimizer(training.optimizer)
+    for report in classifier.reports:
+        logger.info("weights: %s", report)
+    for phase in plan_phases(model, config):
+        set_trainable(model, phase.layers)
+        require_memory(estimate_memory(model, training.batch_size), f"Phase {phase.name}")
+        logger.info("phase %s: %d epochs, learning rate %g", phase.name, phase.epochs, phase.learning_rate)
+        logger.info("  %-24s %12s %12s", "group", "parameters", "training")
+        for row in group_table(model, config.model, training.counting):
+            logger.info("  %-24s %12s %12s", row.group, f"{row.parameters:,}", f"{row.trainable:,}")
+
+
+def _open(config: Config, request: Request, action: str, dataset, environment: dict) -> RunDirectory:
+    record = {**environment, "data_sha256": dataset.fingerprint}
+    if action == "resume":
+        run = RunDirectory(Path(request.output))
+        run.clean()
+        changed = difference(read_json(run / ENVIRONMENT), record)
+        if changed:
+            raise UserError(f"{run.path} cannot be resumed, since {'; '.join(changed[:3])}; --overwrite starts over")
+        logger.info("resuming %s", run.path)
+    else:
+        run = create(request.output, config, record)
+    columns, rows = dataset.split_table()
+    write_csv(run / SPLIT, columns, rows)
+    if dataset.rejected:
+        write_csv(run / REJECTED, ["path", "reason"], [[r.path, r.reason] for r in dataset.rejected])
+    return run
+
+
+def _train_split(config: Config, dataset, split, whole: RunDirectory, stop: StopRequest, tensorboard: bool) -> None:
+    import keras
+
+    from keras_radtl.runs.draw import draw_run
+    from keras_radtl.runs import checkpoint
+    from keras_radtl.runs.fitting import Job, fit
+    from keras_radtl.runs.results import write_results
+
+    run = whole.fold(split.fold)
+    if split.fold and run.finished:
+        return
+    started = time.monotonic()
+    keras.backend.clear_session()
+    model = build(config, dataset, split.fold).model
+    initial = checkpoint.read_weights(model)
+    state = fit(Job(config, dataset, split, run, stop, tensorboard), model, initial)
+    checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
+    with atomic(run / MODEL) as temporary:
+        keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)  # without the optimizer
+    columns = list(dict.fromkeys(name for row in state.history for name in row))
+    write_csv(run / HISTORY, columns, [[row.get(name) for name in columns] for row in state.history])
+    parts = _predict(config, dataset, split, model)
+    write_results(run, dataset.table, parts, config.seed)
+    write_json(run / SUMMARY, _summary(dataset, model, state, time.monotonic() - started))
+    draw_run(run, config, dataset, split, parts, state.history)
+    if split.fold:
+        run.set_status("finished", epoch=state.epoch)
+        checkpoint.remove(run)
+
+
+def _predict(config: Config, dataset, split, model) -> dict:
+    from keras_radtl.runs.predict import make_predictor
+    from keras_radtl.runs.results import Predictions
+
+    predict, parts = make_predictor(model), {}
+    for name in SPLITS:
+        indices = getattr(split, name)
+        parts[name] = Predictions(indices, predict(dataset.pixels, indices, config.training.batch_size))
+    return parts
+
+
+def _summary(dataset, model, state, seconds: float) -> dict:
+    return {
+        "classes": list(dataset.table.classes),
+        "multilabel": dataset.table.multilabel,
+        "image_shape": [int(n) for n in dataset.pixels.shape[1:]],
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "best_val_auc": state.best_value,
+        "parameters": int(model.count_params()),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _finish(config: Config, dataset, run: RunDirectory) -> None:
+    """Pool the folds, if there are any, and mark the run as finished; only then its checkpoint may go."""
+    from keras_radtl.runs import checkpoint
+
+    if dataset.splits[0].fold:
+        from keras_radtl.runs.draw import draw_pooled
+        from keras_radtl.runs.results import pool_folds
+
+        folds = [run.fold(split.fold) for split in dataset.splits]
+        pooled, summary = pool_folds(run, folds, dataset.table, config.seed)
+        write_json(run / SUMMARY, summary)
+        draw_pooled(run, dataset.table, pooled)
+    run.set_status("finished")
+    checkpoint.remove(run)
