@@ -56,6 +56,11 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
     return tuple(_branch(*row, prefix=f"backbone{i}_" if count > 1 else "") for i, row in enumerate(rows, start=1))
 
 
+def default_image_size(config: ModelConfig) -> int:
+    """Return the side in pixels that the backbones of a configuration were pretrained at, the largest if they differ."""
+    return max(branch.spec.image_size for branch in branches(config))
+
+
 def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Branch:
     spec = get_backbone(backbone.strip())
     weights = weights.strip()

@@ -23,7 +23,7 @@ from keras_radtl.models.groups import HEAD
 from keras_radtl.models.heads import make_head
 from keras_radtl.models.memory import require_head_memory
 from keras_radtl.models.preprocessing import PixelScaling
-from keras_radtl.models.seeding import derived_seed
+from keras_radtl.reproducibility import derive_seed
 
 _log = logging.getLogger(__name__)
 
@@ -102,12 +102,12 @@ def _require_shape(parts: tuple[Branch, ...], image_shape: tuple[int, int, int])
 def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_weights: bool):
     template_input = keras.Input(image.shape[1:], dtype="uint8", name="image")
     build = branch.spec.torch_build if branch.torch_geometry else branch.spec.build
-    scaled = PixelScaling(branch.scaling, name="scaling")(template_input)
+    scaled = PixelScaling(branch.scaling, branch.spec.name, name="scaling")(template_input)
     template = keras.Model(template_input, build(scaled))
     names = _stable_names(template)
 
     def rebuild(layer):
-        layer_config = _seeded(layer.get_config(), derived_seed(seed, branch.prefix, names[layer.name]))
+        layer_config = _seeded(layer.get_config(), derive_seed(seed, branch.prefix, names[layer.name]))
         layer_config["name"] = names[layer.name]
         if isinstance(layer, keras.layers.BatchNormalization):
             return BackboneBatchNormalization.from_config({**layer_config, "statistics": config.batchnorm})
@@ -152,5 +152,5 @@ def _seeded(layer_config: dict, seed: int) -> dict:
         if key == "seed" and value is None:
             result[key] = seed
         elif isinstance(value, dict) and "seed" in value.get("config", {}):
-            result[key] = {**value, "config": {**value["config"], "seed": derived_seed(seed, key)}}
+            result[key] = {**value, "config": {**value["config"], "seed": derive_seed(seed, key)}}
     return result

@@ -1,5 +1,6 @@
 """Layer groups of a classifier: which layers they hold, which of them train, and a table of both.
 
+A classifier tells its backbones by its scaling layers, so a model loaded from a file has the groups of the one saved.
 With two backbones the groups are joined from the output end: the last group of one with the last of the other, so that
 `top1` opens the deepest group of both.
 """
@@ -7,14 +8,16 @@ With two backbones the groups are joined from the output end: the last group of 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
-from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.branches import Branch, branches
+from keras_radtl.config import UserError
+from keras_radtl.models.backbones import BackboneSpec, get_backbone
 
 HEAD = "head"
+SCALING = "scaling"
 _OUTSIDE = ("image", "features", HEAD)  # layers that belong to no backbone
 
 
@@ -32,43 +35,70 @@ class GroupRow(NamedTuple):
 
     group: str
     layers: int
-    parameters: int
-    trainable: int  # parameters that train as the model stands
+    parameters: int  # weights and moving statistics
+    trainable: int
+
+
+class GroupTable(tuple[GroupRow, ...]):
+    """Rows of layer groups, which print as a table with a line of totals."""
+
+    def __str__(self):
+        total = GroupRow("total", *(sum(column) for column in list(zip(*self, strict=True))[1:]))
+        header = ("group", "layers", "parameters", "trainable")
+        lines = [header, *((row.group, *(f"{n:,}" for n in row[1:])) for row in (*self, total))]
+        widths = [max(len(line[i]) for line in lines) for i in range(4)]
+        text = (
+            "  ".join([line[0].ljust(widths[0]), *(v.rjust(w) for v, w in zip(line[1:], widths[1:], strict=True))])
+            for line in lines
+        )
+        return "\n".join(text)
 
 
 def _size(weights) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def backbone_layers(model, branch: Branch) -> tuple[str, ...]:
+def model_backbones(model) -> tuple[tuple[str, BackboneSpec], ...]:
+    """Return (prefix of layer names, BackboneSpec) of each backbone in a classifier, in the order of their features.
+
+    Raises:
+        ValueError: when the model was not made by `build_classifier`.
+    """
+    found = [la for la in model.layers if la.name.endswith(SCALING) and getattr(la, "backbone", None)]
+    if not found:
+        raise ValueError("`model` must be a classifier of this package: it has no scaling layer with a backbone")
+    found.sort(key=lambda layer: layer.name)
+    return tuple((layer.name.removesuffix(SCALING), get_backbone(layer.backbone)) for layer in found)
+
+
+def backbone_layers(model, prefix: str) -> tuple[str, ...]:
     """Return the names of one backbone's layers, from input to output, with the pooling and without the scaling."""
     names = (layer.name for layer in model.layers if layer.name not in _OUTSIDE)
-    return tuple(n for n in names if n.startswith(branch.prefix) and n != f"{branch.prefix}scaling")
+    return tuple(n for n in names if n.startswith(prefix) and n != prefix + SCALING)
 
 
-def _branch_groups(model, branch: Branch, counting: str) -> list[LayerGroup]:
-    names = backbone_layers(model, branch)
+def _backbone_groups(model, prefix: str, spec: BackboneSpec, counting: str) -> list[LayerGroup]:
+    names = backbone_layers(model, prefix)
     groups, start = [], 0
-    for group, boundary in branch.spec.boundaries(counting):
-        last = branch.prefix + boundary
+    for group, boundary in spec.boundaries(counting):
+        last = prefix + boundary
         if last not in names[start:]:
-            raise ValueError(f"{branch.spec.display_name}: no layer {last!r} after {names[start - 1]!r} ends {group!r}")
+            raise ValueError(f"{spec.display_name}: no layer {last!r} to end group {group!r}")
         end = names.index(last) + 1
         layers = names[start:end]
         groups.append(LayerGroup(group, layers, sum(_size(model.get_layer(n).weights) for n in layers)))
         start = end
     outside = [n for n in names[start:] if model.get_layer(n).weights]
     if outside:
-        raise ValueError(f"{branch.spec.display_name}: layers with weights in no {counting} group: {', '.join(outside)}")
+        raise ValueError(f"{spec.display_name}: layers with weights in no {counting} group: {', '.join(outside)}")
     return groups
 
 
-def layer_groups(model, config: ModelConfig, counting: str = "stages") -> tuple[LayerGroup, ...]:
+def layer_groups(model, counting: str = "stages") -> tuple[LayerGroup, ...]:
     """Return the layer groups of a classifier's backbone, from input to output; the head is not among them.
 
     Args:
-        model: keras.Model as made by `build_classifier(config, ...)`, or loaded from its file.
-        config: ModelConfig of the model.
+        model: keras.Model as made by `build_classifier`, or loaded from its file.
         counting: str, `stages`, `reference` or `fts`.
     Returns:
         tuple of LayerGroup; every backbone layer that has weights is in exactly one.
@@ -76,21 +106,20 @@ def layer_groups(model, config: ModelConfig, counting: str = "stages") -> tuple[
         UserError: when the backbone is not counted that way.
         ValueError: when a layer with weights is in no group.
     """
-    by_branch = [_branch_groups(model, branch, counting) for branch in branches(config)]
+    by_backbone = [_backbone_groups(model, prefix, spec, counting) for prefix, spec in model_backbones(model)]
     joined = []
-    for parts in zip_longest(*(reversed(groups) for groups in by_branch)):
+    for parts in zip_longest(*(reversed(groups) for groups in by_backbone)):
         parts = [part for part in parts if part is not None]
         layers = tuple(name for part in parts for name in part.layers)
         joined.append(LayerGroup("+".join(p.name for p in parts), layers, sum(p.parameters for p in parts)))
     return tuple(reversed(joined))
 
 
-def trainable_layers(model, config: ModelConfig, unfreeze: str, counting: str = "stages") -> tuple[str, ...]:
+def trainable_layers(model, unfreeze: str, counting: str = "stages") -> tuple[str, ...]:
     """Return the names of the backbone layers that `unfreeze` opens.
 
     Args:
-        model: keras.Model as made by `build_classifier(config, ...)`.
-        config: ModelConfig of the model.
+        model: keras.Model as made by `build_classifier`.
         unfreeze: str, `none`, `all`, `topN` (N groups from the output end) or `layers:N` (the last N Keras layers of
             the backbone with its pooling, as the `unfreezetop10` of the RadImageNet scripts counts them).
         counting: str, `stages`, `reference` or `fts`.
@@ -99,11 +128,11 @@ def trainable_layers(model, config: ModelConfig, unfreeze: str, counting: str = 
     Raises:
         UserError: when N exceeds what there is, with the groups.
     """
-    groups = layer_groups(model, config, counting)
+    groups = layer_groups(model, counting)
     if unfreeze in ("none", "all"):
         return tuple(name for group in groups for name in group.layers) if unfreeze == "all" else ()
     if unfreeze.startswith("layers:"):
-        return _last_layers(model, config, int(unfreeze.removeprefix("layers:")))
+        return _last_layers(model, int(unfreeze.removeprefix("layers:")))
     count = int(unfreeze.removeprefix("top"))
     if count > len(groups):
         names = ", ".join(group.name for group in groups)
@@ -111,18 +140,18 @@ def trainable_layers(model, config: ModelConfig, unfreeze: str, counting: str = 
     return tuple(name for group in groups[len(groups) - count :] for name in group.layers)
 
 
-def _last_layers(model, config: ModelConfig, count: int) -> tuple[str, ...]:
+def _last_layers(model, count: int) -> tuple[str, ...]:
     chosen = []
-    for branch in branches(config):
-        names = backbone_layers(model, branch)
+    for prefix, spec in model_backbones(model):
+        names = backbone_layers(model, prefix)
         if count > len(names):
-            name = branch.spec.display_name
-            raise UserError(f"`unfreeze` must be at most layers:{len(names)} for {name}. Received: layers:{count}")
+            limit = f"at most layers:{len(names)} for {spec.display_name}"
+            raise UserError(f"`unfreeze` must be {limit}. Received: layers:{count}")
         chosen.extend(names[len(names) - count :])
     return tuple(chosen)
 
 
-def set_trainable(model, layers) -> tuple[str, ...]:
+def set_trainable(model, layers: Collection[str]) -> tuple[str, ...]:
     """Let the head and the named backbone layers train, and nothing else.
 
     Keras reads the flags when the model is compiled: compile again, with a new optimizer, after every change.
@@ -149,16 +178,30 @@ def set_trainable(model, layers) -> tuple[str, ...]:
     return tuple(weight.path for weight in model.trainable_weights)
 
 
-def group_table(model, config: ModelConfig, counting: str = "stages") -> tuple[GroupRow, ...]:
+def _trainable_size(layer) -> int:
+    """Return how many parameters of a layer would train if it were set to."""
+    before, layer.trainable = layer.trainable, True
+    size = _size(layer.trainable_weights)
+    layer.trainable = before
+    return size
+
+
+def group_table(model, counting: str = "stages", layers: Collection[str] | None = None) -> GroupTable:
     """Return one row per layer group and one for the head, with parameters in all and in training.
 
-    Args: those of `layer_groups`.
+    Args:
+        model: keras.Model as made by `build_classifier`.
+        counting: str, `stages`, `reference` or `fts`.
+        layers: names of the backbone layers that train beside the head; None: as the model stands.
+    Returns:
+        GroupTable, rows from input to output; `str()` of it is a table for the terminal.
     """
+    if layers is None:
+        layers = {layer.name for layer in model.layers if layer.trainable}
 
-    def row(name: str, layers) -> GroupRow:
-        found = [model.get_layer(layer) for layer in layers]
-        total, trainable = (sum(_size(getattr(la, kind)) for la in found) for kind in ("weights", "trainable_weights"))
-        return GroupRow(name, len(found), total, trainable)
+    def row(group: str, names) -> GroupRow:
+        found = [model.get_layer(name) for name in names]
+        training = sum(_trainable_size(la) for la in found if la.name in layers or la.name == HEAD)
+        return GroupRow(group, len(found), _size(w for la in found for w in la.weights), training)
 
-    groups = layer_groups(model, config, counting)
-    return (*(row(group.name, group.layers) for group in groups), row(HEAD, (HEAD,)))
+    return GroupTable([*(row(group.name, group.layers) for group in layer_groups(model, counting)), row(HEAD, [HEAD])])

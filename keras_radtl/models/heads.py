@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from keras_radtl.config import HeadConfig
 from keras_radtl.models.head_sizes import HEAD_NAMES, head_sizes, require_head
-from keras_radtl.models.seeding import derived_seed
+from keras_radtl.reproducibility import derive_seed
 
 LEAKY_SLOPE = 0.01
 
@@ -30,7 +30,7 @@ class _Head(keras.layers.Layer):
 
     def _kaiming(self, name: str):
         return keras.initializers.VarianceScaling(
-            scale=2.0, mode="fan_in", distribution="untruncated_normal", seed=derived_seed(self.seed, self.name, name)
+            scale=2.0, mode="fan_in", distribution="untruncated_normal", seed=derive_seed(self.seed, self.name, name)
         )
 
     def _dense(self, name: str, units: int, width: int, use_bias: bool = False, dtype=None):
@@ -53,7 +53,7 @@ class _Head(keras.layers.Layer):
         return norm
 
     def _dropout(self, name: str, rate: float):
-        return layers.Dropout(rate, seed=derived_seed(self.seed, self.name, name), dtype=self.dtype_policy, name=name)
+        return layers.Dropout(rate, seed=derive_seed(self.seed, self.name, name), dtype=self.dtype_policy, name=name)
 
     def _activation(self, x):
         return ops.leaky_relu(x, negative_slope=LEAKY_SLOPE)

@@ -18,6 +18,7 @@ class PixelScaling(keras.layers.Layer):
 
     Args:
         scaling: str, a key of `SCALINGS`.
+        backbone: str, name of the backbone that follows; by it a loaded model still tells its layer groups.
 
     Input shape:
         `(batch, height, width, 1 or 3)`, uint8 or float, 0-255, RGB order.
@@ -26,10 +27,11 @@ class PixelScaling(keras.layers.Layer):
         `(batch, height, width, 3)`, float32, in the channel order of the scaling.
     """
 
-    def __init__(self, scaling: str, **kwargs):
+    def __init__(self, scaling: str, backbone: str | None = None, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.scaling = scaling
+        self.backbone = backbone
         self._numbers = get_scaling(scaling)
 
     def build(self, input_shape):
@@ -50,4 +52,4 @@ class PixelScaling(keras.layers.Layer):
         return (*input_shape[:-1], 3)
 
     def get_config(self):
-        return {**super().get_config(), "scaling": self.scaling}
+        return {**super().get_config(), "scaling": self.scaling, "backbone": self.backbone}
