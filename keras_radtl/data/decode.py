@@ -1,0 +1,221 @@
+"""Decode one image file to uint8 pixels by one policy, and say why a file cannot be used.
+
+| file | what becomes of it |
+|---|---|
+| PNG, JPEG, BMP, TIFF | read; any other content is refused, and so is content that does not fit the file's suffix |
+| empty, truncated, damaged (PNG: every chunk's checksum) | refused with the reason |
+| more than `max_megapixels`, no pixels | refused from the header, before anything is decoded |
+| several pages or frames (TIFF, APNG) | refused: which one is meant is not for us to guess; of an MPO the first |
+| 1 bit | 0 and 255 |
+| grey, RGB, 8 bit | as they are; RGB whose channels are all equal becomes grey |
+| palette, CMYK, YCbCr | RGB |
+| alpha, transparent palette colour | composited on black |
+| 16 bit, grey or RGB | to 8 bit by `window`: `image` maps the image's own minimum and maximum to 0 and 255, `full` \
+maps 0-65535, LOW:HIGH maps LOW-HIGH and clips; alpha is composited first; white-is-zero TIFF is inverted |
+| signed, 32 bit and floating point pixels | refused: their range has no agreed meaning |
+| EXIF orientation | applied |
+
+Pillow reads everything but 16 bit with several channels, which it would cut to 8 bit; OpenCV reads that.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_radtl.config import UserError
+
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
+SIGNATURES = (  # what files begin with; the first four kinds are read, the others named
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "WebP"),
+    (b"%PDF", "PDF"),
+    (b"PK\3\4", "ZIP"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x93NUMPY", "NumPy"),
+    (b"\x89HDF", "HDF5"),
+)
+ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # EXIF and TIFF tags
+
+
+class ImageError(ValueError):
+    """Why one file cannot be used, without its name."""
+
+
+def read_image(path: str | Path, window: str = "image", max_megapixels: float = 64.0) -> np.ndarray:
+    """Read one image file.
+
+    Args:
+        path: PNG, JPEG, BMP or TIFF file.
+        window: how 16 bit become 8: "image", "full" or "LOW:HIGH".
+        max_megapixels: larger images are refused before they are decoded.
+    Returns:
+        uint8 (h, w) for grey content, else (h, w, 3) RGB.
+    Raises:
+        UserError: naming the file and the reason.
+    """
+    try:
+        return decode(path, window, max_megapixels)
+    except ImageError as error:
+        raise UserError(f"Cannot use image {path}: {error}") from None
+
+
+def decode(path: str | Path, window: str, max_megapixels: float) -> np.ndarray:
+    """Do what `read_image` does, but raise an `ImageError` with the bare reason."""
+    data = _read_bytes(path, max_megapixels)
+    kind = _kind(data)
+    _check_suffix(path, kind)
+    if kind == "PNG":
+        _check_png(data)
+    try:
+        return collapse_grey(_decode(data, kind, window, max_megapixels))
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 (decoders raise nearly anything on damaged files)
+        raise ImageError(f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})") from None
+
+
+def collapse_grey(image: np.ndarray) -> np.ndarray:
+    """Return an image of three equal channels as (h, w), any other as it is."""
+    if image.ndim == 3 and (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all():
+        return np.ascontiguousarray(image[..., 0])
+    return image
+
+
+def _read_bytes(path: str | Path, max_megapixels: float) -> bytes:
+    try:
+        size = os.stat(path).st_size
+        if size == 0:
+            raise ImageError("the file is empty")
+        if size > max_megapixels * 8e6 + 16e6:
+            raise ImageError(f"the file has {size / 1e6:.0f} MB, more than an image of {max_megapixels:g} megapixels")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from None
+
+
+def _kind(data: bytes) -> str:
+    kind = next((name for start, name in SIGNATURES if data.startswith(start)), None)
+    if data[128:132] == b"DICM":
+        kind = "DICOM"
+    if kind is None:
+        raise ImageError("it is not a PNG, JPEG, BMP or TIFF image")
+    return kind
+
+
+def _check_suffix(path: str | Path, kind: str) -> None:
+    suffix = os.path.splitext(path)[1]
+    named = SUFFIXES.get(suffix.lower())
+    if kind not in SUFFIXES.values():
+        raise ImageError(f"its content is {kind}; only PNG, JPEG, BMP and TIFF are read")
+    if named != kind:
+        raise ImageError(f"it is named {suffix or 'without suffix'}, but its content is {kind}")
+
+
+def _check_png(data: bytes) -> None:
+    """Check that every chunk is whole and its checksum right; Pillow does not check those of the pixels."""
+    place = 8
+    while place + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        end = place + 8 + length
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(memoryview(data)[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ImageError(f"it is damaged (checksum of chunk {name.decode('ascii', 'replace')})")
+        if name == b"IEND":
+            return
+        place = end + 4
+    raise ImageError("it is truncated")
+
+
+def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=(kind,))
+    except Image.DecompressionBombError:
+        raise ImageError(f"it has far more than {max_megapixels:g} megapixels") from None
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageError(f"it has no pixels ({width}x{height})")
+    if width * height > max_megapixels * 1e6:
+        raise ImageError(f"it has {width}x{height} pixels, more than {max_megapixels:g} megapixels")
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise ImageError("it holds several pages or frames; save the one you want by itself")
+    if kind == "TIFF" and set(image.tag_v2.get(SAMPLE_FORMAT, (1,))) - {1, 4}:
+        raise ImageError("signed and floating point pixels are not read; save it with 8 or 16 bit")
+    deep = data[24] == 16 if kind == "PNG" else kind == "TIFF" and max(image.tag_v2.get(BITS, (1,))) == 16
+    if deep and not image.mode.startswith("I;16"):
+        return _decode_deep_colour(data, image, window)
+    image.load()
+    orientation = image.getexif().get(ORIENTATION, 1)  # Pillow has applied that of a TIFF, and forgotten it
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint16)
+        if kind == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
+            values = 65535 - values
+        return orient(apply_window(values, window), orientation)
+    return orient(_to_uint8(image), orientation)
+
+
+def _to_uint8(image) -> np.ndarray:
+    """Return the pixels of a Pillow image of any mode with 8 bit or less."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("LA") if image.mode == "La" else image
+        pixels = np.asarray(image.convert("RGBA")).astype(np.uint16)
+        return ((pixels[..., :3] * pixels[..., 3:] + 127) // 255).astype(np.uint8)
+    if image.mode in ("1", "L"):
+        return np.array(image.convert("L"))
+    if image.mode in ("P", "RGB", "CMYK", "YCbCr"):
+        return np.array(image.convert("RGB"))
+    raise ImageError(f"pixels of Pillow's mode {image.mode} are not read; save it as grey or RGB with 8 or 16 bit")
+
+
+def _decode_deep_colour(data: bytes, header, window: str) -> np.ndarray:
+    """Decode 16 bit per channel with more than one channel."""
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
+        raise ImageError("16 bit per channel, and it cannot be decoded")
+    colour = pixels[..., 2::-1]  # OpenCV has blue first
+    if pixels.shape[2] == 4:
+        colour = colour.astype(np.float32) * (pixels[..., 3:] / np.float32(65535))
+    exif = 1 if header.format == "TIFF" else header.getexif().get(ORIENTATION, 1)  # OpenCV applies that of a TIFF
+    return orient(apply_window(colour, window), exif)
+
+
+def apply_window(values: np.ndarray, window: str) -> np.ndarray:
+    """Map 16 bit pixel values to uint8.
+
+    Args:
+        values: array of any shape, 0-65535.
+        window: "image", "full" or "LOW:HIGH".
+    """
+    if window == "image":
+        low, high = float(values.min()), float(values.max())
+    else:
+        low, high = (0.0, 65535.0) if window == "full" else map(float, window.split(":"))
+    scaled = (values.astype(np.float32) - low) * (255 / max(high - low, 1e-9))
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def orient(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn stored pixels upright by EXIF orientation 1-8 (EXIF 2.32, table 6, Orientation)."""
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
