@@ -70,7 +70,7 @@ def draw(
     flips = np.where((uniform[:, 5:7] < 0.5) & (config.horizontal_flip, config.vertical_flip), -1.0, 1.0)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     return Parameters(
-        matrix=_inverse_map(angle, shift, shear, zoom, flips, centre),
+        matrix=inverse_map(angle, shift, shear, zoom, flips, centre),
         brightness=255 * config.brightness * signed[:, 7],
         contrast=1 + config.contrast * signed[:, 8],
         blur=config.blur * uniform[:, 9],
@@ -137,8 +137,19 @@ def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
     return (raw >> np.uint64(11)) * 2.0**-53
 
 
-def _inverse_map(angle, shift, shear, zoom, flips, centre) -> np.ndarray:
-    """Compose the changes of n images and return their inverse maps, float64 (n, 2, 3)."""
+def inverse_map(angle, shift, shear, zoom, flips, centre) -> np.ndarray:
+    """Compose the changes of n images into one map each, from output pixels back to image pixels.
+
+    Args:
+        angle: float (n,), radians, from the x to the y axis.
+        shift: float (n, 2), pixels along x and y.
+        shear: float (n,), pixels along x per pixel along y.
+        zoom: float (n,), above 1 enlarges.
+        flips: float (n, 2), -1 mirrors along x or y, 1 does not.
+        centre: float (2,), the point that all but the shift leave in place.
+    Returns:
+        float64 array of shape (n, 2, 3).
+    """
     cosine, sine, one, zero = np.cos(angle), np.sin(angle), np.ones_like(angle), np.zeros_like(angle)
     rotation = _stack(cosine, -sine, sine, cosine)
     shearing = _stack(one, shear, zero, one)

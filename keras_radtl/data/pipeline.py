@@ -34,8 +34,9 @@ def training_batches(
     """Return the shuffled, augmented batches of the epochs [first_epoch, last_epoch), one after the other.
 
     A batch never spans two epochs: each epoch ends with its short batch and has ceil(n / batch_size) batches. Pass
-    that number to `Model.fit` as `steps_per_epoch`, which then draws all epochs from one iterator. A run that resumes
-    at epoch k gets the batches that an uninterrupted run had from epoch k on.
+    that number to `Model.fit` as `steps_per_epoch` (with `initial_epoch=first_epoch, epochs=last_epoch,
+    shuffle=False`), which then draws all epochs from one iterator. A run that resumes at epoch k gets the batches that
+    an uninterrupted run had from epoch k on.
 
     Args:
         pixels: uint8 array or memory map of shape (n_all, height, width, 1 or 3).
