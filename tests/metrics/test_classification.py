@@ -1,0 +1,210 @@
+"""The nine figures against scikit-learn, and what happens where one does not exist."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from keras_radtl.metrics.classification import METRICS, classification_metrics, cohen_kappa, exact_auc, macro_auc
+from keras_radtl.stats.delong import delong_interval
+from keras_radtl.stats.intervals import wilson_interval
+
+
+def predictions(num_classes, n=200, seed=0, decimals=None):
+    """Targets and softmax probabilities that know something; rounded ones have ties."""
+    generator = np.random.default_rng(seed)
+    targets = np.append(np.arange(num_classes), generator.integers(0, num_classes, n - num_classes))
+    logits = generator.normal(size=(n, num_classes)) + 1.2 * (targets[:, None] == np.arange(num_classes))
+    if decimals is not None:
+        logits = np.round(logits, decimals)
+    odds = np.exp(logits)
+    return targets, odds / odds.sum(axis=1, keepdims=True)
+
+
+def with_sklearn(targets, probabilities):
+    """The same figures by scikit-learn."""
+    binary = probabilities.shape[1] == 2
+    predicted = probabilities.argmax(axis=1)
+    one_hot = np.eye(probabilities.shape[1], dtype=int)[targets]
+    judged = (targets, probabilities[:, 1]) if binary else (one_hot, probabilities)
+    average = "binary" if binary else "macro"
+    specificities = [sklearn_metrics.recall_score(1 - one_hot[:, c], predicted != c) for c in range(probabilities.shape[1])]
+    return {
+        "auc": sklearn_metrics.roc_auc_score(*judged),
+        "accuracy": sklearn_metrics.accuracy_score(targets, predicted),
+        "f1": sklearn_metrics.f1_score(targets, predicted, average=average),
+        "sensitivity": sklearn_metrics.recall_score(targets, predicted, average=average),
+        "specificity": specificities[1] if binary else np.mean(specificities),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(targets, predicted),
+        "average_precision": sklearn_metrics.average_precision_score(*judged),
+        "brier": np.mean((probabilities[:, 1] - targets) ** 2) if binary else np.mean(np.sum((probabilities - one_hot) ** 2, 1)),
+        "log_loss": sklearn_metrics.log_loss(targets, probabilities),
+    }
+
+
+@pytest.mark.parametrize("decimals", [None, 0])
+@pytest.mark.parametrize("num_classes", [2, 3, 5])
+def test_values_equal_scikit_learn(num_classes, decimals):
+    targets, probabilities = predictions(num_classes, decimals=decimals)
+    found = classification_metrics(targets, probabilities, [f"c{i}" for i in range(num_classes)], replicates=20)
+    expected = with_sklearn(targets, probabilities)
+    assert tuple(found) == METRICS
+    for name in METRICS:
+        assert found[name].value == pytest.approx(expected[name], abs=1e-12), name
+        assert found[name].ci_low < found[name].value < found[name].ci_high, name
+
+
+def test_intervals_of_two_classes_are_delongs_and_wilsons():
+    targets, probabilities = predictions(2)
+    found = classification_metrics(targets, probabilities, ("benign", "malignant"), replicates=20)
+    area = delong_interval(targets, probabilities[:, 1])
+    assert found["auc"] == (area.auc, area.ci_low, area.ci_high, 200, "DeLong")
+    hits, positives = int(np.sum((probabilities[:, 1] > 0.5) & (targets == 1))), int(targets.sum())
+    assert found["sensitivity"] == (hits / positives, *wilson_interval(hits, positives)[:2], positives, "Wilson")
+    assert found["specificity"].n == 200 - positives
+    logit = classification_metrics(targets, probabilities, ("benign", "malignant"), replicates=20, auc_scale="logit")
+    assert logit["auc"].method == "DeLong, logit"
+
+
+def test_bootstrap_resamples_what_a_copy_of_the_cases_would_give():
+    """Each bootstrap figure, taken on really copied cases, equals the figure under the weights."""
+    from keras_radtl.metrics.classification import _Statistic
+    from keras_radtl.stats.intervals import bootstrap_weights
+
+    for num_classes in (2, 3):
+        targets, probabilities = predictions(num_classes, n=60, decimals=1)
+        statistic = _Statistic(targets, probabilities)
+        weights = next(bootstrap_weights(np.arange(60), 5, seed=1))
+        for row, values in zip(weights, statistic(weights), strict=True):
+            copied = np.repeat(np.arange(60), row.astype(int))
+            expected = with_sklearn(targets[copied], probabilities[copied])
+            for name, value in zip(statistic.names, values, strict=True):
+                assert value == pytest.approx(expected[name], abs=1e-12), name
+
+
+def test_groups_are_drawn_as_wholes():
+    targets, probabilities = predictions(2, n=100)
+    once = classification_metrics(targets, probabilities, ("a", "b"), replicates=400)
+    copied = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), ("a", "b"),
+                                    groups=np.tile(np.arange(100), 4), replicates=400)
+    alone = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), ("a", "b"), replicates=400)
+    width = {name: [found[name].ci_high - found[name].ci_low for found in (once, copied, alone)] for name in ("brier", "f1")}
+    for wide, grouped, narrow in width.values():
+        assert grouped == pytest.approx(wide, rel=1e-9)
+        assert narrow == pytest.approx(wide / 2, rel=0.25)
+    assert "over groups" in copied["brier"].method and "over cases" in once["brier"].method
+    assert "auc_clustered" not in once
+    assert copied["auc_clustered"].ci_low == pytest.approx(once["auc"].ci_low, abs=1e-12)
+    assert copied["auc"].ci_low > copied["auc_clustered"].ci_low
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    targets, probabilities = predictions(3)
+    first, again, other = (classification_metrics(targets, probabilities, "abc", seed=seed, replicates=50) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def valid_json(found):
+    return json.loads(json.dumps({name: metric._asdict() for name, metric in found.items()}, allow_nan=False))
+
+
+def binary(scores):
+    return np.stack([1 - np.array(scores), scores], axis=1)
+
+
+@pytest.mark.parametrize(("targets", "probabilities", "none", "words"), [
+    ([0, 0, 0], binary([0.1, 0.6, 0.2]), {"auc", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
+    ([1, 1, 1], binary([0.1, 0.6, 0.2]), {"auc", "specificity", "balanced_accuracy"}, "no"),
+    ([0, 0], binary([0.1, 0.2]), {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
+    ([0, 1, 1], np.array([[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3]]),
+     {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"}, "class c2"),
+    ([], np.empty((0, 2)), set(METRICS), "no case"),
+])
+def test_what_a_missing_class_makes_undefined_is_none_with_the_reason(targets, probabilities, none, words):
+    found = classification_metrics(targets, probabilities, [f"c{i}" for i in range(probabilities.shape[1])], replicates=50)
+    valid_json(found)
+    assert {name for name, metric in found.items() if metric.value is None} == none
+    for name in none:
+        assert found[name].ci_low is found[name].ci_high is None
+        assert words in found[name].method
+
+
+@pytest.mark.parametrize(("targets", "scores"), [
+    ([0, 0, 1, 1, 1], [0.5] * 5),  # constant
+    ([0, 0, 1, 1, 1], [0.1, 0.2, 0.7, 0.8, 0.9]),  # AUC 1
+    ([0, 0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2, 0.1]),  # AUC 0
+    ([0, 0, 0, 0, 1], [0.1, 0.2, 0.9, 0.3, 0.6]),  # one positive
+    ([0, 1], [0.0, 1.0]),
+    ([1], [1.0]),
+])
+def test_extreme_predictions_have_figures_without_warnings_and_valid_json(targets, scores):
+    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
+        warnings.simplefilter("error")
+        found = classification_metrics(targets, binary(scores), ("no", "yes"), replicates=50)
+    valid_json(found)
+    for metric in found.values():
+        if metric.ci_low is not None:
+            assert metric.ci_low <= metric.value <= metric.ci_high
+        else:
+            assert metric.method.startswith(("no interval", "undefined"))
+
+
+def test_an_impossible_probability_costs_a_finite_log_loss():
+    found = classification_metrics([0, 1], binary([1.0, 1.0]), ("no", "yes"), replicates=20)
+    assert found["log_loss"].value == pytest.approx(-math.log(np.finfo(float).eps) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_macro_auc_equals_scikit_learn_and_is_nan_without_a_class(num_classes):
+    targets, probabilities = predictions(num_classes, decimals=1)
+    expected = with_sklearn(targets, probabilities)["auc"]
+    assert macro_auc(targets, probabilities) == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(macro_auc(np.zeros(200, int), probabilities))
+    assert math.isnan(macro_auc(targets, np.where(probabilities > 0.9, np.nan, probabilities)))
+
+
+def test_exact_auc_equals_the_pair_count_on_500_small_sets_with_ties():
+    generator = np.random.default_rng(0)
+    for _ in range(500):
+        targets, scores = generator.integers(0, 2, 12), generator.integers(0, 5, 12)
+        pairs = [(p > q) + 0.5 * (p == q) for p in scores[targets == 1] for q in scores[targets == 0]]
+        assert not pairs and math.isnan(exact_auc(targets, scores)) or exact_auc(targets, scores) == pytest.approx(np.mean(pairs), abs=1e-14)
+
+
+def test_exact_auc_is_exact_for_scores_squeezed_together():
+    targets, scores = np.array([0, 0, 1, 1]), np.array([1e-9, 3e-9, 2e-9, 4e-9])
+    assert exact_auc(targets, scores) == 0.75
+
+
+def test_kappa_equals_scikit_learn():
+    targets, probabilities = predictions(4)
+    predicted = probabilities.argmax(axis=1)
+    assert cohen_kappa(targets, predicted, 4) == pytest.approx(sklearn_metrics.cohen_kappa_score(targets, predicted), abs=1e-12)
+    assert cohen_kappa([1, 1], [1, 1], 3) is None
+
+
+@pytest.mark.parametrize(("targets", "probabilities", "words"), [
+    ([0, 1], [[0.5, 0.5]], "shape"),
+    ([0, 2], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
+    ([0, -1], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
+    ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
+    ([0, 1], [[2.0, -1.0], [0.5, 0.5]], "sum to 1"),
+    ([0, 1], [[0.2, 0.2], [0.5, 0.5]], "sum to 1"),
+])
+def test_wrong_input_is_refused(targets, probabilities, words):
+    with pytest.raises(ValueError, match=words):
+        classification_metrics(targets, probabilities, ("no", "yes"))
+
+
+def test_eight_hundred_cases_take_about_a_second():
+    targets, probabilities = predictions(3, n=800)
+    classification_metrics(targets, probabilities, "abc", replicates=10)
+    start = time.perf_counter()
+    classification_metrics(targets, probabilities, "abc", replicates=2000)
+    assert time.perf_counter() - start < 5  # 0.5 s on an idle core

@@ -1,0 +1,100 @@
+"""Intervals against R, scipy and the coverage they promise."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from keras_radtl.stats import intervals
+from keras_radtl.stats.intervals import bootstrap_interval, bootstrap_weights, group_codes, percentile_interval, wilson_interval
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+
+def mean_of(values):
+    """The weighted mean as a bootstrap statistic."""
+    return lambda weights: weights @ values / weights.sum(axis=1)
+
+
+def test_wilson_as_in_r():
+    with open(REFERENCE / "wilson.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            found = wilson_interval(int(row["successes"]), int(row["n"]), float(row["level"]))
+            assert found[:2] == pytest.approx((float(row["ci_low"]), float(row["ci_high"])), abs=1e-12)
+            expected = proportion_confint(int(row["successes"]), int(row["n"]), 1 - float(row["level"]), "wilson")
+            assert found[:2] == pytest.approx(expected, abs=1e-12)
+
+
+def test_wilson_of_nothing_is_undefined():
+    assert wilson_interval(0, 0) == (None, None, "undefined: no case")
+
+
+def test_weights_are_counts_of_drawn_groups():
+    codes = group_codes(6, ["b", "a", "b", "c", "c", "c"])
+    weights = next(bootstrap_weights(codes, 50, seed=0))
+    assert weights.shape == (50, 6)
+    assert (weights[:, 0] == weights[:, 2]).all() and (weights[:, 3] == weights[:, 5]).all()
+    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many groups drawn as there are
+
+
+def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
+    codes = np.arange(11)
+    together = np.concatenate(list(bootstrap_weights(codes, 40, seed=3)))
+    monkeypatch.setattr(intervals, "BLOCK_VALUES", 3 * 11)
+    apart = np.concatenate(list(bootstrap_weights(codes, 40, seed=3)))
+    np.testing.assert_array_equal(together, apart)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_bootstrap_of_a_skewed_mean_as_scipys(method):
+    values = np.random.default_rng(0).exponential(size=60)
+    found = bootstrap_interval(mean_of(values), 60, replicates=20_000, method=method)
+    expected = stats.bootstrap((values,), np.mean, n_resamples=20_000, method=method.replace("bca", "BCa"),
+                               rng=np.random.default_rng(1)).confidence_interval
+    assert found[:2] == pytest.approx(tuple(expected), abs=0.012)  # Monte Carlo error of both
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_groups_widen_the_interval_to_its_true_coverage(method):
+    generator = np.random.default_rng(2)
+    groups, covered = np.repeat(np.arange(40), 4), {"cases": 0, "groups": 0}
+    for seed in range(100):
+        values = np.repeat(generator.normal(size=40), 4) + 0.3 * generator.normal(size=160)
+        for name, given in (("cases", None), ("groups", groups)):
+            low, high, _ = bootstrap_interval(mean_of(values), 160, given, replicates=300, seed=seed, method=method)
+            covered[name] += low <= 0 <= high
+    assert covered["groups"] >= 86
+    assert covered["cases"] <= 80
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = np.arange(20.0)
+    assert bootstrap_interval(mean_of(values), 20, seed=4) == bootstrap_interval(mean_of(values), 20, seed=4)
+    assert bootstrap_interval(mean_of(values), 20, seed=4) != bootstrap_interval(mean_of(values), 20, seed=5)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_without_an_interval_the_method_says_why(method):
+    assert "equal" in bootstrap_interval(mean_of(np.ones(9)), 9, method=method).method
+    rare = bootstrap_interval(lambda weights: np.where(weights[:, 0] > 0, 1.0, np.nan), 9, method=method)
+    assert rare[:2] == (None, None)
+    assert "undefined in" in rare.method
+
+
+def test_a_few_undefined_samples_are_left_out():
+    found = percentile_interval(np.append(np.linspace(0, 1, 101), [np.nan] * 5))
+    assert found[:2] == pytest.approx((0.025, 0.975))
+
+
+def test_wrong_input_is_refused():
+    with pytest.raises(ValueError, match="method"):
+        bootstrap_interval(mean_of(np.ones(3)), 3, method="basic")
+    with pytest.raises(ValueError, match="one entry per case"):
+        group_codes(3, ["a", "b"])
+    with pytest.raises(ValueError, match="at least 1"):
+        bootstrap_interval(mean_of(np.ones(0)), 0)
