@@ -124,8 +124,8 @@ def load_images(
         for row, result in enumerate(_prepare_all(table, config, image_size)):
             if isinstance(result, ImageError):
                 if config.on_bad_image == "error":
-                    way = "on_bad_image = skip leaves such files out"
-                    raise UserError(f"Cannot use image {table.paths[row]}: {result}; {way}")
+                    way = "`--on-bad-image skip` leaves such files out"
+                    raise UserError(f"Cannot use image {table.paths[row]}: {result}. {way}")
                 rejected.append(Rejected(table.paths[row], str(result)))
             else:
                 digest, flat, image = result

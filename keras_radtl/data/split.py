@@ -4,10 +4,10 @@ Groups (patients, exams) and clusters of identical images are joined, and each j
 Ties are decided by a hash of seed and case name: the same cases with the same seed get the same split, in whatever
 order they are listed.
 
-A split that the data bring along is taken as it is. A group or an image that stands in two of its parts is an error:
-the test figures would be too good. Splitting without groups must be asked for by name (`groups` = none); then the
-given split is used with a warning when identical images stand in two parts. A given split without validation cases
-gets them drawn from its training cases.
+A split that the data bring along is taken as it is, but a group that stands in two of its parts is an error: the test
+figures would be too good. Of identical images in several parts only those in test stay, else those in val; the others
+are in no part of that split, with a warning. Splitting without groups must be asked for by name (`groups` = none): then
+nothing of that is done to a given split. One without validation cases gets them drawn from its training cases.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_radtl.config import SplitConfig, UserError
+from keras_radtl.data.audit import clusters_of_several
 from keras_radtl.data.stratify import assign
 from keras_radtl.data.table import GROUPS_OFF, PARTS, CaseTable
 
@@ -148,14 +149,16 @@ def _given_splits(table, clusters, units, config: SplitConfig, seed: int) -> tup
     if config.folds not in (None, len(table.given) if len(table.given) > 1 else None):
         raise UserError(
             f"The data bring {len(table.given)} given split(s) along, and {config.folds} folds are asked for. "
-            "Set data.given_split to false to make new folds"
+            "`--set data.given_split=false` makes new folds"
         )
     splits = []
     for number, given in enumerate(table.given):
         fold = number + 1 if len(table.given) > 1 else 0
         where = f"fold {fold} of the given split" if fold else "the given split"
         parts = np.array(given)
-        _refuse_divided(table, clusters, parts, where)
+        if table.group_source != GROUPS_OFF:
+            _refuse_divided_groups(table, parts, where)
+            parts = _keep_images_apart(table, clusters, parts, where)
         train, val, test = (np.flatnonzero(parts == name) for name in PARTS)
         if not len(train) or not len(test):
             raise UserError(f"There is no {'test' if len(train) else 'train'} case in {where}")
@@ -165,25 +168,29 @@ def _given_splits(table, clusters, units, config: SplitConfig, seed: int) -> tup
     return tuple(splits)
 
 
-def _refuse_divided(table: CaseTable, clusters: np.ndarray, parts: np.ndarray, where: str) -> None:
-    for kind, labels in (("Group", table.groups), ("Image", np.asarray(clusters).tolist())):
-        first: dict = {}
-        for i, label in enumerate(labels):
-            if not parts[i]:
-                continue
-            j = first.setdefault(label, i)
-            if parts[j] == parts[i]:
-                continue
-            one = f"Group `{label}` ({table.group_source}) stands"
-            two = f"The identical images `{table.cases[j]}` and `{table.cases[i]}` stand"
-            message = f"{one if kind == 'Group' else two} in {parts[j]} and {parts[i]} of {where}"
-            if table.group_source != GROUPS_OFF:
-                raise UserError(
-                    f"{message}. `--groups none` keeps that split as it is; data.given_split = false makes a new one "
-                    "that keeps them together"
-                )
-            logger.warning("%s: its test figures may be too good", message)
-            return
+def _refuse_divided_groups(table: CaseTable, parts: np.ndarray, where: str) -> None:
+    first: dict[str, str] = {}
+    for group, part in zip(table.groups, parts.tolist(), strict=True):
+        if part and first.setdefault(group, part) != part:
+            raise UserError(
+                f"Group `{group}` ({table.group_source}) stands in {first[group]} and {part} of {where}. `--groups none` "
+                "keeps that split as it is; `--set data.given_split=false` makes a new one of whole groups"
+            )
+
+
+def _keep_images_apart(table: CaseTable, clusters: np.ndarray, parts: np.ndarray, where: str) -> np.ndarray:
+    """Take identical images out of all parts but the one that is tested most: test, else val."""
+    left_out = []
+    parts = parts.copy()
+    for rows in map(list, clusters_of_several(clusters)):
+        held = [part for part in reversed(PARTS) if part in parts[rows]]
+        left_out += [row for row in rows if parts[row] in held[1:]]
+    if left_out:
+        counts = ", ".join(f"{count} of {part}" for part in PARTS if (count := (parts[left_out] == part).sum()))
+        first = table.paths[left_out[0]]
+        logger.warning("left out: %s, identical to images in another part of %s (first: %s)", counts, where, first)
+        parts[left_out] = ""
+    return parts
 
 
 def _check_parts(table: CaseTable, split: Split) -> None:
