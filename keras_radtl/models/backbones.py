@@ -48,17 +48,22 @@ class BackboneSpec:
         """Names of the weight sets that exist, `none` first."""
         return ("none", *self.scalings)
 
+    @property
+    def countings(self) -> dict[str, Boundaries]:
+        """Return the countings this backbone has, each as (group name, name of its last layer)."""
+        every = {"stages": self.stages, "reference": self.reference, "fts": self.fts}
+        return {name: boundaries for name, boundaries in every.items() if boundaries}
+
     def boundaries(self, counting: str) -> Boundaries:
-        """Return the groups of one counting as (group name, name of its last layer).
+        """Return the groups of one counting.
 
         Raises:
             UserError: when this backbone is not counted that way, with the countings it has.
         """
-        countings = {"stages": self.stages, "reference": self.reference, "fts": self.fts}
-        if countings.get(counting) is None:
-            known = ", ".join(name for name, value in countings.items() if value)
+        if counting not in self.countings:
+            known = ", ".join(self.countings)
             raise UserError(f"{self.display_name} has no layer groups counted as {counting!r}. Known: {known}")
-        return countings[counting]
+        return self.countings[counting]
 
 
 def _application(name: str) -> Callable:

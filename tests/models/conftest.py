@@ -1,0 +1,42 @@
+"""Small classifiers with random weights, built once for all tests; one thread per operation."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def small_classifier():
+    """Return a function from a backbone's name to its classifier at the smallest size, with a linear head on two classes.
+
+    Tests share the models: they may set what trains and change weights, but not the graph.
+    """
+    from keras_radtl.config import HeadConfig, ModelConfig
+    from keras_radtl.models.backbones import get_backbone
+    from keras_radtl.models.classifier import build_classifier
+
+    built = {}
+
+    def get(name):
+        if name not in built:
+            size = max(get_backbone(part).minimum_size for part in name.split("+"))
+            config = ModelConfig(backbone=name, weights="none", scaling="tf", head=HeadConfig("linear"))
+            built[name] = build_classifier(config, 2, (size, size, 3), seed=0)
+        return built[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Return a function from a model to four random uint8 images that fit its input."""
+
+    def get(model):
+        return np.random.default_rng(0).integers(0, 256, (4, *model.input_shape[1:]), dtype="uint8")
+
+    return get

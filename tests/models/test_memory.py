@@ -1,0 +1,54 @@
+import math
+
+import pytest
+
+from keras_radtl.config import HeadConfig, ModelConfig, UserError
+from keras_radtl.models import memory
+from keras_radtl.models.groups import set_trainable, trainable_layers
+
+REFERENCE_HEAD = HeadConfig("conv_skip", ratio=1.0, filters=16, kernel_size=2, hidden_basis="flattened")
+
+
+def size(weights):
+    return 4 * sum(math.prod(w.shape) for w in weights)
+
+
+def test_a_frozen_backbone_needs_its_weights_and_little_more(small_classifier):
+    model = small_classifier("resnet50")
+    set_trainable(model, ())
+    estimate = memory.estimate_memory(model, batch_size=8)
+    head = size(model.get_layer("head").trainable_weights)
+    assert estimate.parameters == size(model.weights)
+    assert (estimate.gradients, estimate.optimizer) == (head, 2 * head)
+    assert estimate.total == sum(estimate)
+
+
+def test_activations_grow_with_the_batch_and_with_what_trains(small_classifier):
+    model = small_classifier("resnet50")
+    needs = []
+    for unfreeze in ("none", "top1", "all"):
+        set_trainable(model, trainable_layers(model, unfreeze))
+        needs.append(memory.estimate_memory(model, 8).activations)
+    assert needs == sorted(needs)
+    assert memory.estimate_memory(model, 16).activations == 2 * needs[-1]
+    outputs = sum(math.prod(layer.output.shape[1:]) for layer in model.layers[2:])  # less the image and its scaling
+    first = math.prod(model.get_layer("conv1_pad").output.shape[1:])  # padding: nothing trains before it
+    assert needs[-1] == 8 * 4 * (outputs - first)
+
+
+def test_a_head_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 4 * 10**9)
+    config = ModelConfig(backbone="resnet50", head=REFERENCE_HEAD)
+    message = r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are free"
+    with pytest.raises(UserError, match=message):
+        memory.require_head_memory(config, 2)
+    assert memory.require_head_memory(ModelConfig(backbone="resnet50", head=HeadConfig("linear")), 2) == 4098
+
+
+def test_nothing_is_refused_where_the_system_tells_nothing(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    memory.require_memory(memory.MemoryEstimate(10**15, 0, 0, 0), "Training")
+
+
+def test_available_memory_is_told():
+    assert memory.available_memory() > 10**7
