@@ -7,6 +7,8 @@ from pathlib import Path
 
 from keras_radtl.config import UserError
 
+ALLOWANCE = 4 << 20  # bytes for names, structure and a small head
+
 
 def require_regular_file(path: str | Path) -> Path:
     """Return `path` resolved, or refuse it when it is no regular file on this machine.
@@ -28,3 +30,22 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_size(path: Path, expected_bytes: int) -> int:
+    """Return the largest size in bytes that a weight file may have, or refuse the file when it is larger.
+
+    Args:
+        path: regular file.
+        expected_bytes: size of the backbone's variables as float32.
+    Raises:
+        UserError: when the file has more than twice the expected size (float64 doubles it) and 4 MiB for a head.
+    """
+    allowed = 2 * expected_bytes + ALLOWANCE
+    size = path.stat().st_size
+    if size > allowed:
+        raise UserError(
+            f"{path}: refused, {size / 1e6:.0f} MB where the backbone needs {expected_bytes / 1e6:.0f} MB; save the "
+            f"weights of the backbone alone, without optimizer or large classifiers"
+        )
+    return allowed
