@@ -68,7 +68,9 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             if total > memory // 2:
                 raise UserError(f"{path} unpacks to {total / 2**30:.1f} GiB, more than half of the memory")
             return {key: _read_array(path, archive, members[key]) for key in KEYS}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a damaged archive raises nearly anything)
         raise UserError(f"{path} is not a readable .npz file: {error}") from None
 
 
