@@ -1,0 +1,244 @@
+"""Ultrasound physics in small: breast tissue as maps of echo and attenuation, and the B-mode image made of them.
+
+A map is a float32 array (grid, grid); rows go down in depth, columns go across. Echo is in decibel, attenuation in
+decibel per image depth (there and back). Lengths are fractions of the image side, so that the same numbers hold for
+any grid.
+
+A B-mode image is the logarithm of an envelope: many scatterers smaller than the pulse add up with random phase, the
+pulse (finer along the depth than across) blurs the complex sum, and its magnitude is Rayleigh distributed: speckle.
+What lies below a place is darkened or brightened by the attenuation summed on the way, so that posterior shadow and
+enhancement are not painted but follow.
+
+Reference: Burckhardt 1978, Speckle in ultrasound B-mode scans; Wagner et al. 1983, Statistics of speckle in
+ultrasound B-scans (IEEE Transactions on Sonics and Ultrasonics).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+_TRANSITION = 0.03  # thickness of a boundary between two layers, fraction of the image side
+_NOISE_FLOOR = -70.0  # decibel, electronic noise that time-gain compensation lifts with depth
+
+
+class Tissue(NamedTuple):
+    """What the sound meets.
+
+    Attributes:
+        echo: float32 (grid, grid), decibel; 0 is a bright reflector.
+        attenuation: float32 (grid, grid), decibel per image depth.
+    """
+
+    echo: np.ndarray
+    attenuation: np.ndarray
+
+
+class Anatomy(NamedTuple):
+    """The layers of one breast; depths and lengths are fractions of the image side.
+
+    Attributes:
+        fat: depth where the fat under the skin ends.
+        gland: depth where the glandular tissue ends.
+        muscle: depth where the pectoral muscle ends.
+        wave: amplitude of the boundaries.
+        tilt: slope of the layers, depth per width.
+        density: 0 (glandular tissue like fat) to 1 (bright and dense).
+        streaks: decibel of the fibres.
+        lobules: decibel by which lobules of fat inside the gland are darker.
+        ligaments: number of Cooper ligaments that cast a shadow.
+    """
+
+    fat: float
+    gland: float
+    muscle: float
+    wave: float
+    tilt: float
+    density: float
+    streaks: float
+    lobules: float
+    ligaments: int
+
+
+class Scanner(NamedTuple):
+    """Settings of the machine.
+
+    Attributes:
+        dynamic_range: decibel from black to white.
+        gain: decibel added.
+        slope: decibel that time-gain compensation leaves over (> 0) or lacks (< 0) at the bottom.
+        bend: decibel that it leaves over at half depth.
+        lateral: standard deviation of the pulse across, fraction of the image side.
+        axial: the same along the depth.
+        looks: images averaged by spatial compounding.
+    """
+
+    dynamic_range: float
+    gain: float
+    slope: float
+    bend: float
+    lateral: float
+    axial: float
+    looks: int
+
+
+def draw_anatomy(random: np.random.Generator) -> Anatomy:
+    """Draw the layers of one breast."""
+    fat = random.uniform(0.10, 0.30)
+    gland = fat + random.uniform(0.30, 0.50)
+    return Anatomy(
+        fat=fat,
+        gland=gland,
+        muscle=gland + random.uniform(0.10, 0.25),
+        wave=random.uniform(0.006, 0.028),
+        tilt=random.normal(0, 0.06),
+        density=random.uniform(0.2, 1.0),
+        streaks=random.uniform(8, 17),
+        lobules=random.uniform(0, 10),
+        ligaments=int(random.poisson(0.8)),
+    )
+
+
+def draw_scanner(random: np.random.Generator) -> Scanner:
+    """Draw the settings of one examination."""
+    return Scanner(
+        dynamic_range=random.uniform(48, 60),
+        gain=random.normal(0, 3),
+        slope=random.uniform(-30, 0),
+        bend=random.normal(0, 3),
+        lateral=random.uniform(0.0040, 0.0065),
+        axial=random.uniform(0.0016, 0.0026),
+        looks=int(random.integers(2, 4)),
+    )
+
+
+def smooth_noise(random: np.random.Generator, grid: int, height: float, width: float) -> np.ndarray:
+    """Return smooth noise of mean 0 and variance about 1.
+
+    Args:
+        random: generator.
+        grid: side of the map in pixels.
+        height: length of its structures along the depth, fraction of the side.
+        width: the same across.
+    Returns:
+        float32 array of shape (grid, grid).
+    """
+    rows, columns = max(2, round(1 / height)) + 3, max(2, round(1 / width)) + 3
+    coarse = random.standard_normal((rows, columns), np.float32)
+    # one coarse cell of margin on each side, where the interpolation has no neighbours
+    shape = (round(grid * columns / (columns - 2)), round(grid * rows / (rows - 2)))
+    fine = cv2.resize(coarse, shape, interpolation=cv2.INTER_CUBIC)
+    top, left = (shape[1] - grid) // 2, (shape[0] - grid) // 2
+    return 1.25 * fine[top : top + grid, left : left + grid]
+
+
+def smooth_line(random: np.random.Generator, grid: int, length: float) -> np.ndarray:
+    """Return smooth noise along one row, float32 (1, grid), of mean 0 and variance about 1."""
+    columns = max(2, round(1 / length)) + 3
+    coarse = random.standard_normal((1, columns), np.float32)
+    fine = cv2.resize(coarse, (round(grid * columns / (columns - 2)), 1), interpolation=cv2.INTER_CUBIC)
+    left = (fine.shape[1] - grid) // 2
+    return 1.25 * fine[:, left : left + grid]
+
+
+def ridges(noise: np.ndarray, width: float) -> np.ndarray:
+    """Return thin winding lines, in [0, 1], along the zeros of smooth noise."""
+    return np.exp(-np.square(noise / width))
+
+
+def breast(anatomy: Anatomy, grid: int, random: np.random.Generator) -> Tissue:
+    """Make the healthy tissue of one view: skin, fat, gland, muscle and what lies below.
+
+    Args:
+        anatomy: layers of the breast; the view draws its own waves and fibres.
+        grid: side of the maps in pixels.
+        random: generator of the view.
+    """
+    depth = np.linspace(0, 1, grid, dtype=np.float32)[:, None]
+    across = np.linspace(-0.5, 0.5, grid, dtype=np.float32)[None, :]
+    waves = [anatomy.wave * smooth_line(random, grid, 0.4) for _ in range(3)]
+    bend = waves[1] + anatomy.tilt * across
+    fat, gland, muscle = (
+        end + wave + anatomy.tilt * across
+        for end, wave in zip((anatomy.fat, anatomy.gland, anatomy.muscle), waves, strict=True)
+    )
+    skin = 0.03 + 0.15 * waves[0]
+    echo = _layers(depth, (skin, fat, gland, muscle), (-17.0, -25.0, -23 + 8 * anatomy.density, -23.0, -30.0))
+    attenuation = _layers(depth, (skin, fat, gland, muscle), (8.0, 15.0, 40.0, 40.0, 40.0))
+    echo += _fibres(anatomy, depth, fat, gland, muscle, bend, grid, random)
+    for boundary, bright, thick in ((0.004, 16, 0.006), (skin, 16, 0.005), (fat, 9, 0.009), (gland, 10, 0.008), (muscle, 13, 0.012)):
+        broken = np.clip(0.3 + 0.8 * smooth_line(random, grid, 0.12), 0, 1)
+        echo += bright * broken * ridges(depth - boundary, thick)
+    for _ in range(anatomy.ligaments):
+        attenuation += _ligament_shadow(depth, across, fat, random)
+    return Tissue(echo, attenuation)
+
+
+def _layers(depth, boundaries, values) -> np.ndarray:
+    level = np.full((len(depth), boundaries[0].shape[1]), values[0], np.float32)
+    for boundary, before, after in zip(boundaries, values[:-1], values[1:], strict=True):
+        level += (after - before) * np.clip((depth - boundary) / _TRANSITION + 0.5, 0, 1)
+    return level
+
+
+def _fibres(anatomy, depth, fat, gland, muscle, bend, grid, random) -> np.ndarray:
+    """Draw septa in the fat, fibres and fat lobules in the gland and long fibres in the muscle."""
+    rows, columns = np.mgrid[:grid, :grid].astype(np.float32)
+    rows = rows - grid * np.broadcast_to(bend, rows.shape).astype(np.float32)
+
+    def bent(texture):
+        return cv2.remap(texture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+    def lines(height, width, thin):
+        present = np.clip(smooth_noise(random, grid, 2 * height, width / 2), 0, 1.5)
+        return present * ridges(smooth_noise(random, grid, height, width), thin)
+
+    in_fat, in_gland = depth < fat, (depth >= fat) & (depth < gland)
+    septa = lines(0.06, 0.45, 0.14)
+    ducts = lines(0.035, 0.16, 0.30) + lines(0.02, 0.12, 0.4) + lines(0.02, 0.3, 0.3) - 0.3
+    dark = np.clip(smooth_noise(random, grid, 0.06, 0.12) - 0.5, 0, 1)
+    long = lines(0.035, 0.6, 0.25)
+    cloud = 2.0 * smooth_noise(random, grid, 0.15, 0.25) + 1.5 * smooth_noise(random, grid, 0.03, 0.05)
+    echo = bent(septa) * anatomy.streaks * in_fat
+    echo += (bent(ducts) * anatomy.streaks - bent(dark) * anatomy.lobules) * in_gland
+    echo += bent(long) * anatomy.streaks * ((depth >= gland) & (depth < muscle))
+    return echo + bent(cloud)
+
+
+def _ligament_shadow(depth, across, fat, random) -> np.ndarray:
+    """Draw the attenuation of one Cooper ligament: a slanted sheet in the fat that darkens what is below it."""
+    foot, slant = random.uniform(-0.5, 0.5), random.normal(0, 0.8)
+    width, strength = random.uniform(0.02, 0.08), random.uniform(30, 130)
+    sheet = np.exp(-np.square((across - foot - slant * depth) / width))
+    return strength * sheet * ((depth > 0.5 * fat) & (depth < fat))
+
+
+def b_mode(tissue: Tissue, scanner: Scanner, random: np.random.Generator) -> np.ndarray:
+    """Scan the tissue.
+
+    Args:
+        tissue: maps of echo and attenuation.
+        scanner: settings.
+        random: generator of the speckle.
+    Returns:
+        uint8 array of shape (grid, grid).
+    """
+    grid = len(tissue.echo)
+    depth = np.linspace(0, 1, grid, dtype=np.float32)[:, None]
+    loss = np.cumsum(tissue.attenuation, axis=0, dtype=np.float32) / grid
+    loss = cv2.GaussianBlur(loss, (0, 0), 0.014 * grid, sigmaY=0.004 * grid)  # a beam is wider than a line
+    compensation = np.median(loss, axis=1, keepdims=True) + scanner.slope * depth + 4 * scanner.bend * depth * (1 - depth)
+    amplitude = np.exp((tissue.echo - loss) * np.float32(np.log(10) / 20))
+    power = np.zeros_like(amplitude)
+    for _ in range(scanner.looks):
+        for _ in range(2):  # real and imaginary part
+            scatterers = amplitude * random.standard_normal((grid, grid), np.float32)
+            pulse = cv2.GaussianBlur(scatterers, (0, 0), scanner.lateral * grid, sigmaY=scanner.axial * grid)
+            power += np.square(pulse)
+    # the blur divides the variance of white noise by 4 pi sigma_x sigma_y
+    power *= 4 * np.pi * scanner.lateral * scanner.axial * grid**2 / (2 * scanner.looks)
+    power += 10 ** (_NOISE_FLOOR / 10)
+    decibel = 10 * np.log10(power) + compensation + scanner.gain
+    return np.clip(255 * (1 + decibel / scanner.dynamic_range), 0, 255).astype(np.uint8)
