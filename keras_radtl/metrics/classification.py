@@ -1,8 +1,8 @@
 """Figures of merit for a classifier of two or more exclusive classes, each with an interval and the number of cases.
 
-With two classes the second is the positive one, and AUC, F1, sensitivity, specificity and average precision are about it.
-With more, those are means over classes of one class against the rest (macro). A figure that does not exist, because a
-class is absent for instance, is None and `method` says why; so is an interval.
+With two classes the second is the positive one, and AUC, F1, sensitivity, specificity and average precision are about
+it. With more, those are means over classes of one class against the rest (macro). A figure that does not exist, because
+a class is absent for instance, is None and `method` says why; so is an interval.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from keras_radtl.metrics.weighted import Confusion, Ranking, weighted_mean
 from keras_radtl.stats.delong import check_scores, check_targets, delong_interval, doubled_placements
 from keras_radtl.stats.intervals import (
+    Statistic,
     bootstrap_name,
     bootstrap_samples,
     group_codes,
@@ -22,8 +23,17 @@ from keras_radtl.stats.intervals import (
     wilson_interval,
 )
 
-METRICS = ("auc", "accuracy", "f1", "sensitivity", "specificity", "balanced_accuracy", "average_precision", "brier",
-           "log_loss")
+METRICS = (
+    "auc",
+    "accuracy",
+    "f1",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "average_precision",
+    "brier",
+    "log_loss",
+)
 
 
 class Metric(NamedTuple):
@@ -73,8 +83,16 @@ def macro_auc(targets, probabilities) -> float:
     return float(np.mean([exact_auc(targets == index, probabilities[:, index]) for index in classes]))
 
 
-def classification_metrics(targets, probabilities, classes: Sequence[str], groups=None, seed: int = 0,
-                           confidence: float = 0.95, replicates: int = 2000, auc_scale: str = "plain") -> dict[str, Metric]:
+def classification_metrics(
+    targets,
+    probabilities,
+    classes: Sequence[str],
+    groups=None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    replicates: int = 2000,
+    auc_scale: str = "plain",
+) -> dict[str, Metric]:
     """Judge predicted probabilities by nine figures, each with an interval.
 
     | figure | two classes | more classes |
@@ -87,8 +105,8 @@ def classification_metrics(targets, probabilities, classes: Sequence[str], group
     | brier | mean (p - y)^2, bootstrap | mean over cases of the sum over classes, bootstrap |
     | log_loss | natural logarithm, probabilities cut at 2.2e-16, bootstrap | the same |
 
-    DeLong and Wilson take cases as independent. Where groups hold several cases the bootstrap draws whole groups, and with
-    two classes `auc_clustered` adds the AUC's interval under dependence within groups (Obuchowski 1997).
+    DeLong and Wilson take cases as independent. Where groups hold several cases the bootstrap draws whole groups, and
+    with two classes `auc_clustered` adds the AUC's interval under dependence within groups (Obuchowski 1997).
 
     Args:
         targets: int array of class indices, shape (n,).
@@ -111,29 +129,57 @@ def classification_metrics(targets, probabilities, classes: Sequence[str], group
     if n == 0:
         return {name: Metric(None, None, None, 0, "undefined: no case") for name in METRICS}
     codes = group_codes(n, groups)
-    grouped = groups is not None and int(codes.max()) + 1 < n
+    grouped = int(codes.max()) + 1 < n
     statistic = _Statistic(targets, probabilities)
-    values = statistic(np.ones((1, n)))[0]
-    samples = bootstrap_samples(statistic, codes, replicates, seed)
     absent = [name for index, name in enumerate(classes) if not (targets == index).any()]
-    found = {}
-    for name, value, column in zip(statistic.names, values, samples.T, strict=True):
-        if np.isnan(value):
-            reason = f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
-            found[name] = Metric(None, None, None, n, reason)
-        else:
-            interval = percentile_interval(column, confidence, bootstrap_name(grouped, replicates))
-            found[name] = Metric(float(value), interval.ci_low, interval.ci_high, n, interval.method)
+    reason = f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
+    found = bootstrap_metrics(statistic, statistic.names, codes, reason, seed, confidence, replicates)
     correct = statistic.predicted == targets
-    found["accuracy"] = _proportion(correct, confidence)
+    found["accuracy"] = proportion(correct, confidence)
     if binary:
         found["auc"] = _auc(targets, probabilities[:, 1], confidence, auc_scale, None)
-        found["sensitivity"] = _proportion(correct[targets == 1], confidence, f"undefined: no case of class {classes[1]}")
-        found["specificity"] = _proportion(correct[targets == 0], confidence, f"undefined: no case of class {classes[0]}")
+        found["sensitivity"] = proportion(correct[targets == 1], confidence, reason)
+        found["specificity"] = proportion(correct[targets == 0], confidence, reason)
     ordered = {name: found[name] for name in METRICS}
     if binary and grouped:
         ordered["auc_clustered"] = _auc(targets, probabilities[:, 1], confidence, auc_scale, codes)
     return ordered
+
+
+def bootstrap_metrics(
+    statistic: Statistic, names: Sequence[str], codes, reason: str, seed: int, confidence: float, replicates: int
+) -> dict[str, Metric]:
+    """Estimate several figures at once, each with its bootstrap interval.
+
+    Args:
+        statistic: takes weights of shape (rows, n), returns figures of shape (rows, len(names)), NaN where undefined.
+        names: of the figures.
+        codes: group of each case, 0..G-1, int array of shape (n,).
+        reason: the `method` of a figure that is undefined.
+        seed: of the draws.
+        confidence: in (0, 1).
+        replicates: number of bootstrap samples.
+    """
+    n = len(codes)
+    words = bootstrap_name(int(codes.max()) + 1 < n, replicates)
+    values = statistic(np.ones((1, n)))[0]
+    samples = bootstrap_samples(statistic, codes, replicates, seed)
+    found = {}
+    for name, value, column in zip(names, values, samples.T, strict=True):
+        if np.isnan(value):
+            found[name] = Metric(None, None, None, n, reason)
+        else:
+            interval = percentile_interval(column, confidence, words)
+            found[name] = Metric(float(value), interval.ci_low, interval.ci_high, n, interval.method)
+    return found
+
+
+def proportion(hits: np.ndarray, confidence: float, if_empty: str = "undefined: no case") -> Metric:
+    """Return the share of True among independent cases with Wilson's interval."""
+    if len(hits) == 0:
+        return Metric(None, None, None, 0, if_empty)
+    interval = wilson_interval(int(hits.sum()), len(hits), confidence)
+    return Metric(float(hits.mean()), interval.ci_low, interval.ci_high, len(hits), interval.method)
 
 
 def cohen_kappa(targets, predicted, num_classes: int) -> float | None:
@@ -173,7 +219,9 @@ class _Statistic:
             self.names += ("auc", "sensitivity", "specificity")
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        tables = [Confusion(weights, self.targets == index, self.predicted == index) for index in range(self.num_classes)]
+        tables = [
+            Confusion(weights, self.targets == index, self.predicted == index) for index in range(self.num_classes)
+        ]
         judged = tables[1:] if self.binary else tables
         recall = np.mean([table.sensitivity() for table in tables], axis=0)
         columns = [
@@ -184,8 +232,11 @@ class _Statistic:
             weighted_mean(weights, self.log_loss),
         ]
         if not self.binary:
-            columns += [np.mean([ranking.auc(weights) for ranking in self.rankings], axis=0), recall,
-                        np.mean([table.specificity() for table in tables], axis=0)]
+            columns += [
+                np.mean([ranking.auc(weights) for ranking in self.rankings], axis=0),
+                recall,
+                np.mean([table.specificity() for table in tables], axis=0),
+            ]
         return np.stack(columns, axis=1)
 
 
@@ -194,25 +245,25 @@ def _auc(targets, scores, confidence: float, scale: str, codes) -> Metric:
     return Metric(found.auc, found.ci_low, found.ci_high, len(targets), found.method)
 
 
-def _proportion(hits: np.ndarray, confidence: float, if_empty: str = "undefined: no case") -> Metric:
-    if len(hits) == 0:
-        return Metric(None, None, None, 0, if_empty)
-    return Metric(float(hits.mean()), *wilson_interval(int(hits.sum()), len(hits), confidence)[:2], len(hits), "Wilson")
-
-
 def _checked(targets, probabilities, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     targets, probabilities = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
     if len(classes) < 2:
         raise ValueError(f"`classes` must name at least two classes. Received: classes={list(classes)}")
     if targets.ndim != 1 or probabilities.shape != (len(targets), len(classes)):
-        raise ValueError(f"`probabilities` must have the shape (n, {len(classes)}) for targets of shape (n,). "
-                         f"Received: {probabilities.shape} and {targets.shape}")
+        raise ValueError(
+            f"`probabilities` must have the shape (n, {len(classes)}) for targets of shape (n,). "
+            f"Received: {probabilities.shape} and {targets.shape}"
+        )
     whole = targets.astype(np.int64)
     if (whole != targets).any() or (whole < 0).any() or (whole >= len(classes)).any():
-        raise ValueError(f"`targets` must be class indices from 0 to {len(classes) - 1}. "
-                         f"Received: values {np.unique(targets)[:10].tolist()}")
+        raise ValueError(
+            f"`targets` must be class indices from 0 to {len(classes) - 1}. "
+            f"Received: values {np.unique(targets)[:10].tolist()}"
+        )
     inside = (probabilities >= 0) & (probabilities <= 1)
     if not inside.all() or (np.abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
-        raise ValueError("`probabilities` must lie in [0, 1] and each row must sum to 1. "
-                         f"Received: {int((~inside).sum())} values outside or NaN")
+        raise ValueError(
+            "`probabilities` must lie in [0, 1] and each row must sum to 1. "
+            f"Received: {int((~inside).sum())} values outside or NaN"
+        )
     return whole, probabilities

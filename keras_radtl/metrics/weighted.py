@@ -1,7 +1,7 @@
 """Metrics of weighted cases, for many weightings at once: the kernels under every estimate and every bootstrap.
 
-Each function takes weights of shape (rows, n), one row per weighting, and returns values of shape (rows,), NaN where the
-metric does not exist. A row of ones gives the plain metric; rows of bootstrap counts give its samples.
+Each function takes weights of shape (rows, n), one row per weighting, and returns values of shape (rows,), NaN where
+the metric does not exist. A row of ones gives the plain metric; rows of bootstrap counts give its samples.
 """
 
 from __future__ import annotations
@@ -55,6 +55,16 @@ class Ranking:
         steps = np.diff(positives, axis=1, prepend=0.0)
         return ratio(np.sum(precision * steps, axis=1), positives[:, -1])
 
+    def rates(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return sensitivity and specificity at each threshold, two arrays of shape (rows, 1 + distinct scores).
+
+        The first threshold lies above all scores, the others are the distinct scores, highest first.
+        """
+        positives, everything = self._counts(weights)
+        found = np.pad(positives, ((0, 0), (1, 0)))
+        left_alone = (everything - positives)[:, -1:] - np.pad(everything - positives, ((0, 0), (1, 0)))
+        return ratio(found, found[:, -1:]), ratio(left_alone, left_alone[:, :1])
+
 
 class Confusion:
     """Weighted true and false positives and negatives of one class against the rest, each of shape (rows,)."""
@@ -74,3 +84,13 @@ class Confusion:
     def f1(self) -> np.ndarray:
         """Return the harmonic mean of precision and sensitivity; NaN without positives and positive predictions."""
         return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    def accuracy(self) -> np.ndarray:
+        """Return the share of cases that are right."""
+        return ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn)
+
+    def kappa(self) -> np.ndarray:
+        """Return Cohen's kappa, agreement beyond chance."""
+        total = self.tp + self.fp + self.fn + self.tn
+        chance = (self.tp + self.fp) * (self.tp + self.fn) + (self.fn + self.tn) * (self.fp + self.tn)
+        return ratio(total * (self.tp + self.tn) - chance, total**2 - chance)

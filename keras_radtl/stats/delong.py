@@ -46,8 +46,10 @@ def check_targets(targets) -> np.ndarray:
     """
     targets = np.asarray(targets)
     if targets.ndim != 1 or not np.isin(targets, (0, 1)).all():
-        raise ValueError(f"`targets` must be one-dimensional and hold 0 and 1 only. Received: shape {targets.shape}, "
-                         f"values {np.unique(targets)[:5].tolist()}")
+        raise ValueError(
+            f"`targets` must be one-dimensional and hold 0 and 1 only. Received: shape {targets.shape}, "
+            f"values {np.unique(targets)[:5].tolist()}"
+        )
     return targets.astype(bool)
 
 
@@ -94,12 +96,13 @@ def delong_covariance(targets, scores, groups=None, contrasts=None) -> AucCovari
     Args:
         targets: 0/1 array of shape (n,) with both values.
         scores: float array of shape (K, n), or (n,) for one curve.
-        groups: None for independent cases, or n hashable ids (patients): cases of a group may then depend on each other.
+        groups: None for independent cases, or n ids (patients): cases of a group may then depend on each other.
         contrasts: None, or float array of shape (q, K): give the covariance of `contrasts @ aucs`, shape (q, q), formed
             from differences of placements, so that close curves lose no digits.
 
     Returns:
-        An `AucCovariance`. The covariance is NaN where fewer than two positives or negatives (or groups with one) exist.
+        An `AucCovariance`. The covariance is NaN with fewer than two positives or negatives (or groups with
+            one).
 
     Raises:
         ValueError: when targets lack a class or lengths differ.
@@ -131,7 +134,9 @@ def _clustered_covariance(targets, of_positives, of_negatives, groups) -> np.nda
     """Sum centred placements within groups first (Obuchowski 1997); with one case per group this is DeLong's form."""
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
     if len(codes) != len(targets):
-        raise ValueError(f"`groups` must have one entry per target. Received: {len(codes)} groups, {len(targets)} targets")
+        raise ValueError(
+            f"`groups` must have one entry per target. Received: {len(codes)} groups, {len(targets)} targets"
+        )
     count, curves = int(codes.max()) + 1, len(of_positives)
     m, n = of_positives.shape[1], of_negatives.shape[1]
     with_positive = len(np.unique(codes[targets]))
@@ -141,8 +146,11 @@ def _clustered_covariance(targets, of_positives, of_negatives, groups) -> np.nda
     x = np.stack([np.bincount(codes[targets], weights=row, minlength=count) for row in of_positives]) / m
     y = np.stack([np.bincount(codes[~targets], weights=row, minlength=count) for row in of_negatives]) / n
     cross = x @ y.T
-    return (x @ x.T * with_positive / (with_positive - 1) + y @ y.T * with_negative / (with_negative - 1)
-            + (cross + cross.T) * count / (count - 1))
+    return (
+        x @ x.T * with_positive / (with_positive - 1)
+        + y @ y.T * with_negative / (with_negative - 1)
+        + (cross + cross.T) * count / (count - 1)
+    )
 
 
 def delong_interval(targets, scores, confidence: float = 0.95, scale: str = "plain", groups=None) -> AucInterval:

@@ -40,8 +40,9 @@ class GlobalTest(NamedTuple):
     p: float
 
 
-def delong_test(targets, scores_a, scores_b, confidence: float = 0.95, alternative: str = "two-sided",
-                groups=None) -> AucDifference:
+def delong_test(
+    targets, scores_a, scores_b, confidence: float = 0.95, alternative: str = "two-sided", groups=None
+) -> AucDifference:
     """Test whether two classifiers have the same AUC on the same cases.
 
     Args:
@@ -77,8 +78,9 @@ def delong_test(targets, scores_a, scores_b, confidence: float = 0.95, alternati
     return AucDifference(auc_a, auc_b, difference, error, low, high, z, None, _normal_p(z, alternative), name)
 
 
-def delong_unpaired_test(targets_a, scores_a, targets_b, scores_b, confidence: float = 0.95,
-                         alternative: str = "two-sided") -> AucDifference:
+def delong_unpaired_test(
+    targets_a, scores_a, targets_b, scores_b, confidence: float = 0.95, alternative: str = "two-sided"
+) -> AucDifference:
     """Test whether two AUCs from different cases are equal, by Welch's t as R's pROC does.
 
     Args:
@@ -137,22 +139,26 @@ def delong_global_test(targets, scores, groups=None) -> GlobalTest:
     contrasts = np.hstack([-np.ones((len(scores) - 1, 1)), np.eye(len(scores) - 1)])
     estimate = delong_covariance(targets, scores, groups, contrasts=contrasts)
     if np.isnan(estimate.covariance).any():
-        raise ValueError(f"`targets` must hold two positives and two negatives, in two groups each. "
-                         f"Received: {estimate.positives} positives, {estimate.negatives} negatives")
+        raise ValueError(
+            f"`targets` must hold two positives and two negatives, in two groups each. "
+            f"Received: {estimate.positives} positives, {estimate.negatives} negatives"
+        )
     differences = contrasts @ estimate.aucs
     values, vectors = np.linalg.eigh(estimate.covariance)
     kept = values > max(values.max() * 1e-12, 1e-300)
     projected = vectors.T @ differences
     if np.abs(projected[~kept]).max(initial=0.0) > 1e-8:
-        raise ValueError("`scores` must not hold curves that differ with variance 0. "
-                         f"Received: AUCs {estimate.aucs.tolist()}")
+        raise ValueError(
+            f"`scores` must not hold curves that differ with variance 0. Received: AUCs {estimate.aucs.tolist()}"
+        )
     chi2, df = float(np.sum(projected[kept] ** 2 / values[kept])), int(kept.sum())
     return GlobalTest(chi2, df, float(chdtrc(df, chi2)) if df else 1.0)
 
 
 def _checked_quantile(confidence: float, alternative: str) -> float:
     if alternative not in ALTERNATIVES:
-        raise ValueError(f"`alternative` must be one of {', '.join(ALTERNATIVES)}. Received: alternative={alternative!r}")
+        known = ", ".join(ALTERNATIVES)
+        raise ValueError(f"`alternative` must be one of {known}. Received: alternative={alternative!r}")
     return normal_quantile(confidence)
 
 

@@ -1,8 +1,8 @@
 """Intervals for proportions and, by the bootstrap over cases or whole groups, for any statistic of weighted cases.
 
-A bootstrap sample is a row of whole-number weights: how often each case was drawn. A statistic takes a block of such rows
-and returns one value per row, so that thousands of samples cost a few matrix products and no resampled copies. Drawing
-groups (patients, exams) instead of cases keeps cases of one patient together, as they would come in a new study.
+A bootstrap sample is a row of whole-number weights: how often each case was drawn. A statistic takes a block of such
+rows and returns one value per row, so that thousands of samples cost a few matrix products and no resampled copies.
+Drawing groups (patients, exams) instead of cases keeps cases of one patient together, as they come in a new study.
 
 Reference: Wilson, JASA 22 (1927) 209-212; Efron, JASA 82 (1987) 171-185 for BCa; Field and Welsh, JRSS B 69 (2007)
 369-390 for resampling whole clusters.
@@ -80,7 +80,7 @@ def bootstrap_weights(codes: np.ndarray, replicates: int, seed: int) -> Iterator
 
 
 def bootstrap_samples(statistic: Statistic, codes: np.ndarray, replicates: int = 2000, seed: int = 0) -> np.ndarray:
-    """Return the statistic of every bootstrap sample, shape (replicates,) or (replicates, k) as `statistic` gives it."""
+    """Return the statistic of every bootstrap sample, shape (replicates,) or (replicates, k) as it gives it."""
     return np.concatenate([statistic(weights) for weights in bootstrap_weights(codes, replicates, seed)])
 
 
@@ -97,12 +97,19 @@ def percentile_interval(samples: np.ndarray, confidence: float = 0.95, name: str
     return Interval(float(low), float(high), f"{name}, percentile")
 
 
-def bootstrap_interval(statistic: Statistic, n: int, groups=None, confidence: float = 0.95, replicates: int = 2000,
-                       seed: int = 0, method: str = "percentile") -> Interval:
+def bootstrap_interval(
+    statistic: Statistic,
+    n: int,
+    groups=None,
+    confidence: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+    method: str = "percentile",
+) -> Interval:
     """Bootstrap the interval of a statistic over cases, or over groups where they are given.
 
     Args:
-        statistic: takes weights, float array of shape (rows, n), and returns values of shape (rows,), NaN where undefined.
+        statistic: takes weights, float array of shape (rows, n); returns values of shape (rows,), NaN where undefined.
         n: number of cases.
         groups: None, or n ids drawn as wholes.
         confidence: in (0, 1).
@@ -160,7 +167,9 @@ def _bca(statistic: Statistic, codes: np.ndarray, samples: np.ndarray, confidenc
 def _jackknife(statistic: Statistic, codes: np.ndarray) -> np.ndarray:
     count = int(codes.max()) + 1
     block = max(1, BLOCK_VALUES // len(codes))
-    values = [statistic((np.arange(start, min(start + block, count))[:, None] != codes).astype(np.float64))
-              for start in range(0, count, block)]
+    values = [
+        statistic((np.arange(start, min(start + block, count))[:, None] != codes).astype(np.float64))
+        for start in range(0, count, block)
+    ]
     values = np.concatenate(values)
     return values[np.isfinite(values)]

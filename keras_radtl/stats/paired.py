@@ -48,9 +48,9 @@ class Permutation(NamedTuple):
 def mcnemar(targets, predicted_a, predicted_b, method: str = "corrected") -> McNemar:
     """Test whether two classifiers are right equally often on the same cases.
 
-    `corrected` is chi-squared with continuity correction, (|b - c| - 1)^2 / (b + c), and 0 where b = c as in R (the plain
-    formula would give 1 / (b + c) there); `chi2` is (b - c)^2 / (b + c); `exact` is the binomial test. With no case on
-    which they differ in being right, p is 1.
+    `corrected` is chi-squared with continuity correction, (|b - c| - 1)^2 / (b + c), and 0 where b = c as in R (the
+    plain formula would give 1 / (b + c) there); `chi2` is (b - c)^2 / (b + c); `exact` is the binomial test. With no
+    case on which they differ in being right, p is 1.
 
     Args:
         targets: class index of each case, shape (n,).
@@ -63,8 +63,10 @@ def mcnemar(targets, predicted_a, predicted_b, method: str = "corrected") -> McN
     """
     targets, predicted_a, predicted_b = (np.asarray(values) for values in (targets, predicted_a, predicted_b))
     if not targets.shape == predicted_a.shape == predicted_b.shape or targets.ndim != 1:
-        raise ValueError("`predicted_a` and `predicted_b` must have one entry per target. "
-                         f"Received: {predicted_a.shape}, {predicted_b.shape} and {targets.shape}")
+        raise ValueError(
+            "`predicted_a` and `predicted_b` must have one entry per target. "
+            f"Received: {predicted_a.shape}, {predicted_b.shape} and {targets.shape}"
+        )
     right_a, right_b = predicted_a == targets, predicted_b == targets
     return mcnemar_counts(int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a)), method)
 
@@ -101,8 +103,10 @@ def cochran_q(right) -> CochranQ:
 
     right = np.asarray(right)
     if right.ndim != 2 or right.shape[1] < 2 or not np.isin(right, (0, 1)).all():
-        raise ValueError("`right` must be a 0/1 array of shape (n_cases, n_models) with two models or more. "
-                         f"Received: shape {right.shape}, values {np.unique(right)[:5].tolist()}")
+        raise ValueError(
+            "`right` must be a 0/1 array of shape (n_cases, n_models) with two models or more. "
+            f"Received: shape {right.shape}, values {np.unique(right)[:5].tolist()}"
+        )
     models = right.shape[1]
     by_case, by_model = right.sum(axis=1, dtype=np.int64), right.sum(axis=0, dtype=np.int64)
     denominator = int(models * by_case.sum() - np.sum(by_case**2))
@@ -113,12 +117,20 @@ def cochran_q(right) -> CochranQ:
     return CochranQ(statistic, models - 1, float(chdtrc(models - 1, statistic)))
 
 
-def permutation_test(statistic: Callable[[np.ndarray, np.ndarray], float], targets, values_a, values_b, groups=None,
-                     permutations: int = 10_000, seed: int = 0) -> Permutation:
+def permutation_test(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    targets,
+    values_a,
+    values_b,
+    groups=None,
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> Permutation:
     """Test a paired difference of any statistic by exchanging the two models' values case by case.
 
-    Both models' values must live on one scale, since they are mixed: pass predictions or probabilities, or ranks of scores
-    (scipy.stats.rankdata) to compare AUCs. All exchanges are gone through when there are no more than `permutations`.
+    Both models' values must live on one scale, since they are mixed: pass predictions or probabilities, or ranks of
+    scores (scipy.stats.rankdata) to compare AUCs. All exchanges are gone through when there are no more than
+    `permutations` of them.
 
     Args:
         statistic: takes targets and values of one model, returns a number.
@@ -133,8 +145,10 @@ def permutation_test(statistic: Callable[[np.ndarray, np.ndarray], float], targe
 
     targets, values_a, values_b = np.asarray(targets), np.asarray(values_a), np.asarray(values_b)
     if values_a.shape != values_b.shape or len(values_a) != len(targets):
-        raise ValueError("`values_a` and `values_b` must have one entry per target. "
-                         f"Received: {values_a.shape}, {values_b.shape} and {targets.shape}")
+        raise ValueError(
+            "`values_a` and `values_b` must have one entry per target. "
+            f"Received: {values_a.shape}, {values_b.shape} and {targets.shape}"
+        )
     codes = group_codes(len(targets), groups)
     count = int(codes.max()) + 1
 
@@ -143,8 +157,14 @@ def permutation_test(statistic: Callable[[np.ndarray, np.ndarray], float], targe
         mixed_a, mixed_b = np.where(flags, values_b, values_a), np.where(flags, values_a, values_b)
         return statistic(targets, mixed_a) - statistic(targets, mixed_b)
 
-    found = scipy_permutation_test((np.zeros(count), np.ones(count)), difference, permutation_type="samples",
-                                   vectorized=False, n_resamples=permutations, rng=np.random.default_rng(seed))
+    found = scipy_permutation_test(
+        (np.zeros(count), np.ones(count)),
+        difference,
+        permutation_type="samples",
+        vectorized=False,
+        n_resamples=permutations,
+        rng=np.random.default_rng(seed),
+    )
     return Permutation(float(found.statistic), float(found.pvalue), len(found.null_distribution))
 
 

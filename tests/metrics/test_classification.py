@@ -34,7 +34,9 @@ def with_sklearn(targets, probabilities):
     one_hot = np.eye(probabilities.shape[1], dtype=int)[targets]
     judged = (targets, probabilities[:, 1]) if binary else (one_hot, probabilities)
     average = "binary" if binary else "macro"
-    specificities = [sklearn_metrics.recall_score(1 - one_hot[:, c], predicted != c) for c in range(probabilities.shape[1])]
+    specificities = [
+        sklearn_metrics.recall_score(1 - one_hot[:, c], predicted != c) for c in range(probabilities.shape[1])
+    ]
     return {
         "auc": sklearn_metrics.roc_auc_score(*judged),
         "accuracy": sklearn_metrics.accuracy_score(targets, predicted),
@@ -43,7 +45,9 @@ def with_sklearn(targets, probabilities):
         "specificity": specificities[1] if binary else np.mean(specificities),
         "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(targets, predicted),
         "average_precision": sklearn_metrics.average_precision_score(*judged),
-        "brier": np.mean((probabilities[:, 1] - targets) ** 2) if binary else np.mean(np.sum((probabilities - one_hot) ** 2, 1)),
+        "brier": np.mean((probabilities[:, 1] - targets) ** 2)
+        if binary
+        else np.mean(np.sum((probabilities - one_hot) ** 2, 1)),
         "log_loss": sklearn_metrics.log_loss(targets, probabilities),
     }
 
@@ -91,10 +95,17 @@ def test_bootstrap_resamples_what_a_copy_of_the_cases_would_give():
 def test_groups_are_drawn_as_wholes():
     targets, probabilities = predictions(2, n=100)
     once = classification_metrics(targets, probabilities, ("a", "b"), replicates=400)
-    copied = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), ("a", "b"),
-                                    groups=np.tile(np.arange(100), 4), replicates=400)
+    copied = classification_metrics(
+        np.tile(targets, 4),
+        np.tile(probabilities, (4, 1)),
+        ("a", "b"),
+        groups=np.tile(np.arange(100), 4),
+        replicates=400,
+    )
     alone = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), ("a", "b"), replicates=400)
-    width = {name: [found[name].ci_high - found[name].ci_low for found in (once, copied, alone)] for name in ("brier", "f1")}
+    width = {
+        name: [found[name].ci_high - found[name].ci_low for found in (once, copied, alone)] for name in ("brier", "f1")
+    }
     for wide, grouped, narrow in width.values():
         assert grouped == pytest.approx(wide, rel=1e-9)
         assert narrow == pytest.approx(wide / 2, rel=0.25)
@@ -106,7 +117,9 @@ def test_groups_are_drawn_as_wholes():
 
 def test_the_same_seed_gives_the_same_intervals():
     targets, probabilities = predictions(3)
-    first, again, other = (classification_metrics(targets, probabilities, "abc", seed=seed, replicates=50) for seed in (1, 1, 2))
+    first, again, other = (
+        classification_metrics(targets, probabilities, "abc", seed=seed, replicates=50) for seed in (1, 1, 2)
+    )
     assert first == again != other
 
 
@@ -118,16 +131,25 @@ def binary(scores):
     return np.stack([1 - np.array(scores), scores], axis=1)
 
 
-@pytest.mark.parametrize(("targets", "probabilities", "none", "words"), [
-    ([0, 0, 0], binary([0.1, 0.6, 0.2]), {"auc", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
-    ([1, 1, 1], binary([0.1, 0.6, 0.2]), {"auc", "specificity", "balanced_accuracy"}, "no"),
-    ([0, 0], binary([0.1, 0.2]), {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
-    ([0, 1, 1], np.array([[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3]]),
-     {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"}, "class c2"),
-    ([], np.empty((0, 2)), set(METRICS), "no case"),
-])
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "none", "words"),
+    [
+        ([0, 0, 0], binary([0.1, 0.6, 0.2]), {"auc", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
+        ([1, 1, 1], binary([0.1, 0.6, 0.2]), {"auc", "specificity", "balanced_accuracy"}, "no"),
+        ([0, 0], binary([0.1, 0.2]), {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"}, "no"),
+        (
+            [0, 1, 1],
+            np.array([[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3]]),
+            {"auc", "f1", "sensitivity", "balanced_accuracy", "average_precision"},
+            "class c2",
+        ),
+        ([], np.empty((0, 2)), set(METRICS), "no case"),
+    ],
+)
 def test_what_a_missing_class_makes_undefined_is_none_with_the_reason(targets, probabilities, none, words):
-    found = classification_metrics(targets, probabilities, [f"c{i}" for i in range(probabilities.shape[1])], replicates=50)
+    found = classification_metrics(
+        targets, probabilities, [f"c{i}" for i in range(probabilities.shape[1])], replicates=50
+    )
     valid_json(found)
     assert {name for name, metric in found.items() if metric.value is None} == none
     for name in none:
@@ -135,14 +157,17 @@ def test_what_a_missing_class_makes_undefined_is_none_with_the_reason(targets, p
         assert words in found[name].method
 
 
-@pytest.mark.parametrize(("targets", "scores"), [
-    ([0, 0, 1, 1, 1], [0.5] * 5),  # constant
-    ([0, 0, 1, 1, 1], [0.1, 0.2, 0.7, 0.8, 0.9]),  # AUC 1
-    ([0, 0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2, 0.1]),  # AUC 0
-    ([0, 0, 0, 0, 1], [0.1, 0.2, 0.9, 0.3, 0.6]),  # one positive
-    ([0, 1], [0.0, 1.0]),
-    ([1], [1.0]),
-])
+@pytest.mark.parametrize(
+    ("targets", "scores"),
+    [
+        ([0, 0, 1, 1, 1], [0.5] * 5),  # constant
+        ([0, 0, 1, 1, 1], [0.1, 0.2, 0.7, 0.8, 0.9]),  # AUC 1
+        ([0, 0, 1, 1, 1], [0.9, 0.8, 0.3, 0.2, 0.1]),  # AUC 0
+        ([0, 0, 0, 0, 1], [0.1, 0.2, 0.9, 0.3, 0.6]),  # one positive
+        ([0, 1], [0.0, 1.0]),
+        ([1], [1.0]),
+    ],
+)
 def test_extreme_predictions_have_figures_without_warnings_and_valid_json(targets, scores):
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
@@ -174,7 +199,11 @@ def test_exact_auc_equals_the_pair_count_on_500_small_sets_with_ties():
     for _ in range(500):
         targets, scores = generator.integers(0, 2, 12), generator.integers(0, 5, 12)
         pairs = [(p > q) + 0.5 * (p == q) for p in scores[targets == 1] for q in scores[targets == 0]]
-        assert not pairs and math.isnan(exact_auc(targets, scores)) or exact_auc(targets, scores) == pytest.approx(np.mean(pairs), abs=1e-14)
+        assert (
+            not pairs
+            and math.isnan(exact_auc(targets, scores))
+            or exact_auc(targets, scores) == pytest.approx(np.mean(pairs), abs=1e-14)
+        )
 
 
 def test_exact_auc_is_exact_for_scores_squeezed_together():
@@ -185,18 +214,23 @@ def test_exact_auc_is_exact_for_scores_squeezed_together():
 def test_kappa_equals_scikit_learn():
     targets, probabilities = predictions(4)
     predicted = probabilities.argmax(axis=1)
-    assert cohen_kappa(targets, predicted, 4) == pytest.approx(sklearn_metrics.cohen_kappa_score(targets, predicted), abs=1e-12)
+    assert cohen_kappa(targets, predicted, 4) == pytest.approx(
+        sklearn_metrics.cohen_kappa_score(targets, predicted), abs=1e-12
+    )
     assert cohen_kappa([1, 1], [1, 1], 3) is None
 
 
-@pytest.mark.parametrize(("targets", "probabilities", "words"), [
-    ([0, 1], [[0.5, 0.5]], "shape"),
-    ([0, 2], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
-    ([0, -1], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
-    ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
-    ([0, 1], [[2.0, -1.0], [0.5, 0.5]], "sum to 1"),
-    ([0, 1], [[0.2, 0.2], [0.5, 0.5]], "sum to 1"),
-])
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "words"),
+    [
+        ([0, 1], [[0.5, 0.5]], "shape"),
+        ([0, 2], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
+        ([0, -1], [[0.5, 0.5], [0.5, 0.5]], "class indices"),
+        ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "sum to 1"),
+        ([0, 1], [[2.0, -1.0], [0.5, 0.5]], "sum to 1"),
+        ([0, 1], [[0.2, 0.2], [0.5, 0.5]], "sum to 1"),
+    ],
+)
 def test_wrong_input_is_refused(targets, probabilities, words):
     with pytest.raises(ValueError, match=words):
         classification_metrics(targets, probabilities, ("no", "yes"))

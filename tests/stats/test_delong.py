@@ -16,8 +16,12 @@ from keras_radtl.stats.delong import delong_covariance, delong_interval, newcomb
 def double_sum(targets, scores, groups=None):
     """AUCs and covariance by the definition: a kernel matrix over all pairs of a positive and a negative."""
     positive = np.asarray(targets) == 1
-    kernels = [np.where(row[positive][:, None] > row[~positive], 1.0, np.where(row[positive][:, None] == row[~positive], 0.5, 0.0))
-               for row in np.atleast_2d(scores)]
+    kernels = [
+        np.where(
+            row[positive][:, None] > row[~positive], 1.0, np.where(row[positive][:, None] == row[~positive], 0.5, 0.0)
+        )
+        for row in np.atleast_2d(scores)
+    ]
     aucs = np.array([kernel.mean() for kernel in kernels])
     m, n = kernels[0].shape
     s10 = np.cov(np.stack([kernel.mean(axis=1) for kernel in kernels]), ddof=1)
@@ -35,7 +39,8 @@ def example(seed, n=60, curves=3, share=0.4, digits=1):
 
 
 cases = st.lists(st.tuples(st.booleans(), st.integers(-4, 4)), min_size=4, max_size=30).filter(
-    lambda rows: 2 <= sum(positive for positive, _ in rows) <= len(rows) - 2)
+    lambda rows: 2 <= sum(positive for positive, _ in rows) <= len(rows) - 2
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -56,8 +61,11 @@ def test_covariance_of_three_curves_equals_the_double_sum(seed, digits):
     np.testing.assert_allclose(found.aucs, aucs, atol=1e-12)
     np.testing.assert_allclose(found.covariance, covariance, atol=1e-12)
     contrasts = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])
-    np.testing.assert_allclose(delong_covariance(targets, scores, contrasts=contrasts).covariance,
-                               contrasts @ covariance @ contrasts.T, atol=1e-12)
+    np.testing.assert_allclose(
+        delong_covariance(targets, scores, contrasts=contrasts).covariance,
+        contrasts @ covariance @ contrasts.T,
+        atol=1e-12,
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -101,7 +109,9 @@ def test_grouped_variance_by_its_formula_for_mixed_groups():
     targets, scores = example(7, n=60, curves=1)
     groups = np.random.default_rng(7).integers(0, 20, 60)
     positive = targets == 1
-    kernel = (scores[0][positive][:, None] > scores[0][~positive]) + 0.5 * (scores[0][positive][:, None] == scores[0][~positive])
+    kernel = (scores[0][positive][:, None] > scores[0][~positive]) + 0.5 * (
+        scores[0][positive][:, None] == scores[0][~positive]
+    )
     auc, (m, n) = kernel.mean(), kernel.shape
     of_positives, of_negatives = kernel.mean(axis=1) - auc, kernel.mean(axis=0) - auc
     ids = np.unique(groups)
@@ -141,12 +151,15 @@ def test_newcombes_interval_solves_its_equation_and_covers_at_a_perfect_auc():
     assert newcombe_interval(1.0, 20, 30)[1] == 1.0 and newcombe_interval(0.0, 20, 30)[0] == 0.0
 
 
-@pytest.mark.parametrize(("targets", "scores", "words"), [
-    ([1, 1, 1], [1, 2, 3], "no negative"),
-    ([0, 0], [1, 2], "no positive"),
-    ([], [], "no positive"),
-    ([1, 1, 0, 0], [5, 5, 5, 5], "all scores are equal"),
-])
+@pytest.mark.parametrize(
+    ("targets", "scores", "words"),
+    [
+        ([1, 1, 1], [1, 2, 3], "no negative"),
+        ([0, 0], [1, 2], "no positive"),
+        ([], [], "no positive"),
+        ([1, 1, 0, 0], [5, 5, 5, 5], "all scores are equal"),
+    ],
+)
 def test_without_an_interval_the_method_says_why(targets, scores, words):
     found = delong_interval(targets, scores)
     assert (found.ci_low, found.ci_high) == (None, None)

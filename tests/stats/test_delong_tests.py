@@ -32,8 +32,10 @@ def curves():
     for row in rows("delong_scores"):
         for key in ("target", "score"):
             found[row["name"]][key][row["column"]].append(float(row[key]))
-    return {name: (np.array(next(iter(case["target"].values()))), {k: np.array(v) for k, v in case["score"].items()})
-            for name, case in found.items()}
+    return {
+        name: (np.array(next(iter(case["target"].values()))), {k: np.array(v) for k, v in case["score"].items()})
+        for name, case in found.items()
+    }
 
 
 def oriented(curves, row, column):
@@ -42,7 +44,9 @@ def oriented(curves, row, column):
     return targets, -scores[column] if row["direction"] == ">" else scores[column]
 
 
-@pytest.mark.parametrize("row", rows("delong_single"), ids=lambda row: f"{row['name']}-{row['column']}-{row['level'][:4]}")
+@pytest.mark.parametrize(
+    "row", rows("delong_single"), ids=lambda row: f"{row['name']}-{row['column']}-{row['level'][:4]}"
+)
 def test_one_auc_as_in_r(curves, row):
     found = delong_interval(*oriented(curves, row, row["column"]), confidence=float(row["level"]))
     assert found.auc == pytest.approx(float(row["auc"]), abs=TOLERANCE)
@@ -59,7 +63,9 @@ def test_paired_curves_as_in_r(curves, row):
     targets, a = oriented(curves, row, "a")
     b = oriented(curves, row, "b")[1]
     found = delong_test(targets, a, b, alternative=row["alternative"].replace("two.", "two-"))
-    assert delong_covariance(targets, np.stack([a, b])).covariance[0, 1] == pytest.approx(float(row["covariance"]), abs=1e-12)
+    assert delong_covariance(targets, np.stack([a, b])).covariance[0, 1] == pytest.approx(
+        float(row["covariance"]), abs=1e-12
+    )
     if row["name"] == "same_twice":  # R: z 0 and NaN bounds or a point; equal placements differ by nothing
         assert (found.statistic, found.ci_low, found.ci_high) == (0.0, 0.0, 0.0)
     else:
@@ -73,8 +79,9 @@ def test_paired_curves_as_in_r(curves, row):
 def test_unpaired_curves_as_in_r(curves, row):
     targets_a, columns_a = curves["continuous"]
     targets_b, columns_b = curves[row["other"]]
-    found = delong_unpaired_test(targets_a, columns_a["a"], targets_b, columns_b["b"],
-                                 alternative=row["alternative"].replace("two.", "two-"))
+    found = delong_unpaired_test(
+        targets_a, columns_a["a"], targets_b, columns_b["b"], alternative=row["alternative"].replace("two.", "two-")
+    )
     assert found.statistic == pytest.approx(float(row["t"]), abs=TOLERANCE)
     assert found.df == pytest.approx(float(row["df"]), rel=TOLERANCE)
     assert found.p == pytest.approx(float(row["p"]), abs=TOLERANCE)
@@ -83,7 +90,9 @@ def test_unpaired_curves_as_in_r(curves, row):
 def test_the_unpaired_interval_excludes_zero_exactly_when_p_is_below_alpha(curves):
     for name in ("unbalanced", "five_levels", "near_one", "large", "below_half"):
         targets_b, columns_b = curves[name]
-        found = delong_unpaired_test(*[curves["continuous"][0], curves["continuous"][1]["a"]], targets_b, columns_b["b"])
+        found = delong_unpaired_test(
+            *[curves["continuous"][0], curves["continuous"][1]["a"]], targets_b, columns_b["b"]
+        )
         assert (found.ci_low > 0 or found.ci_high < 0) == (found.p < 0.05)
 
 
@@ -111,7 +120,10 @@ def test_two_curves_in_the_global_test_are_the_paired_test_squared(curves):
 def test_a_copy_among_the_curves_takes_a_degree_of_freedom_not_the_test(curves):
     targets, columns = curves["three"]
     scores = np.stack(list(columns.values()))
-    plain, copied = delong_global_test(targets, scores), delong_global_test(targets, np.vstack([scores, np.exp(scores[:1])]))
+    plain, copied = (
+        delong_global_test(targets, scores),
+        delong_global_test(targets, np.vstack([scores, np.exp(scores[:1])])),
+    )
     assert copied.df == plain.df == 2
     assert copied.chi2 == pytest.approx(plain.chi2, rel=1e-8)
     assert delong_global_test(targets, scores[[0, 0]]) == (0.0, 0, 1.0)
@@ -132,7 +144,9 @@ def test_the_test_keeps_its_level_when_the_models_are_equally_good():
     for _ in range(500):
         targets = generator.random(120) < 0.4
         common = generator.normal(size=120) + targets
-        rejected += delong_test(targets, common + generator.normal(size=120), common + generator.normal(size=120)).p < 0.05
+        rejected += (
+            delong_test(targets, common + generator.normal(size=120), common + generator.normal(size=120)).p < 0.05
+        )
     assert 0.02 <= rejected / 500 <= 0.085
 
 
@@ -144,11 +158,14 @@ def test_copies_within_patients_do_not_lower_p_when_groups_are_given(curves):
     assert delong_test(*tripled, groups=np.tile(np.arange(len(targets)), 3)).p == pytest.approx(once.p, rel=1e-10)
 
 
-@pytest.mark.parametrize(("targets", "a", "b", "words"), [
-    ([1, 1, 1], [1, 2, 3], [3, 2, 1], "one class"),
-    ([1, 0, 0], [1, 2, 3], [3, 2, 1], "single"),
-    ([1, 1, 0, 0], [4, 3, 2, 1], [1, 2, 3, 4], "variance 0"),
-])
+@pytest.mark.parametrize(
+    ("targets", "a", "b", "words"),
+    [
+        ([1, 1, 1], [1, 2, 3], [3, 2, 1], "one class"),
+        ([1, 0, 0], [1, 2, 3], [3, 2, 1], "single"),
+        ([1, 1, 0, 0], [4, 3, 2, 1], [1, 2, 3, 4], "variance 0"),
+    ],
+)
 def test_where_there_is_no_test_the_method_says_why(targets, a, b, words):
     found = delong_test(targets, a, b)
     assert found.p is None and found.ci_low is None

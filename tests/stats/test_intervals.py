@@ -11,7 +11,13 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from keras_radtl.stats import intervals
-from keras_radtl.stats.intervals import bootstrap_interval, bootstrap_weights, group_codes, percentile_interval, wilson_interval
+from keras_radtl.stats.intervals import (
+    bootstrap_interval,
+    bootstrap_weights,
+    group_codes,
+    percentile_interval,
+    wilson_interval,
+)
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -54,8 +60,9 @@ def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
 def test_bootstrap_of_a_skewed_mean_as_scipys(method):
     values = np.random.default_rng(0).exponential(size=60)
     found = bootstrap_interval(mean_of(values), 60, replicates=20_000, method=method)
-    expected = stats.bootstrap((values,), np.mean, n_resamples=20_000, method=method.replace("bca", "BCa"),
-                               rng=np.random.default_rng(1)).confidence_interval
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method=method.replace("bca", "BCa"), rng=np.random.default_rng(1)
+    ).confidence_interval
     assert found[:2] == pytest.approx(tuple(expected), abs=0.012)  # Monte Carlo error of both
 
 

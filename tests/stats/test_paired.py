@@ -48,7 +48,9 @@ def test_mcnemar_without_disagreement_has_p_one(method):
 @pytest.mark.parametrize("table", ["1", "2", "3", "4"])
 def test_cochran_as_in_r(table):
     chosen = [row for row in rows("cochran") if row["table"] == table]
-    right = np.array([[int(row["right"]) for row in column] for _, column in groupby(chosen, lambda row: row["model"])]).T
+    right = np.array(
+        [[int(row["right"]) for row in column] for _, column in groupby(chosen, lambda row: row["model"])]
+    ).T
     found = cochran_q(right)
     assert found.statistic == pytest.approx(float(chosen[0]["q"]), rel=1e-10)
     assert found.df == int(chosen[0]["df"])
@@ -84,7 +86,9 @@ def test_permutation_of_auc_agrees_with_the_normal_test_and_is_repeatable():
 
 def test_permutation_by_groups_exchanges_patients():
     targets, a, b = np.ones(6, int), np.array([1, 1, 1, 1, 1, 1]), np.zeros(6, int)
-    found = permutation_test(lambda targets, predicted: np.mean(targets == predicted), targets, a, b, groups=list("aabbcc"))
+    found = permutation_test(
+        lambda targets, predicted: np.mean(targets == predicted), targets, a, b, groups=list("aabbcc")
+    )
     assert found.permutations == 2**3
     assert found.p == pytest.approx(2 / 8)
 
@@ -94,7 +98,9 @@ def test_corrections_as_in_r(which):
     chosen = [row for row in rows("adjusted") if row["set"] == which]
     p_values = [float(row["p"]) for row in chosen]
     assert adjust_p_values(p_values) == pytest.approx([float(row["holm"]) for row in chosen], rel=1e-12)
-    assert adjust_p_values(p_values, "benjamini-hochberg") == pytest.approx([float(row["bh"]) for row in chosen], rel=1e-12)
+    assert adjust_p_values(p_values, "benjamini-hochberg") == pytest.approx(
+        [float(row["bh"]) for row in chosen], rel=1e-12
+    )
 
 
 def test_a_test_that_could_not_be_made_is_not_counted():
