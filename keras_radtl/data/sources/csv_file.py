@@ -42,15 +42,14 @@ def read(path: Path, config: DataConfig) -> CaseTable:
     """
     rows = read_rows(path)
     path_column = rows.find(PATH_NAMES) or _miss(rows, "path", "path, image, filename or file")
-    paths = [normal_path(text, where) for text, where in rows.cells(path_column)]
+    paths = rows.convert(path_column, normal_path)
     label_columns = _label_columns(rows, config)
     group_column = _group_column(rows, config)
     used = [*label_columns, group_column, rows.find(("split",)), rows.find(("fold",))]
     keep, notes = _drop_repeats(rows, paths, [rows.column(name) for name in used if name])
     rows, paths = rows.take(keep), tuple(paths[i] for i in keep)
     root = Root(path.parent)
-    for name, (_, where) in zip(paths, rows.cells(path_column), strict=True):
-        root.check(name, where)
+    rows.convert(path_column, lambda text: root.check(normal_path(text)))
     labels, classes, targets, multilabel = _targets(rows, label_columns, bool(config.labels))
     cases = case_names(paths)
     given, split_notes = _given(rows)
@@ -120,12 +119,12 @@ def _drop_repeats(rows: Rows, paths: Sequence[str], others: list[list[str]]) -> 
 def _targets(rows: Rows, columns: list[str], several: bool):
     """Return labels as spelled, classes, targets, and whether a case may have several labels."""
     if several:
-        targets = np.array([[_flag(*cell) for cell in rows.cells(name)] for name in columns], np.float32).T
+        targets = np.array([rows.convert(name, _flag) for name in columns], np.float32).T
         targets = np.ascontiguousarray(targets)
         classes = tuple(columns)
         labels = tuple(";".join(np.array(classes)[row == 1].tolist()) for row in targets)
         return labels, classes, targets, True
-    labels = tuple(clean_label(*cell) for cell in rows.cells(columns[0]))
+    labels = tuple(rows.convert(columns[0], clean_label))
     if not any(";" in label for label in labels):
         classes = sort_classes(labels)
         return labels, classes, encode_labels(labels, classes), False
@@ -135,14 +134,14 @@ def _targets(rows: Rows, columns: list[str], several: bool):
     return labels, classes, targets, True
 
 
-def clean_label(text: str, where: str) -> str:
+def clean_label(text: str) -> str:
     """Return a label as it stands; refuse an empty or unknown one."""
     if text.lower() in UNKNOWN_VALUES:
-        raise UserError(f"{where}: the label is missing. Received: {text!r}")
+        raise UserError(f"the label is missing. Received: {text!r}")
     return text
 
 
-def _flag(text: str, where: str) -> float:
+def _flag(text: str) -> float:
     if text.lower() in UNKNOWN_VALUES:
         return np.nan
     try:
@@ -150,14 +149,14 @@ def _flag(text: str, where: str) -> float:
     except ValueError:
         value = None
     if value not in (0, 1, -1):
-        raise UserError(f"{where}: a label of several must be 0, 1, or empty, NaN or -1 (unknown). Received: {text!r}")
+        raise UserError(f"a label of several must be 0, 1, or empty, NaN or -1 (unknown). Received: {text!r}")
     return value if value >= 0 else np.nan
 
 
 def _with_groups(table: CaseTable, rows: Rows, column: str | None, config: DataConfig) -> CaseTable:
     if column is None:
         return find_groups(table, config.groups)
-    names = [("" if text.lower() in UNKNOWN_VALUES else text) for text in rows.column(column)]
+    names = rows.convert(column, lambda text: "" if text.lower() in UNKNOWN_VALUES else text)
     alone = names.count("")
     groups = tuple(name or f"{case} (alone)" for name, case in zip(names, table.cases, strict=True))
     table = replace(table, groups=groups, group_source=f"column {column}")
@@ -168,25 +167,25 @@ def _given(rows: Rows) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """Return the split of the column `split`, else the folds of `fold`, else nothing; and notes."""
     split, fold = rows.find(("split",)), rows.find(("fold",))
     if split:
-        parts = tuple(_part(*cell) for cell in rows.cells(split))
+        parts = tuple(rows.convert(split, _part))
         return (parts,), (f"column {fold} is not used: column {split} gives the split",) if fold else ()
     if not fold:
         return (), ()
-    numbers = [_fold_number(*cell) for cell in rows.cells(fold)]
+    numbers = rows.convert(fold, _fold_number)
     folds = sorted(set(numbers))
     if len(folds) < 2:
         raise UserError(f"{rows.file}: column {fold} holds one fold only: {folds[0]}")
     return tuple(tuple("test" if n == f else "train" for n in numbers) for f in folds), ()
 
 
-def _part(text: str, where: str) -> str:
+def _part(text: str) -> str:
     if text.lower() not in SPLIT_NAMES:
-        raise UserError(f"{where}: split must be one of {', '.join(SPLIT_NAMES)}. Received: {text!r}")
+        raise UserError(f"split must be one of {', '.join(SPLIT_NAMES)}. Received: {text!r}")
     return SPLIT_NAMES[text.lower()]
 
 
-def _fold_number(text: str, where: str) -> int:
+def _fold_number(text: str) -> int:
     whole = text.removesuffix(".0")
     if not (whole.isascii() and whole.isdigit() and len(whole) < 10):
-        raise UserError(f"{where}: fold must be a whole number. Received: {text!r}")
+        raise UserError(f"fold must be a whole number. Received: {text!r}")
     return int(whole)

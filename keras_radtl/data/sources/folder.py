@@ -47,7 +47,7 @@ def read(path: Path, config: DataConfig) -> CaseTable:
     paths, labels, given = zip(*rows, strict=True)
     root = Root(path)
     for name in paths:
-        root.check(name, str(path))
+        _check(root, name, path)
     classes, cases = sort_classes(labels), case_names(paths)
     targets = encode_labels(labels, classes)
     table = CaseTable(
@@ -63,6 +63,13 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         notes=notes,
     )
     return find_groups(table, config.groups)
+
+
+def _check(root: Root, name: str, path: Path) -> None:
+    try:
+        root.check(name)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def _folders(path: Path) -> list[str]:

@@ -83,13 +83,20 @@ def _read_table(path: Path, file: Path, config: DataConfig, root: Root, known: d
     if path_column is None:
         raise UserError(f"{file}: no filename column. Columns: {', '.join(rows.header)}")
     column = label_column(rows, config.label)
-    for (name, where), (label, _) in zip(rows.cells(path_column), rows.cells(column), strict=True):
-        name = normal_path(name, where)
-        if name not in known and not (path / name).exists() and (path / "images" / name).exists():
-            name = f"images/{name}"
-        if name not in known:
-            root.check(name, where)
-        yield name, clean_label(label, where), where
+    names = rows.convert(path_column, lambda text: _find_image(path, normal_path(text), root, known))
+    labels = rows.convert(column, clean_label)
+    for index, (name, label) in enumerate(zip(names, labels, strict=True)):
+        yield name, label, rows.where(index)
+
+
+def _find_image(path: Path, name: str, root: Root, known: dict[str, str]) -> str:
+    """Return the path of an image below the task folder; tables may leave `images/` away."""
+    if name in known or f"images/{name}" in known:
+        return name if name in known else f"images/{name}"
+    if not (path / name).exists() and (path / "images" / name).exists():
+        name = f"images/{name}"
+    root.check(name)
+    return name
 
 
 def _with_exams(table: CaseTable) -> CaseTable:

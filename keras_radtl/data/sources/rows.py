@@ -6,12 +6,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_radtl.config import UserError
 
+FORMULA_STARTS = "=@+-"  # what a spreadsheet takes for a formula
 MOST_BYTES = 1 << 30  # a larger CSV is refused before it is read
 
 
@@ -59,17 +61,22 @@ class Rows:
         place = self.header.index(name)
         return [row[place] for row in self.rows]
 
-    def cells(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the cells of a column, each with file and row.
+    def convert(self, name: str, function: Callable[[str], Any]) -> list:
+        """Return `function` of every cell of a column.
 
         Raises:
-            UserError: for a cell that a spreadsheet would run as a formula.
+            UserError: what `function` raises, with file and row in front; and for a cell that a spreadsheet would run
+                as a formula.
         """
+        result = []
         for index, text in enumerate(self.column(name)):
-            where = self.where(index)
-            if _is_formula(text):
-                raise UserError(f"{where}: column {name} starts like a spreadsheet formula. Received: {text!r}")
-            yield text, where
+            try:
+                if text[:1] in FORMULA_STARTS and _is_formula(text):
+                    raise UserError(f"column {name} starts like a spreadsheet formula. Received: {text!r}")
+                result.append(function(text))
+            except UserError as error:
+                raise UserError(f"{self.where(index)}: {error}") from None
+        return result
 
     def take(self, indices: Sequence[int]) -> Rows:
         """Return these rows."""
@@ -77,7 +84,7 @@ class Rows:
 
 
 def _is_formula(text: str) -> bool:
-    return text[:1] in "=@+-" and text[:1] != "" and not re.fullmatch(r"[+-]?\d+([.,]\d*)?([eE][+-]?\d+)?", text)
+    return text != "" and not re.fullmatch(r"[+-]?\d+([.,]\d*)?([eE][+-]?\d+)?", text)
 
 
 def read_rows(path: Path) -> Rows:
