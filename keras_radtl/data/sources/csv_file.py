@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data.sources.groups import find_groups
-from keras_radtl.data.sources.paths import Root, normal_path
+from keras_radtl.data.sources.paths import Root
 from keras_radtl.data.sources.rows import Rows, read_rows
 from keras_radtl.data.table import CaseTable, case_names, encode_labels, sort_classes
 
@@ -42,14 +42,12 @@ def read(path: Path, config: DataConfig) -> CaseTable:
     """
     rows = read_rows(path)
     path_column = rows.find(PATH_NAMES) or _miss(rows, "path", "path, image, filename or file")
-    paths = rows.convert(path_column, normal_path)
+    paths = rows.convert(path_column, Root(path.parent).find)
     label_columns = _label_columns(rows, config)
     group_column = _group_column(rows, config)
     used = [*label_columns, group_column, rows.find(("split",)), rows.find(("fold",))]
     keep, notes = _drop_repeats(rows, paths, [rows.column(name) for name in used if name])
     rows, paths = rows.take(keep), tuple(paths[i] for i in keep)
-    root = Root(path.parent)
-    rows.convert(path_column, lambda text: root.check(normal_path(text)))
     labels, classes, targets, multilabel = _targets(rows, label_columns, bool(config.labels))
     cases = case_names(paths)
     given, split_notes = _given(rows)

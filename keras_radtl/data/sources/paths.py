@@ -42,6 +42,12 @@ class Root:
         self._real = os.path.realpath(folder)
         self._inside: dict[str, bool] = {}
 
+    def find(self, text: str) -> str:
+        """Return the path of a table as a plain relative path, after `check`."""
+        path = normal_path(text)
+        self.check(path)
+        return path
+
     def check(self, path: str) -> None:
         """Refuse the relative `path` unless it is a regular file inside the root.
 
