@@ -19,7 +19,7 @@ from keras_radtl.config import UserError
 from keras_radtl.models.hdf5_weights import open_weights
 from keras_radtl.models.layer_matching import match_layers
 from keras_radtl.models.torch_checkpoint import read_torch_checkpoint
-from keras_radtl.models.torch_mapping import map_torch_tensors, to_keras_layout
+from keras_radtl.models.torch_mapping import EPSILONS, map_torch_tensors, to_keras_layout
 from keras_radtl.models.weight_files import require_regular_file, require_size, sha256_of
 from keras_radtl.models.weight_sources import find_weights
 
@@ -92,8 +92,11 @@ def _load_torch(layers: list, spec, path: Path, expected_bytes: int) -> dict:
     tensors = read_torch_checkpoint(path)
     mapping = map_torch_tensors(spec.name, tensors, str(path))
     wanted = {(layer.name, variable.name): variable for layer in layers for variable in layer.weights}
-    if set(wanted) != set(mapping.tensors):
-        different = sorted("/".join(name) for name in set(wanted) ^ set(mapping.tensors))
+    different = sorted("/".join(name) for name in set(wanted) ^ set(mapping.tensors))
+    different += [
+        layer.name for layer in layers if getattr(layer, "epsilon", EPSILONS[spec.name]) != EPSILONS[spec.name]
+    ]
+    if different:
         raise ValueError(f"`model` must have torch's geometry for {path}. Different: {', '.join(different[:5])}")
     counts = _assign(_torch_values(wanted, mapping.tensors, tensors, str(path)), str(path))
     return {**counts, "unmapped": mapping.unmapped}
