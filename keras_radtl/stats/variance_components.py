@@ -1,0 +1,259 @@
+"""Products with the inverse covariance of a linear mixed model with crossed random intercepts, and their derivatives.
+
+The model is y = X b + Z_1 u_1 + ... + Z_K u_K + e with u_k ~ N(0, theta_k^2 sigma^2 I) and e ~ N(0, sigma^2 I). Write
+phi_k = theta_k^2, V = I + sum_k phi_k Z_k Z_k' and W = V^-1. Everything needed follows from cross-products, which are
+formed in one pass over the rows: no later step grows with the number of rows. The factor with the most levels has a
+diagonal block in Z'Z and is eliminated in closed form; what remains is dense and as small as the other factors.
+
+First and second derivatives in phi are exact: from dW/dphi_k = -W Z_k Z_k' W.
+
+Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw. 67(1),
+section 3; Searle, Casella, McCulloch (1992), Variance Components, chapter 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SPARSE_BELOW = 0.03  # share of entries of a cross-table that are not zero, below which it is held sparsely
+LARGEST_DENSE_BLOCK = 8000  # levels of all factors but the largest; 8000 squared doubles are half a gigabyte
+
+
+@dataclass(frozen=True)
+class CrossProducts:
+    """Sums over the rows that the likelihood depends on.
+
+    Attributes:
+        rows: number of rows n.
+        eliminated: index of the factor with the most levels, with indicator matrix Z1.
+        counts: float64 (levels,), rows per level of that factor.
+        table: float64 (levels, rest), Z1'Z of the other factors; a sparse matrix where most entries are zero.
+        moments: float64 (levels, p + 1), Z1'S with S = [X, y].
+        rest: float64 (rest, rest), Z'Z of the other factors.
+        rest_moments: float64 (rest, p + 1), Z'S of the other factors.
+        fixed: float64 (p + 1, p + 1), S'S.
+        blocks: for every factor its slice of `rest`; None for the eliminated one.
+    """
+
+    rows: int
+    eliminated: int
+    counts: np.ndarray
+    table: object
+    moments: np.ndarray
+    rest: np.ndarray
+    rest_moments: np.ndarray
+    fixed: np.ndarray
+    blocks: tuple[slice | None, ...]
+
+
+def cross_products(codes: list[np.ndarray], moments_of: np.ndarray) -> CrossProducts:
+    """Sum the rows into cross-products.
+
+    Args:
+        codes: one int array (n,) per random factor, levels numbered from 0 without gaps.
+        moments_of: float64 (n, p + 1), the columns of X and, last, y.
+
+    Raises:
+        ValueError: if the factors beside the largest have too many levels to be held densely.
+    """
+    from scipy import sparse
+
+    rows = len(moments_of)
+    levels = [int(code.max()) + 1 for code in codes]
+    eliminated = int(np.argmax(levels))
+    others = [k for k in range(len(codes)) if k != eliminated]
+    starts = np.concatenate(([0], np.cumsum([levels[k] for k in others]))).astype(int)
+    if starts[-1] > LARGEST_DENSE_BLOCK:
+        raise ValueError(
+            f"random factors beside the largest must have at most {LARGEST_DENSE_BLOCK} levels together. "
+            f"Received: {starts[-1]} levels"
+        )
+    blocks: list[slice | None] = [None] * len(codes)
+    for position, k in enumerate(others):
+        blocks[k] = slice(int(starts[position]), int(starts[position + 1]))
+    ones = np.ones(rows)
+    largest = sparse.csr_matrix((ones, (codes[eliminated], np.arange(rows))), shape=(levels[eliminated], rows))
+    columns = [codes[k] + start for k, start in zip(others, starts)]
+    row_numbers = np.tile(np.arange(rows), len(others))
+    column_numbers = np.concatenate(columns) if others else np.zeros(0, dtype=int)
+    rest = sparse.csr_matrix((np.ones(len(column_numbers)), (row_numbers, column_numbers)), shape=(rows, starts[-1]))
+    table = (largest @ rest).tocsr()
+    return CrossProducts(
+        rows=rows,
+        eliminated=eliminated,
+        counts=np.bincount(codes[eliminated], minlength=levels[eliminated]).astype(float),
+        table=table if table.nnz < SPARSE_BELOW * np.prod(table.shape) else table.toarray(),
+        moments=largest @ moments_of,
+        rest=(rest.T @ rest).toarray(),
+        rest_moments=np.asarray(rest.T @ moments_of),
+        fixed=moments_of.T @ moments_of,
+        blocks=tuple(blocks),
+    )
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Products with W at one phi.
+
+    Attributes:
+        log_determinant: log |V|.
+        gram: float64 (p + 1, p + 1), S'WS.
+        random: one float64 (levels, p + 1) per factor, Z_k'WS.
+        scale: float64 (rest,), theta of every level of the factors that were not eliminated; L = diag(scale) below.
+        rest: H = Z'W1 Z over those factors, with W1 = (I + phi_1 Z1 Z1')^-1.
+        factor: lower triangular root of M = I + L H L.
+        eliminated_rest: Z1'W1 Z, sparse where the cross-table is.
+        eliminated_diagonal: diagonal of Z1'W1 Z1.
+    """
+
+    log_determinant: float
+    gram: np.ndarray
+    random: tuple[np.ndarray, ...]
+    scale: np.ndarray
+    rest: np.ndarray
+    factor: np.ndarray
+    eliminated_rest: object
+    eliminated_diagonal: np.ndarray
+
+
+def weigh(cross: CrossProducts, phi: np.ndarray) -> Weighted:
+    """Compute products with W = V^-1 for squared relative standard deviations `phi` (K,), all >= 0."""
+    largest_phi = phi[cross.eliminated]
+    shrink = 1 / (1 + largest_phi * cross.counts)
+    weight = largest_phi * shrink
+    table, moments = cross.table, cross.moments
+    scaled_table = _scale_rows(table, shrink)
+    weighted_table = _scale_rows(table, weight)
+    rest = cross.rest - _product(table, weighted_table)
+    rest_moments = cross.rest_moments - weighted_table.T @ moments
+    gram = cross.fixed - (moments * weight[:, None]).T @ moments
+    scale = np.empty(len(rest))
+    for block, value in zip(cross.blocks, phi):
+        if block is not None:
+            scale[block] = np.sqrt(value)
+    factor = np.linalg.cholesky(np.eye(len(rest)) + scale[:, None] * rest * scale)
+    half = _solve(factor, scale[:, None] * rest_moments)
+    spherical = _solve(factor, half, transposed=True)
+    solved = scale[:, None] * spherical
+    # Z'WS = L^-1 M^-1 L Z'W1 S keeps its precision however large theta is; a difference is needed only at theta = 0.
+    rest_weighted = np.where(
+        scale[:, None] > 0, spherical / np.where(scale > 0, scale, 1)[:, None], rest_moments - rest @ solved
+    )
+    eliminated_weighted = shrink[:, None] * moments - scaled_table @ solved
+    return Weighted(
+        log_determinant=-np.log(shrink).sum() + 2 * np.log(np.diag(factor)).sum(),
+        gram=gram - half.T @ half,
+        random=tuple(eliminated_weighted if block is None else rest_weighted[block] for block in cross.blocks),
+        scale=scale,
+        rest=rest,
+        factor=factor,
+        eliminated_rest=scaled_table,
+        eliminated_diagonal=cross.counts * shrink,
+    )
+
+
+def _scale_rows(matrix, weights: np.ndarray):
+    """Multiply row i of a dense or CSR matrix by weights[i]."""
+    if isinstance(matrix, np.ndarray):
+        return matrix * weights[:, None]
+    scaled = matrix.copy()
+    scaled.data = matrix.data * np.repeat(weights, np.diff(matrix.indptr))
+    return scaled
+
+
+def _product(left, right) -> np.ndarray:
+    """Return left' right as a dense array."""
+    product = left.T @ right
+    return product if isinstance(product, np.ndarray) else product.toarray()
+
+
+def _solve(lower: np.ndarray, right: np.ndarray, transposed: bool = False) -> np.ndarray:
+    """Solve lower x = right, or lower' x = right, for a lower triangular matrix that may have size 0."""
+    from scipy.linalg import solve_triangular
+
+    return solve_triangular(lower, right, trans=int(transposed), lower=True, check_finite=False) if len(lower) else right
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Gradient and Hessian in phi of log |V| and of S'WS, for K factors.
+
+    Attributes:
+        log_determinant_gradient: float64 (K,).
+        log_determinant_hessian: float64 (K, K).
+        gram_gradient: float64 (K, p + 1, p + 1).
+        gram_hessian: float64 (K, K, p + 1, p + 1).
+    """
+
+    log_determinant_gradient: np.ndarray
+    log_determinant_hessian: np.ndarray
+    gram_gradient: np.ndarray
+    gram_hessian: np.ndarray
+
+
+def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
+    """Differentiate log |V| and S'WS twice in phi.
+
+    With C_kl = Z_k'WZ_l and B_k = Z_k'WS: log |V| has the gradient tr C_kk and the Hessian -||C_kl||^2 (Frobenius);
+    S'WS has the gradient -B_k'B_k and the Hessian B_k'C_kl B_l plus its transpose.
+    """
+    factors, size = len(cross.blocks), len(cross.fixed)
+    traces, norms = np.empty(factors), np.empty((factors, factors))
+    bilinear = np.empty((factors, factors, size, size))
+    remaining, covariance = _rest_products(weighted)
+    random = weighted.random
+    for k, block in enumerate(cross.blocks):
+        if block is None:
+            continue
+        traces[k] = np.trace(covariance[block, block])
+        for other, other_block in enumerate(cross.blocks):
+            if other_block is not None:
+                part = covariance[block, other_block]
+                norms[k, other] = np.vdot(part, part)
+                bilinear[k, other] = random[k].T @ (part @ random[other])
+    _expand_eliminated(cross, weighted, remaining, traces, norms, bilinear)
+    return Expansion(
+        log_determinant_gradient=traces,
+        log_determinant_hessian=-norms,
+        gram_gradient=-np.stack([moments.T @ moments for moments in random]),
+        gram_hessian=bilinear + np.swapaxes(bilinear, 2, 3),
+    )
+
+
+def _rest_products(weighted: Weighted) -> tuple[np.ndarray, np.ndarray]:
+    """Return I - N H and C = H - H N H with N = L M^-1 L, over the factors that were not eliminated."""
+    scale, rest, factor = weighted.scale, weighted.rest, weighted.factor
+    positive = scale > 0
+    divisor = np.where(positive, scale, 1)
+    inverse = _inverse(factor)
+    solved = _solve(factor, _solve(factor, scale[:, None] * rest), transposed=True)  # M^-1 L H
+    remaining = np.where(positive, scale[:, None] * inverse / divisor, np.eye(len(scale)) - scale[:, None] * solved)
+    return remaining, np.where(positive[:, None], solved / divisor[:, None], rest @ remaining)
+
+
+def _inverse(factor: np.ndarray) -> np.ndarray:
+    """Return M^-1 for the lower triangular root of M."""
+    root = _solve(factor, np.eye(len(factor)))
+    return root.T @ root
+
+
+def _expand_eliminated(cross, weighted: Weighted, remaining, traces, norms, bilinear) -> None:
+    """Fill in the row and column of the eliminated factor, without forming any matrix as large as its level count."""
+    e, table, diagonal = cross.eliminated, weighted.eliminated_rest, weighted.eliminated_diagonal
+    moments = weighted.random[cross.eliminated]
+    inner = weighted.scale[:, None] * _inverse(weighted.factor) * weighted.scale  # N
+    square = _product(table, table)
+    inner_square = inner @ square
+    projected = table.T @ moments
+    traces[e] = diagonal.sum() - np.trace(inner_square)
+    spread = _product(table, _scale_rows(table, diagonal))
+    norms[e, e] = diagonal @ diagonal - 2 * np.vdot(inner, spread) + np.vdot(inner_square.T, inner_square)
+    bilinear[e, e] = moments.T @ (diagonal[:, None] * moments) - projected.T @ inner @ projected
+    columns = np.einsum("ij,ij->j", remaining, square @ remaining)
+    for k, block in enumerate(cross.blocks):
+        if block is not None:
+            norms[e, k] = norms[k, e] = columns[block].sum()
+            bilinear[e, k] = projected.T @ (remaining[:, block] @ weighted.random[k])
+            bilinear[k, e] = bilinear[e, k].T
