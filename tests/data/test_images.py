@@ -1,0 +1,146 @@
+"""All images of a table: hashed at full size, resized, grey or colour, in memory or mapped."""
+
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_radtl.config import DataConfig, UserError
+from keras_radtl.data import images as images_module
+from keras_radtl.data.images import load_images, pixel_hash, resize_image
+from keras_radtl.data.table import CaseTable
+
+RANDOM = np.random.default_rng(0)
+
+
+def table_of(pixels=None, root=None, paths=None):
+    cases = paths or tuple(f"case {i}" for i in range(len(pixels)))
+    targets = (np.arange(len(cases)) % 2).astype(np.int32)
+    return CaseTable("made", root, cases, cases, cases, ("a", "b"), targets, pixels=pixels)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return a table of six grey files of different sizes."""
+    names = tuple(f"{i}.png" for i in range(6))
+    for i, name in enumerate(names):
+        Image.fromarray(RANDOM.integers(0, 256, (20 + i, 30), np.uint8)).save(tmp_path / name)
+    return table_of(root=tmp_path, paths=names)
+
+
+def test_stretch_shrinks_by_area_and_grows_linearly():
+    image = RANDOM.integers(0, 256, (40, 60), np.uint8)
+    np.testing.assert_array_equal(resize_image(image, 20), cv2.resize(image, (20, 20), interpolation=cv2.INTER_AREA))
+    np.testing.assert_array_equal(resize_image(image, 80), cv2.resize(image, (80, 80), interpolation=cv2.INTER_LINEAR))
+    blocks = image[:40, :40].reshape(20, 2, 20, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize_image(image[:40, :40], 20), blocks, atol=0.51)
+
+
+def test_crop_takes_the_centre():
+    image = np.zeros((40, 80), np.uint8)
+    image[10:30, 30:50] = 255
+    np.testing.assert_array_equal(resize_image(image, 20, "crop", 40), np.full((20, 20), 255, np.uint8))
+    assert resize_image(image, 224, "crop").shape == (224, 224)
+    with pytest.raises(UserError, match=r"`resize_side` must be at least image_size \(20\)"):
+        resize_image(image, 20, "crop", 10)
+
+
+def test_pad_keeps_the_proportions():
+    padded = resize_image(np.full((10, 20, 3), 9, np.uint8), 20, "pad")
+    assert padded.shape == (20, 20, 3) and (padded[5:15] == 9).all() and padded.sum() == 9 * 10 * 20 * 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1, 3), (7, 3)])
+@pytest.mark.parametrize("mode", ["stretch", "crop", "pad"])
+def test_any_shape_becomes_a_square(shape, mode):
+    assert resize_image(np.zeros(shape, np.uint8), 32, mode).shape == (32, 32, *shape[2:])
+
+
+def test_hash_depends_on_pixels_and_shape():
+    image = RANDOM.integers(0, 256, (4, 6), np.uint8)
+    other = image.copy()
+    other[0, 0] ^= 1
+    assert len({pixel_hash(image), pixel_hash(other), pixel_hash(image.reshape(6, 4)), pixel_hash(image.T)}) == 4
+    assert pixel_hash(image.T) == pixel_hash(image.T.copy())
+
+
+def test_files_are_read_in_order(files):
+    done = []
+    images = load_images(files, DataConfig(), 16, progress=lambda *step: done.append(step))
+    assert images.pixels.shape == (6, 16, 16, 1) and images.kept.tolist() == list(range(6)) and images.rejected == ()
+    for i, path in enumerate(files.paths):
+        image = np.array(Image.open(files.root / path))
+        np.testing.assert_array_equal(images.pixels[i, ..., 0], resize_image(image, 16))
+        assert images.hashes[i] == pixel_hash(image)
+    assert done == [(i + 1, 6) for i in range(6)]
+
+
+def test_decoding_uses_threads(files, monkeypatch):
+    names, real = set(), images_module.decode
+    meeting = threading.Barrier(2, timeout=10)  # passes only when two files are read at the same time
+
+    def watched(path, *options):
+        names.add(threading.current_thread().name)
+        if path.name in ("0.png", "1.png"):
+            meeting.wait()
+        return real(path, *options)
+
+    monkeypatch.setattr(images_module, "decode", watched)
+    load_images(files, DataConfig(), 8)
+    assert len(names) >= 2
+
+
+def test_grey_in_colour_has_the_hash_of_grey():
+    grey = RANDOM.integers(0, 256, (9, 9), np.uint8)
+    images = load_images(table_of([grey, np.dstack([grey] * 3)]), DataConfig(), 9)
+    assert images.pixels.shape == (2, 9, 9, 1) and images.hashes[0] == images.hashes[1]
+
+
+def test_one_colour_image_makes_all_colour_unless_told():
+    grey, colour = RANDOM.integers(0, 256, (9, 9), np.uint8), RANDOM.integers(0, 256, (9, 9, 3), np.uint8)
+    table = table_of([grey, colour])
+    auto = load_images(table, DataConfig(), 9).pixels
+    np.testing.assert_array_equal(auto[0], np.dstack([grey] * 3))
+    np.testing.assert_array_equal(auto[1], colour)
+    single = load_images(table, DataConfig(channels="grey"), 9).pixels
+    np.testing.assert_allclose(single[1, ..., 0], colour @ [0.299, 0.587, 0.114], atol=1)
+    assert load_images(table_of([grey]), DataConfig(channels="rgb"), 9).pixels.shape == (1, 9, 9, 3)
+
+
+def test_mapped_file_holds_the_same_pixels(files, tmp_path):
+    memory = load_images(files, DataConfig(), 16)
+    mapped = load_images(files, DataConfig(), 16, tmp_path / "cache", memory_limit=1000)
+    assert isinstance(mapped.pixels, np.memmap) and not mapped.pixels.flags.writeable
+    np.testing.assert_array_equal(memory.pixels, mapped.pixels)
+    assert mapped.hashes == memory.hashes
+
+
+def test_bad_image_is_an_error_that_names_it(files, tmp_path):
+    (tmp_path / "3.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"Cannot use image 3.png: the file is empty. `--on-bad-image skip`"):
+        load_images(files, DataConfig(), 16, tmp_path / "cache", memory_limit=0)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_bad_images_can_be_left_out(files, tmp_path):
+    (tmp_path / "3.png").write_bytes(b"")
+    (tmp_path / "5.png").unlink()
+    images = load_images(files, DataConfig(on_bad_image="skip"), 16)
+    assert images.kept.tolist() == [0, 1, 2, 4] and len(images.pixels) == len(images.hashes) == 4
+    assert [item.path for item in images.rejected] == ["3.png", "5.png"] and "No such file" in images.rejected[1].reason
+
+
+def test_no_image_left(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    table = table_of(root=tmp_path, paths=("a.png",))
+    with pytest.raises(UserError, match="None of the 1 images can be used. First: a.png: it is not a PNG"):
+        load_images(table, DataConfig(on_bad_image="skip"), 16)
+
+
+def test_constant_images_are_noted():
+    images = load_images(table_of([np.zeros((5, 5), np.uint8), np.eye(5, dtype=np.uint8)]), DataConfig(), 8)
+    assert images.notes == ("images of a single grey value: 1 (first: case 0)",)

@@ -1,0 +1,56 @@
+"""The command that looks at data before training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_radtl.audit import main
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("benign", "malignant"):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            Image.fromarray(RANDOM.integers(0, 256, (12, 12), np.uint8)).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "benign" / "1.png").write_bytes((tmp_path / "benign" / "0.png").read_bytes())
+    (tmp_path / "malignant" / "2.png").write_bytes((tmp_path / "benign" / "2.png").read_bytes())
+    (tmp_path / "malignant" / "3.png").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", [[], ["--data"]])
+def test_report(folder, capsys, option):
+    assert main([*option, str(folder), "--folds", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{folder.name}: 24 images" in lines
+    assert "labels: benign 12, malignant 11" in lines
+    assert "files that cannot be used: 1" in lines and "  malignant/3.png: the file is empty" in lines
+    assert "clusters of identical images: 2" in lines and "  benign/0.png [benign] = benign/1.png [benign]" in lines
+    place = lines.index("identical images with different labels: 1")
+    assert lines[place + 1] == "  benign/2.png [benign] = malignant/2.png [malignant]"
+    assert [line[:13] for line in lines if line.startswith("split")] == [
+        "split, fold 1",
+        "split, fold 2",
+        "split, fold 3",
+    ]
+    assert any(line.startswith("note: no patient groups known") for line in lines)
+
+
+def test_long_lists_are_cut(folder, capsys):
+    assert main([str(folder), "--limit", "1"]) == 0
+    assert "  ... 1 more (--limit 2 lists all)" in capsys.readouterr().out
+
+
+def test_a_split_that_is_not_possible_is_part_of_the_report(folder, capsys):
+    assert main([str(folder), "--folds", "20"]) == 0
+    assert "split: not possible: Class `benign` is in 10 group(s)" in capsys.readouterr().out
+
+
+def test_nothing_to_look_at(tmp_path, capsys):
+    assert main([str(tmp_path / "missing")]) == 2
+    assert capsys.readouterr().err.startswith("error: No such file or folder")
