@@ -1,0 +1,92 @@
+"""ROC, reliability and decision curves; several on the same axes make an overlay."""
+
+from __future__ import annotations
+
+from keras_radtl.metrics.calibration import ReliabilityCurve
+from keras_radtl.metrics.operating_points import DecisionCurve, roc_curve
+from keras_radtl.stats.delong import delong_interval
+
+_REFERENCE = {"color": "grey", "linewidth": 0.8, "linestyle": "--"}
+
+
+def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, groups=None):
+    """Draw a ROC curve, with its AUC and DeLong interval in the legend.
+
+    Where a class is absent there is no curve and the legend says so.
+
+    Args:
+        axes: matplotlib axes.
+        targets: 0/1 array of shape (n,).
+        scores: float array of shape (n,), higher means more positive.
+        label: name of the curve.
+        confidence: of the interval in the legend, in (0, 1).
+        groups: None, or n ids: the interval then lets cases of a group depend on each other.
+
+    Returns:
+        The axes.
+    """
+    found = delong_interval(targets, scores, confidence, groups=groups)
+    start = f"{label}: " if label else ""
+    if found.auc is None:
+        axes.plot([], [], label=f"{start}{found.method}")
+    else:
+        curve = roc_curve(targets, scores)
+        text = f"{start}AUC {found.auc:.3f}"
+        if found.ci_low is not None:
+            text += f" [{found.ci_low:.3f}, {found.ci_high:.3f}]"
+        axes.plot(curve.false_positive_rate, curve.sensitivity, label=text, linewidth=1.5)
+    _reference(axes, [0, 1], [0, 1], "_chance")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.legend(fontsize=8, loc="lower right")
+    return axes
+
+
+def plot_reliability(axes, curve: ReliabilityCurve, label: str = ""):
+    """Draw observed share against predicted probability, with Wilson intervals and the expected calibration error.
+
+    The area of a point grows with the number of cases in its bin.
+
+    Args:
+        axes: matplotlib axes.
+        curve: from `metrics.calibration.reliability_curve`.
+        label: name of the curve.
+
+    Returns:
+        The axes.
+    """
+    _reference(axes, [0, 1], [0, 1], "_perfect")
+    text = f"{label}: " * bool(label) + f"ECE {curve.expected_error:.3f}"
+    (line,) = axes.plot(curve.predicted, curve.observed, linewidth=1.2, label=text)
+    color = line.get_color()
+    axes.vlines(curve.predicted, curve.ci_low, curve.ci_high, color=color, linewidth=0.8)
+    axes.scatter(curve.predicted, curve.observed, s=10 + 90 * curve.counts / curve.counts.max(), color=color, alpha=0.8)
+    axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("equal")
+    axes.legend(fontsize=8, loc="upper left")
+    return axes
+
+
+def plot_decision_curve(axes, curve: DecisionCurve, label: str = "model"):
+    """Draw net benefit over threshold probability, beside treating all cases and treating none.
+
+    Args:
+        axes: matplotlib axes.
+        curve: from `metrics.operating_points.decision_curve`.
+        label: name of the curve.
+
+    Returns:
+        The axes.
+    """
+    _reference(axes, curve.thresholds, curve.treat_all, "treat all", linestyle=":")
+    _reference(axes, curve.thresholds, 0 * curve.thresholds, "treat none")
+    axes.plot(curve.thresholds, curve.net_benefit, label=label, linewidth=1.5)
+    highest = max(axes.dataLim.y1, 0.01)
+    axes.set(xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1), ylim=(-0.25 * highest, 1.05 * highest))
+    axes.legend(fontsize=8)
+    return axes
+
+
+def _reference(axes, x, y, label: str, **style) -> None:
+    """Draw a line to judge curves by, once per axes."""
+    if label not in [line.get_label() for line in axes.lines]:
+        axes.plot(x, y, label=label, **{**_REFERENCE, **style})
