@@ -159,5 +159,5 @@ def near_duplicates(hashes: np.ndarray, clusters: np.ndarray, distance: int = 2)
     for place, row in enumerate(rows[:-1]):
         others = rows[place + 1 :]
         bits = np.bitwise_count(hashes[row] ^ hashes[others])
-        pairs += [(int(row), int(other), int(bit)) for other, bit in zip(others, bits, strict=True) if bit <= distance]
+        pairs += [(int(row), int(others[i]), int(bits[i])) for i in np.flatnonzero(bits <= distance)]
     return sorted(pairs, key=lambda pair: (pair[2], pair))

@@ -145,7 +145,7 @@ def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.nd
     try:
         image = Image.open(io.BytesIO(data), formats=(kind,))
     except Image.DecompressionBombError:
-        raise ImageError(f"it has far more than {max_megapixels:g} megapixels") from None
+        raise ImageError(f"it has more than {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels") from None
     width, height = image.size
     if width < 1 or height < 1:
         raise ImageError(f"it has no pixels ({width}x{height})")
