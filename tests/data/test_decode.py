@@ -81,7 +81,7 @@ def test_one_bit_becomes_black_and_white(tmp_path):
 
 
 def test_palette_becomes_its_colours(tmp_path):
-    image = Image.fromarray((RAMP % 4).astype(np.uint8), "L").convert("P")
+    image = Image.fromarray(RAMP % 4).convert("P")
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
     read = read_image(save(tmp_path / "a.png", image))
     np.testing.assert_array_equal(read[0, :4], [[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]])
