@@ -255,8 +255,10 @@ def test_other_mistakes_are_refused_in_one_line(tmp_path, run, bare, capsys):
 
 def test_the_command_needs_no_tensorflow(tmp_path, bare):
     path = str(bare("a.csv", *scored(0, 1.0)))
-    program = (
-        f"import sys; from keras_radtl.compare import main; code = main([{path!r}] * 2 + ['--output', {str(tmp_path)!r}]);"
-        "sys.exit(code or ('tensorflow' in sys.modules or 'keras' in sys.modules))"
-    )
+    arguments = [path, path, "--output", str(tmp_path)]
+    program = f"""if True:
+        import sys
+        from keras_radtl.compare import main
+        sys.exit(main({arguments!r}) or ("tensorflow" in sys.modules or "keras" in sys.modules))
+    """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0

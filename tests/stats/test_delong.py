@@ -151,6 +151,17 @@ def test_newcombes_interval_solves_its_equation_and_covers_at_a_perfect_auc():
     assert newcombe_interval(1.0, 20, 30)[1] == 1.0 and newcombe_interval(0.0, 20, 30)[0] == 0.0
 
 
+def test_newcombes_interval_covers_where_delongs_does_not():
+    generator, covered = np.random.default_rng(10), {"newcombe": 0, "delong": 0}
+    for _ in range(300):  # true AUC 0.98 with 20 + 20 cases
+        scores = np.append(generator.normal(2.9044, 1, 20), generator.normal(0, 1, 20))
+        found = delong_interval(np.repeat([1, 0], 20), scores)
+        low, high = newcombe_interval(found.auc, 20, 20)
+        covered["newcombe"] += low <= 0.98 <= high
+        covered["delong"] += found.ci_low <= 0.98 <= found.ci_high
+    assert covered["newcombe"] >= 0.93 * 300 > covered["delong"]
+
+
 @pytest.mark.parametrize(
     ("targets", "scores", "words"),
     [
