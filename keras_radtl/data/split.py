@@ -173,8 +173,8 @@ def _refuse_divided_groups(table: CaseTable, parts: np.ndarray, where: str) -> N
     for group, part in zip(table.groups, parts.tolist(), strict=True):
         if part and first.setdefault(group, part) != part:
             raise UserError(
-                f"Group `{group}` ({table.group_source}) stands in {first[group]} and {part} of {where}. `--groups none` "
-                "keeps that split as it is; `--set data.given_split=false` makes a new one of whole groups"
+                f"Group `{group}` ({table.group_source}) stands in {first[group]} and {part} of {where}. "
+                "`--groups none` keeps that split as it is; `--set data.given_split=false` divides whole groups"
             )
 
 
