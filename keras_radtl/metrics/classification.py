@@ -131,8 +131,7 @@ def classification_metrics(
     codes = group_codes(n, groups)
     grouped = int(codes.max()) + 1 < n
     statistic = _Statistic(targets, probabilities)
-    absent = [name for index, name in enumerate(classes) if not (targets == index).any()]
-    reason = f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
+    reason = _absence(targets, classes)
     found = bootstrap_metrics(statistic, statistic.names, codes, reason, seed, confidence, replicates)
     correct = statistic.predicted == targets
     found["accuracy"] = proportion(correct, confidence)
@@ -238,6 +237,11 @@ class _Statistic:
                 np.mean([table.specificity() for table in tables], axis=0),
             ]
         return np.stack(columns, axis=1)
+
+
+def _absence(targets: np.ndarray, classes: Sequence[str]) -> str:
+    absent = [name for index, name in enumerate(classes) if not (targets == index).any()]
+    return f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
 
 
 def _auc(targets, scores, confidence: float, scale: str, codes) -> Metric:

@@ -84,29 +84,34 @@ def compare_models(
             f"`targets` must hold both 0 and 1. Received: {int(targets.sum())} positives of {len(targets)}"
         )
     scores = {name: check_scores(values, len(targets)) for name, values in scores.items()}
-    models = []
-    for name, values in scores.items():
-        found = delong_interval(targets, values, confidence, groups=groups)
-        models.append(
-            ModelResult(name, found.auc, found.ci_low, found.ci_high, len(targets), found.positives, found.method)
-        )
     called = {name: values >= threshold for name, values in scores.items()}
-    areas, errors = [], []
-    for a, b in combinations(scores, 2):
-        areas.append(delong_test(targets, scores[a], scores[b], confidence, groups=groups))
-        errors.append(mcnemar(targets, called[a], called[b], mcnemar_method))
-    adjusted = adjust_p_values([area.p for area in areas], correction)
-    adjusted_errors = adjust_p_values([error.p for error in errors], correction)
-    pairs = [
+    models = tuple(_judge(name, targets, values, confidence, groups) for name, values in scores.items())
+    areas = [delong_test(targets, scores[a], scores[b], confidence, groups=groups) for a, b in combinations(scores, 2)]
+    errors = [mcnemar(targets, called[a], called[b], mcnemar_method) for a, b in combinations(scores, 2)]
+    pairs = _pairs(list(combinations(scores, 2)), areas, errors, correction)
+    if len(scores) == 2:
+        return Comparison(models, pairs, None, None)
+    right = np.stack([values == targets for values in called.values()], axis=1)
+    return Comparison(models, pairs, _all_equal(targets, scores, groups), cochran_q(right))
+
+
+def _judge(name: str, targets, values, confidence: float, groups) -> ModelResult:
+    found = delong_interval(targets, values, confidence, groups=groups)
+    return ModelResult(name, found.auc, found.ci_low, found.ci_high, len(targets), found.positives, found.method)
+
+
+def _pairs(names: list[tuple[str, str]], areas, errors, correction: str) -> tuple[PairResult, ...]:
+    area_ps = adjust_p_values([area.p for area in areas], correction)
+    error_ps = adjust_p_values([error.p for error in errors], correction)
+    return tuple(
         PairResult(
-            a,
-            b,
+            *pair,
             area.difference,
             area.ci_low,
             area.ci_high,
             area.statistic,
             area.p,
-            p,
+            area_p,
             error.statistic,
             error.p,
             error_p,
@@ -114,14 +119,8 @@ def compare_models(
             error.only_b,
             area.method,
         )
-        for (a, b), area, error, p, error_p in zip(
-            combinations(scores, 2), areas, errors, adjusted, adjusted_errors, strict=True
-        )
-    ]
-    if len(scores) == 2:
-        return Comparison(tuple(models), tuple(pairs), None, None)
-    right = np.stack([values == targets for values in called.values()], axis=1)
-    return Comparison(tuple(models), tuple(pairs), _all_equal(targets, scores, groups), cochran_q(right))
+        for pair, area, error, area_p, error_p in zip(names, areas, errors, area_ps, error_ps, strict=True)
+    )
 
 
 def _all_equal(targets, scores: Mapping[str, np.ndarray], groups) -> GlobalTest | None:

@@ -66,6 +66,20 @@ def test_bootstrap_of_a_skewed_mean_as_scipys(method):
     assert found[:2] == pytest.approx(tuple(expected), abs=0.012)  # Monte Carlo error of both
 
 
+def test_bca_corrects_the_bias_of_a_variance_as_scipys():
+    values = np.random.default_rng(0).exponential(size=40)
+
+    def variance(weights):
+        return weights @ values**2 / 40 - (weights @ values / 40) ** 2
+
+    plain = bootstrap_interval(variance, 40, replicates=20_000)
+    found = bootstrap_interval(variance, 40, replicates=20_000, method="bca")
+    generator = np.random.default_rng(1)
+    expected = stats.bootstrap((values,), np.var, n_resamples=20_000, method="BCa", rng=generator).confidence_interval
+    assert found[:2] == pytest.approx(tuple(expected), rel=0.05)
+    assert found.ci_high > 1.15 * plain.ci_high
+
+
 @pytest.mark.parametrize("method", ["percentile", "bca"])
 def test_groups_widen_the_interval_to_its_true_coverage(method):
     generator = np.random.default_rng(2)
