@@ -27,15 +27,15 @@ import cv2
 import numpy as np
 
 from keras_radtl.config import PhantomConfig, UserError
+from keras_radtl.data import ultrasound
 from keras_radtl.data.table import CaseTable, case_names
-from keras_radtl.data.ultrasound import Anatomy, Scanner, Tissue, b_mode, breast, draw_anatomy, draw_scanner
-from keras_radtl.data.ultrasound import smooth_noise
+from keras_radtl.data.ultrasound import Anatomy, Scanner, Tissue
 
 SHARES = {"benign": 437, "malignant": 210, "normal": 133}  # of BUSI's 780 images
 INDEX_FILE = "phantoms.csv"
 INDEX_COLUMNS = ("path", "label", "patient", "mask")
 _GRID = 256  # pixels of the simulation; smaller images are averaged down from it
-_SEPARATION = 2.2  # mean suspicion of malignant lesions at difficulty 0, in standard deviations between lesions
+_SEPARATION = 2.7  # mean suspicion of malignant lesions at difficulty 0, in standard deviations between lesions
 _SIGN_NOISE = 0.5  # standard deviation of one sign about its lesion's suspicion
 _VIEWS = (0.4, 0.35, 0.25)  # share of patients with 1, 2 and 3 images
 
@@ -98,7 +98,7 @@ def phantoms(config: PhantomConfig) -> Iterator[Phantom]:
             key = (config.seed, place, patient)
             random = np.random.default_rng(key)
             views = min(count, int(random.choice(3, p=_VIEWS)) + 1)
-            anatomy, scanner = draw_anatomy(random), draw_scanner(random)
+            anatomy, scanner = ultrasound.draw_anatomy(random), ultrasound.draw_scanner(random)
             lesion = None if label == "normal" else _draw_lesion(label == "malignant", config.difficulty, random)
             for view in range(views):
                 image, mask = _view(anatomy, scanner, lesion, config.image_size, np.random.default_rng((*key, view)))
@@ -255,14 +255,14 @@ def _draw_outline(lobulation: float, spikes: float, random: np.random.Generator)
 def _view(anatomy: Anatomy, scanner: Scanner, lesion: Lesion | None, size: int, random: np.random.Generator):
     """Return image and mask, uint8 (size, size), of one view of a patient."""
     grid = max(_GRID, size)
-    tissue, inside = breast(anatomy, grid, random), np.zeros((grid, grid), np.float32)
+    tissue, inside = ultrasound.breast(anatomy, grid, random), np.zeros((grid, grid), np.float32)
     if lesion is not None:
         x, y = lesion.x + random.normal(0, 0.06), lesion.y + random.normal(0, 0.02)
         lesion = lesion._replace(
             x=x, y=y, radius=lesion.radius * random.uniform(0.85, 1.15), tilt=lesion.tilt + random.normal(0, 0.1)
         )
         tissue, inside = _insert(lesion, tissue, random)
-    image = b_mode(tissue, scanner._replace(gain=scanner.gain + random.normal(0, 1.5)), random)
+    image = ultrasound.b_mode(tissue, scanner._replace(gain=scanner.gain + random.normal(0, 1.5)), random)
     if size < grid:
         image, inside = (cv2.resize(m, (size, size), interpolation=cv2.INTER_AREA) for m in (image, inside))
     return image, (inside > 0.5).astype(np.uint8)
@@ -283,7 +283,7 @@ def _insert(lesion: Lesion, tissue: Tissue, random: np.random.Generator) -> tupl
 
     rim = lesion.capsule * np.exp(-np.square((level - 1) / 0.07)) * np.square(height)
     zone = lesion.halo * np.exp(-np.square((level - 1.25) / 0.25))
-    within = lesion.echo + lesion.texture * smooth_noise(random, grid, 0.03, 0.04)
+    within = lesion.echo + lesion.texture * ultrasound.smooth_noise(random, grid, 0.03, 0.04)
     echo = tissue.echo + inside * (within - tissue.echo) + rim + zone
     for _ in range(lesion.specks):
         x, y = (lesion.radius * random.uniform(-0.6, 0.6) for _ in range(2))

@@ -1,0 +1,52 @@
+"""Write simulated breast-ultrasound images as a folder: `python -m keras_radtl.phantoms OUT --count 780`.
+
+The folder holds class folders of PNG files with the names of the BUSI data set, a mask beside each image, and
+`phantoms.csv` with path, label, patient and mask. Both forms are read by `fit --data`: OUT/phantoms.csv keeps the
+images of one patient together, OUT alone does not know the patients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_radtl.command import run_command
+from keras_radtl.config import PhantomConfig
+from keras_radtl.options import make_parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    return run_command(_run, argv)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's argument parser."""
+    default = PhantomConfig()
+    parser = make_parser("phantoms", "Write simulated breast-ultrasound images with known answers.")
+    parser.add_argument("folder", metavar="OUT", type=Path, help="folder to make; an empty one may exist")
+    parser.add_argument("--count", type=int, default=default.count, help="images (default: %(default)s)")
+    parser.add_argument("--image-size", type=int, default=default.image_size, help="pixels (default: %(default)s)")
+    parser.add_argument(
+        "--difficulty", type=float, default=default.difficulty, help="0 plain to 1 hardly told apart (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
+    masks = argparse.BooleanOptionalAction
+    parser.add_argument("--masks", action=masks, default=True, help="also write NAME_mask.png, 255 inside the lesion")
+    parser.add_argument("--overwrite", action="store_true", help="replace a folder that this command wrote")
+    return parser
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    arguments = parser().parse_args(argv)
+    config = PhantomConfig(arguments.count, arguments.image_size, arguments.difficulty, arguments.seed)
+    from keras_radtl.data.phantoms import INDEX_FILE, write_phantoms
+
+    count = write_phantoms(arguments.folder, config, arguments.masks, arguments.overwrite)
+    sys.stdout.write(f"{count} images in {arguments.folder}, labels and patients in {arguments.folder / INDEX_FILE}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
