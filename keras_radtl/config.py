@@ -159,7 +159,11 @@ class ModelConfig:
 class TrainingConfig:
     """What trains, how long and how fast."""
 
-    strategy: str = "fixed"
+    strategy: str = "fixed"  # fixed (see unfreeze) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn
+    phase_epochs: tuple[int, ...] = ()  # epochs of each phase; empty: `epochs` divided among the phases
+    alpha: float = 0.01  # l1_sp, l2_sp: strength of the pull of pretrained weights to their start
+    beta: float = 0.01  # l1_sp, l2_sp: strength of the pull of the head's weights to 0
+    group_rates: tuple[float, ...] = ()  # factors of the learning rate: head, last group, the one before, ...
     unfreeze: str = "none"  # none | all | topN (layer groups from the output) | layers:N (Keras layers)
     counting: str = "stages"  # stages (groups that have weights) | reference (the nine children of the torch ResNet50)
     epochs: int = 10
@@ -175,10 +179,13 @@ class TrainingConfig:
     class_weight: str = "none"  # none | balanced
     precision: str = "float32"
     deterministic: bool = True  # op determinism: same machine, same seed, same bits
-    reuse: bool = True  # compute what is frozen once
 
     def __post_init__(self):
         require(self.epochs >= 1, "epochs", ">= 1", self.epochs)
+        require(all(n >= 1 for n in self.phase_epochs), "phase_epochs", "a list of numbers >= 1", self.phase_epochs)
+        require(self.alpha >= 0, "alpha", ">= 0", self.alpha)
+        require(self.beta >= 0, "beta", ">= 0", self.beta)
+        require(all(f >= 0 for f in self.group_rates), "group_rates", "a list of factors >= 0", self.group_rates)
         require(self.batch_size >= 1, "batch_size", ">= 1", self.batch_size)
         require(self.learning_rate > 0, "learning_rate", "> 0", self.learning_rate)
         require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)

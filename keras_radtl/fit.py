@@ -31,6 +31,9 @@ def parser():
     group.add_argument("--resume", action="store_true", help="go on with an unfinished run, or show a finished one again")
     group.add_argument("--overwrite", action="store_true", help="replace the run that stands in --output")
     group.add_argument("--tensorboard", action="store_true", help="also write TensorBoard scalars (needs the extra of that name)")
+    group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch; same result")
+    group.add_argument("--feature-cache-size", metavar="GB", type=float, default=8.0, help="for frozen layers (default: %(default)s)")
+    group.add_argument("--feature-dtype", metavar="TYPE", default="float32", help="float32, or float16: half the space, small error")
     add_config_options(parser)
     return parser
 
@@ -52,9 +55,18 @@ def _run(argv: Sequence[str] | None) -> None:
     if arguments.print_config:
         sys.stdout.write(dumps(config))
         return
-    from keras_radtl.runs.train import Request, train
+    from keras_radtl.runs.request import Request
+    from keras_radtl.runs.train import train
 
-    request = Request(arguments.output or default_output(config), arguments.resume, arguments.overwrite, arguments.tensorboard)
+    request = Request(
+        arguments.output or default_output(config),
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        tensorboard=arguments.tensorboard,
+        reuse=not arguments.no_reuse,
+        feature_cache_gb=arguments.feature_cache_size,
+        feature_dtype=arguments.feature_dtype,
+    )
     run = train(config, request)
     from keras_radtl.runs.show import show_run
 

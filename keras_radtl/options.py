@@ -77,7 +77,6 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(title)
         for flag, key, kind, text in flags:
             group.add_argument(flag, *_SHORT.get(flag, []), dest=key, metavar=kind.__name__.upper(), help=text)
-    group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch")
 
 
 def config_from(arguments: argparse.Namespace) -> Config:
@@ -96,8 +95,6 @@ def config_from(arguments: argparse.Namespace) -> Config:
             text = getattr(arguments, key)
             if text is not None:
                 config = _set_flag(config, flag, key, kind, text)
-    if arguments.no_reuse:
-        config = set_key(config, "training.reuse", False)
     return _set_pairs(config, arguments.set)
 
 

@@ -46,6 +46,14 @@ class Rate(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.rate(epoch))
 
 
+class Penalty(keras.callbacks.Callback):
+    """Log the penalty that is part of the loss, where there is one."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.model.losses:
+            logs["penalty"] = float(sum(self.model.losses))
+
+
 class Validate(keras.callbacks.Callback):
     """Add `val_loss`, exact `val_auc` and `val_accuracy` to the logs of each epoch.
 
@@ -89,17 +97,24 @@ class Keep(keras.callbacks.Callback):
         state: updated in place.
         phase: name of the phase, for the history.
         patience: epochs without a better AUC before the phase stops; None: never.
+        rates: factors of the learning rate by layer, for the history, or None.
     """
 
-    def __init__(self, run, whole, initial, state: checkpoint.TrainingState, phase: str, patience: int | None):
+    def __init__(self, run, whole, initial, state: checkpoint.TrainingState, phase: str, patience: int | None, rates=None):
         super().__init__()
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
-        self.phase, self.patience = phase, patience
+        self.phase, self.patience, self.rates = phase, patience, rates
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.rates is not None:
+            self.rates.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         state, value = self.state, logs["val_auc"]
         state.epoch = epoch + 1
         state.history.append({"epoch": epoch + 1, "phase": self.phase, **{name: float(logs[name]) for name in sorted(logs)}})
+        if self.rates is not None:
+            state.history[-1]["rates"] = self.rates.means()
         improved = state.best_value is None or value > state.best_value
         if improved:
             state.best_epoch, state.best_value = epoch + 1, value

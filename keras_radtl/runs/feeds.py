@@ -1,47 +1,156 @@
-"""Where a phase gets its batches: from pixels through the whole model, or from stored activations through its upper part."""
+"""Where a phase gets its batches: from pixels through the whole model, or from stored activations through its upper part.
+
+Both give the same numbers. Activations are computed in the very batches in which training would compute them, since
+some kernels round differently for another batch size.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import logging
+import math
+import shutil
 
 import numpy as np
 
-from keras_radtl.config import Config
-from keras_radtl.data.pipeline import training_batches
-from keras_radtl.runs.predict import make_predictor
+from keras_radtl.config import to_dict
+from keras_radtl.data.feature_store import FeatureStore, default_folder
+from keras_radtl.data.pipeline import epoch_order, evaluation_batches, training_batches
+from keras_radtl.models.prefix import cut
+from keras_radtl.runs.predict import Predictor
+
+logger = logging.getLogger(__name__)
 
 
-@dataclass
+def make_feed(model, job, epochs: int):
+    """Return the feed for a model whose flags are set: from stored activations where a part is frozen, else from pixels.
+
+    Args:
+        model: classifier.
+        job: `Job`.
+        epochs: epochs for which activations of the training images would be stored.
+    """
+    if not job.request.reuse:
+        return PixelFeed(model, job)
+    parts = cut(model)
+    if parts is None:
+        return PixelFeed(model, job)
+    limit = job.request.cache_bytes
+    per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
+    needed = per_image * (len(job.split.train) * epochs + len(job.split.val))
+    folder = default_folder()
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    if needed > min(limit, free // 2):
+        logger.info("%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9)
+        return PixelFeed(model, job)
+    return FeatureFeed(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
+
+
 class PixelFeed:
     """Augmented pixels through the whole classifier.
 
     Attributes:
         model: what trains.
-        pixels: uint8 (cases, height, width, channels).
-        targets: of all cases.
-        weights: float32 (cases,) sample weights, or None.
-        train, val: int indices.
     """
 
-    model: object
-    config: Config
-    pixels: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None
-    train: np.ndarray
-    val: np.ndarray
-
-    def __post_init__(self):
-        self._predict = make_predictor(self.model)
+    def __init__(self, model, job):
+        self.model, self.job = model, job
+        self._predict = Predictor(model)
 
     def training(self, first_epoch: int, last_epoch: int):
         """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
-        config = self.config
-        return training_batches(
-            self.pixels, self.targets, self.train, config.training.batch_size, config.seed, config.augment,
-            first_epoch, last_epoch, self.weights,
-        )
+        return _pixel_batches(self.job, first_epoch, last_epoch)
 
-    def validation(self) -> np.ndarray:
-        """Return the logits of the validation cases, float32 (cases, classes)."""
-        return self._predict(self.pixels, self.val, self.config.training.batch_size)
+    def logits(self, indices: np.ndarray) -> np.ndarray:
+        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.config.training.batch_size))
+
+
+def _pixel_batches(job, first_epoch: int, last_epoch: int):
+    config, dataset = job.config, job.dataset
+    return training_batches(
+        dataset.pixels, dataset.table.targets, job.split.train, config.training.batch_size, config.seed,
+        config.augment, first_epoch, last_epoch, job.weights,
+    )  # fmt: skip
+
+
+class FeatureFeed:
+    """Stored activations through the upper part of a classifier.
+
+    Attributes:
+        model: the upper part, which trains.
+    """
+
+    def __init__(self, parts, job, store: FeatureStore):
+        self.model, self.job, self.store = parts.upper, job, store
+        self._lower, self._upper = Predictor(parts.lower), Predictor(parts.upper)
+        self._base = {**_identity(parts.lower), **_circumstances(job)}
+
+    def training(self, first_epoch: int, last_epoch: int):
+        """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
+        import tensorflow as tf
+
+        targets, weights = self.job.dataset.table.targets, self.job.weights
+        weights = np.ones(len(targets), np.float32) if weights is None else weights
+        size, seed = self.job.config.training.batch_size, self.job.config.seed
+
+        def batches():
+            for epoch in range(first_epoch, last_epoch):
+                order = epoch_order(self.job.split.train, seed, epoch)
+                stored = self._epoch(epoch)
+                for start in range(0, len(order), size):
+                    rows = order[start : start + size]
+                    yield self._pack([a[start : start + size] for a in stored]), targets[rows], weights[rows]
+
+        tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
+        label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
+        signature = (self._pack(tensors), label, tf.TensorSpec((None,), tf.float32))
+        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+
+    def logits(self, indices: np.ndarray) -> np.ndarray:
+        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        size = self.job.config.training.batch_size
+        key = {"epoch": None, "rows": _digest(indices)}
+        pixels = self.job.dataset.pixels
+        stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
+        starts = range(0, len(indices), size)
+        return self._upper(self._pack([np.asarray(a[s : s + size], np.float32) for a in stored]) for s in starts)
+
+    def _epoch(self, epoch: int) -> list[np.ndarray]:
+        config, train = self.job.config, self.job.split.train
+        key = {"epoch": epoch, "rows": _digest(train), "seed": config.seed, "augment": to_dict(config.augment)}
+        pixels = lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1))  # noqa: E731
+        return self._fetch(key, len(train), pixels)
+
+    def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
+        def make():
+            for batch in pixels():
+                out = self._lower.step(batch)
+                yield [part.numpy() for part in (out if isinstance(out, (list, tuple)) else [out])]
+
+        return self.store.fetch({**self._base, **key}, rows, make)
+
+    @staticmethod
+    def _pack(parts):
+        parts = [np.asarray(p, np.float32) if isinstance(p, np.ndarray) else p for p in parts]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _identity(lower) -> dict:
+    """Return what the activations depend on in the model: its graph and its weights."""
+    digest = hashlib.sha256()
+    for variable in lower.weights:
+        digest.update(variable.path.encode())
+        digest.update(np.ascontiguousarray(variable).tobytes())
+    return {"graph": hashlib.sha256(lower.to_json().encode()).hexdigest(), "weights": digest.hexdigest()}
+
+
+def _circumstances(job) -> dict:
+    data = to_dict(job.config.data)
+    handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window")}
+    shape = list(job.dataset.pixels.shape[1:])
+    return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.config.training.batch_size}
+
+
+def _digest(indices: np.ndarray) -> str:
+    return hashlib.sha256(np.asarray(indices, "<i8").tobytes()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,14 +13,20 @@ from keras_radtl.config import Config
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.data.split import Split
 from keras_radtl.metrics.classification import macro_auc
+from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import make_loss
 from keras_radtl.runs import callbacks, checkpoint
-from keras_radtl.runs.directory import TENSORBOARD, RunDirectory
-from keras_radtl.runs.feeds import PixelFeed
+from keras_radtl.runs.directory import SPLITS, TENSORBOARD, RunDirectory
+from keras_radtl.runs.feeds import make_feed
 from keras_radtl.runs.progress import Progress
+from keras_radtl.runs.request import Request
+from keras_radtl.runs.results import Predictions
 from keras_radtl.runs.stopping import StopRequest
-from keras_radtl.strategies.phases import Phase, enter_phase, plan_phases
+from keras_radtl.strategies import starting_point
+from keras_radtl.strategies.learning_rates import make_rates
+from keras_radtl.strategies.phases import Phase, compile_phase
 from keras_radtl.strategies.schedules import learning_rate
+from keras_radtl.strategies.table import get_strategy, plan_phases
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +40,30 @@ class Job:
     split: Split
     run: RunDirectory
     stop: StopRequest
-    tensorboard: bool = False
+    request: Request
 
     @property
     def prefix(self) -> str:
         """Beginning of the lines of this job."""
         return f"fold {self.split.fold}/{len(self.dataset.splits)}  " if self.split.fold else ""
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return math.ceil(len(self.split.train) / self.config.training.batch_size)
+
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """Weight a case, float32 (cases,), that gives each class the same sum in training; None without weighting."""
+        if self.config.training.class_weight == "none":
+            return None
+        targets, classes = self.dataset.table.targets, self.dataset.table.classes
+        counts = np.bincount(targets[self.split.train], minlength=len(classes))
+        weights = len(self.split.train) / (len(counts) * counts)
+        shown = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(classes, weights, strict=True))
+        logger.info("%sclass weights: %s", self.prefix, shown)
+        return weights[targets].astype(np.float32)
 
 
 def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
@@ -53,16 +78,16 @@ def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingStat
         state, changed, optimizer = saved
         checkpoint.assign_weights(model, initial, changed)
         logger.info("%sgoing on after epoch %d", job.prefix, state.epoch)
-    phases = plan_phases(model, job.config)
-    epochs, steps = sum(phase.epochs for phase in phases), math.ceil(len(job.split.train) / training.batch_size)
-    with Progress(f"{job.prefix}training", epochs * steps) as progress:
-        progress.update(state.epoch * steps)
+    phases = plan_phases(model, training)
+    epochs = sum(phase.epochs for phase in phases)
+    with Progress(f"{job.prefix}training", epochs * job.steps) as progress:
+        progress.update(state.epoch * job.steps)
+        report = callbacks.Report(progress, epochs, job.prefix)
         while state.phase < len(phases):
             phase = phases[state.phase]
             over = state.epoch >= state.phase_start + phase.epochs
             stale = training.patience is not None and state.phase_stale >= training.patience
             if not over and not stale:
-                report = callbacks.Report(progress, epochs, job.prefix)
                 _fit_phase(job, model, initial, phase, state, optimizer, report)
             optimizer = None
             state.phase, state.phase_start, state.phase_stale, state.phase_best = state.phase + 1, state.epoch, 0, None
@@ -70,40 +95,51 @@ def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingStat
 
 
 def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report) -> None:
-    training, dataset = job.config.training, job.dataset
-    enter_phase(model, phase, training, make_loss(dataset.table.multilabel))
+    training, strategy = job.config.training, get_strategy(job.config.training.strategy)
+    set_trainable(model, phase.layers)
+    if strategy.penalty:
+        starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
+    rates = make_rates(model, training, strategy.auto_rates)
+    feed = make_feed(model, job, phase.epochs)
+    compile_phase(feed.model, phase, training, make_loss(job.dataset.table.multilabel), rates)
     if optimizer is not None and state.epoch > state.phase_start:
-        checkpoint.assign_optimizer(model.optimizer, optimizer)
-    start, end = state.phase_start, state.phase_start + phase.epochs
-    targets = dataset.table.targets
-    feed = PixelFeed(model, job.config, dataset.pixels, targets, sample_weights(job), job.split.train, job.split.val)
-    rate = lambda epoch: learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)  # noqa: E731
+        checkpoint.assign_optimizer(feed.model.optimizer, optimizer)
+    last = state.phase_start + phase.epochs
+    feed.model.fit(
+        feed.training(state.epoch, last),
+        initial_epoch=state.epoch,
+        epochs=last,
+        steps_per_epoch=job.steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=_callbacks(job, model, initial, phase, state, feed, rates, report),
+    )
+    starting_point.detach(model)
+
+
+def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, report) -> list:
+    training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
+    start = state.phase_start
+
+    def rate(epoch):
+        return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
+
     around = [
         callbacks.Reseed(job.config.seed),
         callbacks.Rate(rate),
-        callbacks.Validate(feed.validation, targets[job.split.val], macro_auc, dataset.table.multilabel),
-        callbacks.Keep(job.run, model, initial, state, phase.name, training.patience),
+        callbacks.Penalty(),
+        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], macro_auc, multilabel),
+        callbacks.Keep(job.run, model, initial, state, phase.name, training.patience, rates),
         report,
         callbacks.StopOnRequest(job.stop),
     ]
-    if job.tensorboard:
-        around.append(callbacks.Scalars(job.run / TENSORBOARD))
-    feed.model.fit(
-        feed.training(state.epoch, end),
-        initial_epoch=state.epoch,
-        epochs=end,
-        steps_per_epoch=math.ceil(len(job.split.train) / training.batch_size),
-        verbose=0,
-        callbacks=around,
-    )
+    return [*around, callbacks.Scalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
 
 
-def sample_weights(job: Job) -> np.ndarray | None:
-    """Return a weight a case, float32 (cases,), that gives each class the same sum in training; None without weighting."""
-    if job.config.training.class_weight == "none":
-        return None
-    targets, train = job.dataset.table.targets, job.split.train
-    counts = np.bincount(targets[train], minlength=len(job.dataset.table.classes))
-    weights = len(train) / (len(counts) * counts)
-    logger.info("%sclass weights: %s", job.prefix, ", ".join(f"{n} {w:.3f}" for n, w in zip(job.dataset.table.classes, weights)))
-    return weights[targets].astype(np.float32)
+def predict_splits(job: Job, model) -> dict[str, Predictions]:
+    """Return the logits of the training, validation and test cases, without augmentation."""
+    opened = frozenset().union(*(phase.layers for phase in plan_phases(model, job.config.training)))
+    set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
+    feed = make_feed(model, job, epochs=1)
+    parts = {name: getattr(job.split, name) for name in SPLITS}
+    return {name: Predictions(indices, feed.logits(indices)) for name, indices in parts.items()}

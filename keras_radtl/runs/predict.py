@@ -1,33 +1,30 @@
-"""Logits of a model for stored pixels, in order."""
+"""Outputs of a model for batches, in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 
-from keras_radtl.data.pipeline import evaluation_batches
 
+class Predictor:
+    """A model's forward pass in inference mode, traced once for any batch size.
 
-def make_predictor(model) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
-    """Return a function (pixels, indices, batch_size) -> float32 logits of shape (len(indices), classes).
-
-    The forward pass is traced once, for any batch size; it runs in inference mode.
+    Call it with batches to get all outputs as one float32 array of shape (cases, classes).
     """
-    import tensorflow as tf
 
-    shape = (None, *model.input_shape[1:])
+    def __init__(self, model):
+        import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, model.inputs[0].dtype)], reduce_retracing=True)
-    def forward(x):
-        return tf.cast(model(x, training=False), tf.float32)
+        self._classes = model.output_shape[-1] if len(model.outputs) == 1 else None
+        specs = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+        signature = [specs[0] if len(specs) == 1 else tuple(specs)]
+        self.step = tf.function(lambda x: model(x, training=False), input_signature=signature)
 
-    def predict(pixels, indices, batch_size, advance=None):
+    def __call__(self, batches: Iterable, advance=None) -> np.ndarray:
         parts = []
-        for batch in evaluation_batches(pixels, indices, batch_size):
-            parts.append(forward(batch).numpy())
+        for batch in batches:
+            parts.append(self.step(batch).numpy().astype(np.float32, copy=False))
             if advance is not None:
                 advance(len(parts[-1]))
-        return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32)
-
-    return predict
+        return np.concatenate(parts) if parts else np.zeros((0, self._classes), np.float32)

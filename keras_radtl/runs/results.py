@@ -11,6 +11,8 @@ from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.models.losses import probabilities
 from keras_radtl.runs.directory import (
+    HISTORY,
+    LEARNING_RATES,
     METRICS,
     SUMMARY,
     RunDirectory,
@@ -129,3 +131,12 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
     summary["fold_val_auc"] = [s["best_val_auc"] for s in summaries]
     summary["seconds"] = round(sum(s["seconds"] for s in summaries), 1)
     return pooled, summary
+
+
+def write_history(run: RunDirectory, history: list[dict]) -> None:
+    """Write `history.csv`, a row an epoch, and `learning_rates.csv` when rates differ by layer."""
+    columns = [name for name in dict.fromkeys(name for row in history for name in row) if name != "rates"]
+    write_csv(run / HISTORY, columns, [[row.get(name) for name in columns] for row in history])
+    if any("rates" in row for row in history):
+        rates = [[row["epoch"], layer, factor] for row in history for layer, factor in row.get("rates", {}).items()]
+        write_csv(run / LEARNING_RATES, ["epoch", "layer", "factor"], rates)

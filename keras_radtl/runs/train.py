@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,9 @@ import numpy as np
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.directory import (
     ENVIRONMENT,
-    HISTORY,
     MODEL,
     REJECTED,
     SPLIT,
-    SPLITS,
     SUMMARY,
     RunDirectory,
     atomic,
@@ -30,26 +27,10 @@ from keras_radtl.runs.directory import (
     write_json,
 )
 from keras_radtl.runs.progress import Progress
+from keras_radtl.runs.request import Request
 from keras_radtl.runs.stopping import StopRequest
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of `train` beside the configuration.
-
-    Attributes:
-        output: the run directory.
-        resume: show a finished run instead of refusing it.
-        overwrite: replace a run that stands there.
-        tensorboard: also write TensorBoard scalars.
-    """
-
-    output: Path
-    resume: bool = False
-    overwrite: bool = False
-    tensorboard: bool = False
 
 
 def train(config: Config, request: Request) -> RunDirectory:
@@ -66,6 +47,7 @@ def train(config: Config, request: Request) -> RunDirectory:
         if action == "done":
             return RunDirectory(Path(request.output))
         from keras_radtl.reproducibility import environment, prepare
+        from keras_radtl.runs.fitting import Job
 
         device = prepare(config.seed, config.device, config.training.deterministic)
         logger.info("device: %s", device)
@@ -75,7 +57,7 @@ def train(config: Config, request: Request) -> RunDirectory:
             run = _open(config, request, action, dataset, environment(device))
             with StopRequest() as stop:
                 for split in dataset.splits:
-                    _train_split(config, dataset, split, run, stop, request.tensorboard)
+                    _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request))
                     stop.check(f"after fold {split.fold} of {len(dataset.splits)}")
                 _finish(config, dataset, run)
     return run
@@ -90,8 +72,6 @@ def load_data(config: Config, cache: Path):
     with Progress("images", 1) as progress:
         dataset = load_dataset(config, image_size, cache, progress.update)
     table = dataset.table
-    for note in table.notes:
-        logger.info("%s", note)
     if table.multilabel:
         content = ", ".join(table.classes)
     else:
@@ -119,23 +99,24 @@ def describe(config: Config, classifier) -> None:
     from keras_radtl.models.groups import group_table, set_trainable
     from keras_radtl.models.memory import estimate_memory, require_memory
     from keras_radtl.strategies.optimizers import get_optimizer
-    from keras_radtl.strategies.phases import plan_phases
+    from keras_radtl.strategies.table import plan_phases
 
     model, training = classifier.model, config.training
     get_optimizer(training.optimizer)
     for report in classifier.reports:
         logger.info("weights: %s", report)
-    for phase in plan_phases(model, config):
+    for phase in plan_phases(model, training):
         set_trainable(model, phase.layers)
         require_memory(estimate_memory(model, training.batch_size), f"Phase {phase.name}")
         logger.info("phase %s: %d epochs, learning rate %g", phase.name, phase.epochs, phase.learning_rate)
-        logger.info("  %-24s %12s %12s", "group", "parameters", "training")
-        for row in group_table(model, config.model, training.counting):
-            logger.info("  %-24s %12s %12s", row.group, f"{row.parameters:,}", f"{row.trainable:,}")
+        logger.info("%s", group_table(model, training.counting))
 
 
 def _open(config: Config, request: Request, action: str, dataset, environment: dict) -> RunDirectory:
+    from keras_radtl.data.split import split_hash, split_rows
+
     record = {**environment, "data_sha256": dataset.fingerprint}
+    record["split_sha256"] = split_hash(dataset.table, dataset.splits)
     if action == "resume":
         run = RunDirectory(Path(request.output))
         run.clean()
@@ -145,52 +126,41 @@ def _open(config: Config, request: Request, action: str, dataset, environment: d
         logger.info("resuming %s", run.path)
     else:
         run = create(request.output, config, record)
-    columns, rows = dataset.split_table()
+    columns, *rows = split_rows(dataset.table, dataset.splits)
     write_csv(run / SPLIT, columns, rows)
     if dataset.rejected:
         write_csv(run / REJECTED, ["path", "reason"], [[r.path, r.reason] for r in dataset.rejected])
     return run
 
 
-def _train_split(config: Config, dataset, split, whole: RunDirectory, stop: StopRequest, tensorboard: bool) -> None:
+def _train_split(job) -> None:
+    """Train and test the model of one split in its own run directory; a finished fold is left as it is."""
     import keras
 
-    from keras_radtl.runs.draw import draw_run
     from keras_radtl.runs import checkpoint
-    from keras_radtl.runs.fitting import Job, fit
-    from keras_radtl.runs.results import write_results
+    from keras_radtl.runs.draw import draw_run
+    from keras_radtl.runs.fitting import fit, predict_splits
+    from keras_radtl.runs.results import write_history, write_results
 
-    run = whole.fold(split.fold)
-    if split.fold and run.finished:
+    config, dataset, run = job.config, job.dataset, job.run
+    if job.split.fold and run.finished:
         return
     started = time.monotonic()
     keras.backend.clear_session()
-    model = build(config, dataset, split.fold).model
+    model = build(config, dataset, job.split.fold).model
     initial = checkpoint.read_weights(model)
-    state = fit(Job(config, dataset, split, run, stop, tensorboard), model, initial)
+    state = fit(job, model, initial)
     checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
     with atomic(run / MODEL) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)  # without the optimizer
-    columns = list(dict.fromkeys(name for row in state.history for name in row))
-    write_csv(run / HISTORY, columns, [[row.get(name) for name in columns] for row in state.history])
-    parts = _predict(config, dataset, split, model)
+    write_history(run, state.history)
+    parts = predict_splits(job, model)
     write_results(run, dataset.table, parts, config.seed)
     write_json(run / SUMMARY, _summary(dataset, model, state, time.monotonic() - started))
-    draw_run(run, config, dataset, split, parts, state.history)
-    if split.fold:
+    draw_run(run, config, dataset, job.split, parts, state.history)
+    if job.split.fold:
         run.set_status("finished", epoch=state.epoch)
         checkpoint.remove(run)
-
-
-def _predict(config: Config, dataset, split, model) -> dict:
-    from keras_radtl.runs.predict import make_predictor
-    from keras_radtl.runs.results import Predictions
-
-    predict, parts = make_predictor(model), {}
-    for name in SPLITS:
-        indices = getattr(split, name)
-        parts[name] = Predictions(indices, predict(dataset.pixels, indices, config.training.batch_size))
-    return parts
 
 
 def _summary(dataset, model, state, seconds: float) -> dict:

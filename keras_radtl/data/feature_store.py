@@ -1,0 +1,134 @@
+"""Activations on disk: computed once, mapped into memory, shared by every run that needs the same ones.
+
+An entry is a folder with one `.npy` a tensor and a manifest, renamed into place when it is complete: two processes may
+write the same entry, and either copy serves. A damaged entry is one whose checksum fails; it is removed and made again.
+The store is a cache: the oldest entries go when it grows over its limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+_MANIFEST = "manifest.json"
+_STALE_SECONDS = 24 * 3600  # an unfinished entry as old as this was left by a crash
+
+
+def default_folder() -> Path:
+    """Return the folder of the store: KERAS_RADTL_CACHE, else the user's cache folder."""
+    base = os.environ.get("KERAS_RADTL_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "keras_radtl")
+    return Path(base).expanduser() / "features"
+
+
+class FeatureStore:
+    """A bounded folder of activations.
+
+    Args:
+        folder: where; made when the first entry is written.
+        limit: bytes; the oldest entries are removed beyond it.
+        dtype: `float32`, or `float16` for half the space and an error that is logged.
+    """
+
+    def __init__(self, folder: Path, limit: int, dtype: str = "float32"):
+        self.folder, self.limit, self.dtype = Path(folder), int(limit), dtype
+
+    def fetch(self, key: dict, rows: int, make: Callable[[], Iterable[list[np.ndarray]]]) -> list[np.ndarray]:
+        """Return the tensors of an entry, memory-mapped; `make` computes them when there is no sound entry.
+
+        Args:
+            key: JSON-able dict of all that the activations depend on.
+            rows: rows of each tensor.
+            make: gives batches, each a list of float32 arrays with one row a case, in order.
+        """
+        key = {**key, "dtype": self.dtype}
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+        found = self._open(name, key, rows)
+        if found is None:
+            self._write(name, key, rows, make())
+            found = self._open(name, key, rows)
+            self._prune(keep=name)
+        return found
+
+    def _open(self, name: str, key: dict, rows: int) -> list[np.ndarray] | None:
+        entry = self.folder / name
+        if not (entry / _MANIFEST).is_file():
+            return None
+        try:
+            manifest = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))
+            arrays = [np.load(entry / file["name"], mmap_mode="r", allow_pickle=False) for file in manifest["files"]]
+            sound = manifest["key"] == key and all(
+                len(array) == rows and zlib.crc32(array) == file["crc32"]
+                for array, file in zip(arrays, manifest["files"], strict=True)
+            )
+        except (OSError, ValueError, KeyError):
+            sound = False
+        if not sound:
+            logger.warning("feature store: entry %s is damaged and is made again", name)
+            shutil.rmtree(entry, ignore_errors=True)
+            return None
+        os.utime(entry)
+        return arrays
+
+    def _write(self, name: str, key: dict, rows: int, batches: Iterable[list[np.ndarray]]) -> None:
+        temporary = self.folder / f".tmp-{os.getpid()}-{name}"
+        temporary.mkdir(parents=True, exist_ok=True)
+        try:
+            arrays, start, error = [], 0, 0.0
+            for batch in batches:
+                arrays = arrays or [self._new(temporary, i, rows, tensor.shape[1:]) for i, tensor in enumerate(batch)]
+                for array, tensor in zip(arrays, batch, strict=True):
+                    array[start : start + len(tensor)] = tensor
+                    if self.dtype != "float32":
+                        error = max(error, float(np.abs(array[start : start + len(tensor)] - tensor).max()))
+                start += len(batch[0])
+            if self.dtype != "float32":
+                logger.info("feature store: largest error of %s is %.2g", self.dtype, error)
+            files = []
+            for i, array in enumerate(arrays):
+                array.flush()
+                files.append({"name": f"tensor_{i}.npy", "crc32": zlib.crc32(array)})
+            (temporary / _MANIFEST).write_text(json.dumps({"key": key, "files": files}), encoding="utf-8")
+            self._place(temporary, self.folder / name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _new(self, folder: Path, number: int, rows: int, shape) -> np.ndarray:
+        return np.lib.format.open_memmap(folder / f"tensor_{number}.npy", "w+", self.dtype, (rows, *shape))
+
+    @staticmethod
+    def _place(temporary: Path, entry: Path) -> None:
+        try:
+            os.rename(temporary, entry)
+        except OSError:
+            if not (entry / _MANIFEST).is_file():  # else another process was faster
+                raise
+
+    def _prune(self, keep: str) -> None:
+        entries = []
+        for entry in self.folder.iterdir():
+            try:
+                if entry.name.startswith(".tmp-"):
+                    if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+                        shutil.rmtree(entry, ignore_errors=True)
+                    continue
+                entries.append((entry.stat().st_mtime, sum(f.stat().st_size for f in entry.iterdir()), entry))
+            except OSError:  # another process removed it
+                continue
+        total = sum(size for _, size, _ in entries)
+        for _, size, entry in sorted(entries, key=lambda item: item[0]):
+            if total <= self.limit:
+                break
+            if entry.name != keep:
+                shutil.rmtree(entry, ignore_errors=True)
+                total -= size

@@ -1,0 +1,112 @@
+"""Learning rates that differ by layer: fixed by group, or following relative gradient norms.
+
+Both give the optimizer a factor a variable, which scales its update. (Scaling the gradient would be void under Adam,
+whose update does not depend on the gradient's scale.)
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_radtl.config import TrainingConfig, UserError
+from keras_radtl.models.groups import HEAD, layer_groups
+
+_TINY = 1e-12
+
+
+def layer_of(path: str) -> str:
+    """Return the layer part of a variable's path: `head/hidden/kernel` belongs to `head/hidden`."""
+    return path.rpartition("/")[0]
+
+
+class GroupRates:
+    """Fixed factors by layer group, from the output: head, last group, the one before and so on; the last one repeats.
+
+    Args:
+        model: classifier.
+        factors: float >= 0 each.
+        counting: of the layer groups.
+    """
+
+    def __init__(self, model, factors: tuple[float, ...], counting: str):
+        groups = [(HEAD,), *(group.layers for group in reversed(layer_groups(model, counting)) if group.parameters)]
+        if len(factors) > len(groups):
+            raise UserError(f"`group_rates` must have at most {len(groups)} factors, for the head and {len(groups) - 1} groups. Received: {len(factors)}")
+        padded = [*factors, *[factors[-1]] * (len(groups) - len(factors))]
+        self._factors = {}
+        for names, factor in zip(groups, padded, strict=True):
+            for name in names:
+                for variable in model.get_layer(name).weights:
+                    self._factors[variable.path] = factor
+
+    def observe(self, gradients, variables) -> None:
+        """Do nothing: the factors are fixed."""
+
+    def scale(self, variable) -> float:
+        """Return the factor of a variable's learning rate."""
+        return self._factors[variable.path]
+
+    def begin_epoch(self) -> None:
+        """Do nothing: the factors are fixed."""
+
+    def means(self) -> dict[str, float]:
+        """Return the factor of each layer."""
+        return {layer_of(path): float(factor) for path, factor in self._factors.items()}
+
+
+class RelativeGradientNorms:
+    """Auto-RGN: the factor of a layer is ||gradient|| / ||weights||, divided by the largest of all layers.
+
+    A layer is what has one path: the kernel and bias of a convolution are one. Factors follow every step's gradients.
+
+    Reference: Lee et al., Surgical Fine-Tuning Improves Adaptation to Distribution Shifts, ICLR 2023; FTS section 3.1.8.
+    """
+
+    def __init__(self, variables):
+        self.layers = list(dict.fromkeys(layer_of(v.path) for v in variables))
+        self._row = {v.path: self.layers.index(layer_of(v.path)) for v in variables}
+        shape = (len(self.layers),)
+        self._now = keras.Variable(np.ones(shape, "float32"), trainable=False, name="rates")
+        self._sum = keras.Variable(np.zeros(shape, "float32"), trainable=False, name="sum_of_rates")
+        self._steps = keras.Variable(0.0, trainable=False, name="steps")
+
+    def observe(self, gradients, variables) -> None:
+        """Set the factors from one step's gradients."""
+        squares = [[0.0, 0.0] for _ in self.layers]
+        for gradient, variable in zip(gradients, variables, strict=True):
+            pair = squares[self._row[variable.path]]
+            pair[0] = pair[0] + ops.sum(ops.square(ops.cast(gradient, "float32")))
+            pair[1] = pair[1] + ops.sum(ops.square(ops.cast(variable, "float32")))
+        norms = ops.stack([ops.sqrt(g) / ops.maximum(ops.sqrt(w), _TINY) for g, w in squares])
+        self._now.assign(norms / ops.maximum(ops.max(norms), _TINY))
+        self._sum.assign_add(self._now)
+        self._steps.assign_add(1.0)
+
+    def scale(self, variable):
+        """Return the factor of a variable's learning rate, a scalar tensor in [0, 1]."""
+        return self._now[self._row[variable.path]]
+
+    def begin_epoch(self) -> None:
+        """Start the means of an epoch anew."""
+        self._sum.assign(np.zeros(len(self.layers), "float32"))
+        self._steps.assign(0.0)
+
+    def means(self) -> dict[str, float]:
+        """Return the mean factor of each layer over the epoch."""
+        means = np.asarray(self._sum) / max(float(self._steps), 1.0)
+        return dict(zip(self.layers, means.astype(float).tolist(), strict=True))
+
+
+def make_rates(model, training: TrainingConfig, auto_rates: bool):
+    """Return what scales the rates of a phase, or None when all layers have the same.
+
+    Raises:
+        UserError: when both ways are asked for.
+    """
+    if auto_rates and training.group_rates:
+        raise UserError("`group_rates` must be empty with the strategy auto_rgn, which sets the rates itself")
+    if auto_rates:
+        return RelativeGradientNorms(model.trainable_variables)
+    return GroupRates(model, training.group_rates, training.counting) if training.group_rates else None
