@@ -18,6 +18,7 @@ from keras_radtl.stats.variance_components import CrossProducts, expand, weigh
 
 STARTS = (1.0, 0.1, 10.0)  # relative standard deviations that the search begins with, each for all factors
 LARGEST_THETA = 1e6  # beyond it the residual variance is zero for all that double precision can tell
+SEVERAL_STARTS_BELOW = 400  # levels beside the largest factor, above which one start has to do
 ITERATIONS = 200
 
 
@@ -123,12 +124,13 @@ def profile(cross: CrossProducts, theta: np.ndarray, reml: bool) -> Term:
     return Term(value, gradient, hessian)
 
 
-def minimise(cross: CrossProducts, reml: bool, starts=STARTS) -> Solution:
-    """Find the relative standard deviations that minimise the criterion, from several starts.
+def minimise(cross: CrossProducts, reml: bool) -> Solution:
+    """Find the relative standard deviations that minimise the criterion, from several starts while that is cheap.
 
     Raises:
         ValueError: if the criterion falls without bound because no residual variance is left.
     """
+    starts = STARTS if len(cross.rest) < SEVERAL_STARTS_BELOW else STARTS[:1]
     solutions = [_newton(cross, reml, np.full(len(cross.blocks), start)) for start in starts]
     return min(solutions, key=lambda solution: (not solution.converged, solution.criterion))
 

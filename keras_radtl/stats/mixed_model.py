@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_radtl.stats.mixed_design import Design, make_design
-from keras_radtl.stats.mixed_likelihood import Parts, degrees_of_freedom, minimise, parts
+from keras_radtl.stats.mixed_likelihood import degrees_of_freedom, minimise, parts
 from keras_radtl.stats.satterthwaite import satterthwaite
 from keras_radtl.stats.variance_components import cross_products
 

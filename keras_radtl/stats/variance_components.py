@@ -202,7 +202,8 @@ def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
     factors, size = len(cross.blocks), len(cross.fixed)
     traces, norms = np.empty(factors), np.empty((factors, factors))
     bilinear = np.empty((factors, factors, size, size))
-    remaining, covariance = _rest_products(weighted)
+    inverse = _inverse(weighted.factor)
+    remaining, covariance = _rest_products(weighted, inverse)
     random = weighted.random
     for k, block in enumerate(cross.blocks):
         if block is None:
@@ -213,7 +214,7 @@ def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
                 part = covariance[block, other_block]
                 norms[k, other] = np.vdot(part, part)
                 bilinear[k, other] = random[k].T @ (part @ random[other])
-    _expand_eliminated(cross, weighted, remaining, traces, norms, bilinear)
+    _expand_eliminated(cross, weighted, inverse, remaining, traces, norms, bilinear)
     return Expansion(
         log_determinant_gradient=traces,
         log_determinant_hessian=-norms,
@@ -222,15 +223,16 @@ def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
     )
 
 
-def _rest_products(weighted: Weighted) -> tuple[np.ndarray, np.ndarray]:
+def _rest_products(weighted: Weighted, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return I - N H and C = H - H N H with N = L M^-1 L, over the factors that were not eliminated."""
-    scale, rest, factor = weighted.scale, weighted.rest, weighted.factor
+    scale, rest = weighted.scale, weighted.rest
     positive = scale > 0
     divisor = np.where(positive, scale, 1)
-    inverse = _inverse(factor)
-    solved = _solve(factor, _solve(factor, scale[:, None] * rest), transposed=True)  # M^-1 L H
+    solved = _solve(weighted.factor, _solve(weighted.factor, scale[:, None] * rest), transposed=True)  # M^-1 L H
     remaining = np.where(positive, scale[:, None] * inverse / divisor, np.eye(len(scale)) - scale[:, None] * solved)
-    return remaining, np.where(positive[:, None], solved / divisor[:, None], rest @ remaining)
+    covariance = solved / divisor[:, None]
+    covariance[~positive] = rest[~positive] @ remaining
+    return remaining, covariance
 
 
 def _inverse(factor: np.ndarray) -> np.ndarray:
@@ -239,11 +241,11 @@ def _inverse(factor: np.ndarray) -> np.ndarray:
     return root.T @ root
 
 
-def _expand_eliminated(cross, weighted: Weighted, remaining, traces, norms, bilinear) -> None:
+def _expand_eliminated(cross, weighted: Weighted, inverse, remaining, traces, norms, bilinear) -> None:
     """Fill in the row and column of the eliminated factor, without forming any matrix as large as its level count."""
     e, table, diagonal = cross.eliminated, weighted.eliminated_rest, weighted.eliminated_diagonal
     moments = weighted.random[cross.eliminated]
-    inner = weighted.scale[:, None] * _inverse(weighted.factor) * weighted.scale  # N
+    inner = weighted.scale[:, None] * inverse * weighted.scale  # N
     square = _product(table, table)
     inner_square = inner @ square
     projected = table.T @ moments

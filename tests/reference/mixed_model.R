@@ -64,8 +64,7 @@ compare <- function(name, smaller, larger, data) {
 
 read <- function(name) {
   path <- file.path("mixed_model", paste0(name, c(".csv", ".csv.gz")))
-  table <- read.csv(path[file.exists(path)][1], stringsAsFactors = TRUE, na.strings = character())
-  table
+  read.csv(path[file.exists(path)][1], stringsAsFactors = TRUE, na.strings = character())
 }
 
 formulas <- list(
@@ -76,6 +75,7 @@ formulas <- list(
   list("two_levels", y ~ head + (1 | task) + (1 | backbone)),
   list("grid", y ~ pretrain + (1 | clf) + (1 | numfilters) + (1 | lrdecay) + (1 | backbone) + (1 | task)),
   list("grid", y ~ clf + (1 | task) + (1 | pretrain) + (1 | backbone) + (1 | lrdecay) + (1 | numfilters)),
+  list("grid_singular", y ~ clf + (1 | task) + (1 | pretrain) + (1 | backbone) + (1 | lrdecay) + (1 | numfilters)),
   list("nested", y ~ dose + (1 | patient) + (1 | hospital)),
   list("single_factor", y ~ arm + (1 | group)),
   list("large", y ~ model + age + (1 | patient) + (1 | reader) + (1 | site)))
