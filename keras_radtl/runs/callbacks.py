@@ -77,6 +77,8 @@ class Validate(keras.callbacks.Callback):
         chances = probabilities(logits, self.multilabel)
         logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel)
         logs["val_auc"] = float(self.score(self.targets, chances))
+        if math.isnan(logs["val_auc"]):
+            raise UserError("The validation AUC does not exist: a class or label is absent in the validation cases")
         if self.multilabel:
             known = ~np.isnan(self.targets)
             logs["val_accuracy"] = float(((chances > 0.5) == (self.targets > 0.5))[known].mean())

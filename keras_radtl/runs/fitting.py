@@ -13,6 +13,7 @@ from keras_radtl.config import Config
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.data.split import Split
 from keras_radtl.metrics.classification import macro_auc
+from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import make_loss
 from keras_radtl.runs import callbacks, checkpoint
@@ -119,7 +120,7 @@ def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report)
 
 def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, report) -> list:
     training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
-    start = state.phase_start
+    start, score = state.phase_start, multilabel_auc if multilabel else macro_auc
 
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
@@ -128,7 +129,7 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
         callbacks.Reseed(job.config.seed),
         callbacks.Rate(rate),
         callbacks.Penalty(),
-        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], macro_auc, multilabel),
+        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel),
         callbacks.Keep(job.run, model, initial, state, phase.name, training.patience, rates),
         report,
         callbacks.StopOnRequest(job.stop),

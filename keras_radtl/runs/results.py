@@ -9,6 +9,7 @@ import numpy as np
 from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
+from keras_radtl.metrics.multilabel import multilabel_metrics
 from keras_radtl.models.losses import probabilities
 from keras_radtl.runs.directory import (
     HISTORY,
@@ -67,7 +68,8 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
     chances = probabilities(predictions.logits[known], table.multilabel)
     groups = np.asarray(table.groups)[indices[known]]
-    metrics = classification_metrics(table.targets[indices[known]], chances, table.classes, groups=groups, seed=seed)
+    judge = multilabel_metrics if table.multilabel else classification_metrics
+    metrics = judge(table.targets[indices[known]], chances, table.classes, groups=groups, seed=seed)
     return {name: metric._asdict() for name, metric in metrics.items()}
 
 

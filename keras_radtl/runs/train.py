@@ -33,11 +33,15 @@ from keras_radtl.runs.stopping import StopRequest
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, request: Request) -> RunDirectory:
+def train(config: Config, request: Request, dataset=None) -> RunDirectory:
     """Train, test and describe one model, or one a fold, and return its finished run directory.
 
     An unfinished run of the same configuration in `request.output` goes on after its last finished epoch.
 
+    Args:
+        config: all that decides the result.
+        request: where and how.
+        dataset: `load_data(config, ...)` when it is at hand, as in a sweep; None: it is read.
     Raises:
         UserError: for any input that cannot be used; nothing is written then.
         Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
@@ -52,12 +56,15 @@ def train(config: Config, request: Request) -> RunDirectory:
         device = prepare(config.seed, config.device, config.training.deterministic)
         logger.info("device: %s", device)
         with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
-            dataset = load_data(config, Path(cache))
-            describe(config, build(config, dataset, dataset.splits[0].fold))  # refuses before a file is written
+            dataset = dataset or load_data(config, Path(cache))
+            model = build(config, dataset, dataset.splits[0].fold)
+            describe(config, model)  # the last thing that refuses: until here no file is written
             run = _open(config, request, action, dataset, environment(device))
             with StopRequest() as stop:
                 for split in dataset.splits:
-                    _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request))
+                    model = model or build(config, dataset, split.fold)
+                    _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request), model)
+                    model = None
                     stop.check(f"after fold {split.fold} of {len(dataset.splits)}")
                 _finish(config, dataset, run)
     return run
@@ -82,29 +89,31 @@ def load_data(config: Config, cache: Path):
 
 
 def build(config: Config, dataset, fold: int):
-    """Build the `Classifier` of one fold with its first weights."""
-    from keras_radtl.models.classifier import assemble_classifier
+    """Build the classifier of one fold with its first weights, in a fresh Keras session."""
+    import keras
+
+    from keras_radtl.models.classifier import build_classifier
     from keras_radtl.reproducibility import derive_seed
 
+    keras.backend.clear_session()
     table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
-    return assemble_classifier(config.model, len(table.classes), shape, derive_seed(config.seed, "weights", fold), table.multilabel)
+    seed = derive_seed(config.seed, "weights", fold)
+    return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel)
 
 
-def describe(config: Config, classifier) -> None:
-    """Log where the weights came from and, for each phase, the layer groups with what trains of them.
+def describe(config: Config, model) -> None:
+    """Log, for each phase, the layer groups with what trains of them.
 
     Raises:
         UserError: when the training needs more memory than there is.
     """
     from keras_radtl.models.groups import group_table, set_trainable
     from keras_radtl.models.memory import estimate_memory, require_memory
-    from keras_radtl.strategies.optimizers import get_optimizer
+    from keras_radtl.strategies.optimizers import make_optimizer
     from keras_radtl.strategies.table import plan_phases
 
-    model, training = classifier.model, config.training
-    get_optimizer(training.optimizer)
-    for report in classifier.reports:
-        logger.info("weights: %s", report)
+    training = config.training
+    make_optimizer(training, training.learning_rate)
     for phase in plan_phases(model, training):
         set_trainable(model, phase.layers)
         require_memory(estimate_memory(model, training.batch_size), f"Phase {phase.name}")
@@ -133,7 +142,7 @@ def _open(config: Config, request: Request, action: str, dataset, environment: d
     return run
 
 
-def _train_split(job) -> None:
+def _train_split(job, model) -> None:
     """Train and test the model of one split in its own run directory; a finished fold is left as it is."""
     import keras
 
@@ -146,8 +155,6 @@ def _train_split(job) -> None:
     if job.split.fold and run.finished:
         return
     started = time.monotonic()
-    keras.backend.clear_session()
-    model = build(config, dataset, job.split.fold).model
     initial = checkpoint.read_weights(model)
     state = fit(job, model, initial)
     checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
