@@ -26,7 +26,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from keras_radtl.config import PhantomConfig, UserError
+from keras_radtl.config import PhantomConfig, UserError, require
 from keras_radtl.data import ultrasound
 from keras_radtl.data.table import CaseTable, case_names
 from keras_radtl.data.ultrasound import Anatomy, Scanner, Tissue
@@ -91,7 +91,12 @@ class Lesion(NamedTuple):
 
 
 def phantoms(config: PhantomConfig) -> Iterator[Phantom]:
-    """Yield the images class by class and patient by patient."""
+    """Yield the images class by class and patient by patient.
+
+    Raises:
+        UserError: when the seed is negative.
+    """
+    require(config.seed >= 0, "seed", ">= 0", config.seed)
     for place, (label, count) in enumerate(_class_counts(config.count).items()):
         patient = 0
         while count > 0:
@@ -145,7 +150,7 @@ def write_phantoms(folder: str | Path, config: PhantomConfig, masks: bool = True
     Raises:
         UserError: when the folder holds anything and may not be replaced.
     """
-    folder = Path(folder).expanduser().absolute()
+    folder = Path(folder).expanduser().resolve()
     _check_place(folder, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")

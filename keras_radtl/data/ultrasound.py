@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 _TRANSITION = 0.03  # thickness of a boundary between two layers, fraction of the image side
+_CUBIC_LOSS = 1.12  # cubic interpolation makes the standard deviation of noise smaller by this, along each axis
 _NOISE_FLOOR = -70.0  # decibel, electronic noise that time-gain compensation lifts with depth
 
 
@@ -131,7 +132,7 @@ def smooth_noise(random: np.random.Generator, grid: int, height: float, width: f
     shape = (round(grid * columns / (columns - 2)), round(grid * rows / (rows - 2)))
     fine = cv2.resize(coarse, shape, interpolation=cv2.INTER_CUBIC)
     top, left = (shape[1] - grid) // 2, (shape[0] - grid) // 2
-    return 1.25 * fine[top : top + grid, left : left + grid]
+    return _CUBIC_LOSS**2 * fine[top : top + grid, left : left + grid]
 
 
 def smooth_line(random: np.random.Generator, grid: int, length: float) -> np.ndarray:
@@ -140,7 +141,7 @@ def smooth_line(random: np.random.Generator, grid: int, length: float) -> np.nda
     coarse = random.standard_normal((1, columns), np.float32)
     fine = cv2.resize(coarse, (round(grid * columns / (columns - 2)), 1), interpolation=cv2.INTER_CUBIC)
     left = (fine.shape[1] - grid) // 2
-    return 1.25 * fine[:, left : left + grid]
+    return _CUBIC_LOSS * fine[:, left : left + grid]
 
 
 def ridges(noise: np.ndarray, width: float) -> np.ndarray:
