@@ -106,7 +106,7 @@ def test_criterion_is_the_normal_likelihood_and_smallest_at_the_fit(method):
 
     def dense_criterion(variances):
         indicators = [np.eye(len(levels))[codes] for levels, codes in zip(design.levels, design.codes, strict=True)]
-        covariance = variances[-1] * np.eye(len(y)) + sum(v * z @ z.T for v, z in zip(variances, indicators))
+        covariance = variances[-1] * np.eye(len(y)) + sum(v * z @ z.T for v, z in zip(variances, indicators, strict=False))
         inverse = np.linalg.inv(covariance)
         information = design.fixed.T @ inverse @ design.fixed
         residual = y - design.fixed @ np.linalg.solve(information, design.fixed.T @ inverse @ y)
@@ -216,6 +216,7 @@ def test_ratio_test_refuses_models_that_are_not_nested():
 
 
 def test_import_is_light():
-    code = "import sys, keras_radtl.stats.mixed_model; print([m for m in ('tensorflow', 'scipy', 'pandas') if m in sys.modules])"
+    heavy = ("tensorflow", "scipy", "pandas")
+    code = f"import sys, keras_radtl.stats.mixed_model; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

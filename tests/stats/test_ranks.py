@@ -1,0 +1,135 @@
+"""Rank tests against R (tests/reference/ranks.R) and against enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_radtl.stats.ranks import friedman_test, kruskal_wallis_test, nemenyi_test, rank_sum_test, signed_rank_test
+
+EXPECTED = json.loads((Path(__file__).parents[1] / "reference" / "ranks.json").read_text())
+
+
+def p_of(case):
+    """R gives no p where all values are equal or nothing is left to rank."""
+    return case["p"][0] if isinstance(case["p"][0], float | int) else 1.0
+
+
+@pytest.mark.parametrize("name", EXPECTED["rank_sum"])
+def test_rank_sum_is_that_of_r(name):
+    case = EXPECTED["rank_sum"][name]
+    found = rank_sum_test(case["first"], case["second"])
+    assert found.w == case["statistic"][0]
+    assert found.p == pytest.approx(p_of(case), rel=1e-10)
+    assert (found.method == "exact") == case["exact"][0]
+
+
+@pytest.mark.parametrize("name", EXPECTED["signed_rank"])
+def test_signed_rank_is_that_of_r(name):
+    case = EXPECTED["signed_rank"][name]
+    found = signed_rank_test(case["first"], case["second"])
+    assert found.v == case["statistic"][0]
+    assert found.p == pytest.approx(p_of(case), rel=1e-10)
+    assert (found.method == "exact") == case["exact"][0]
+
+
+@pytest.mark.parametrize("name", EXPECTED["kruskal"])
+def test_kruskal_wallis_is_that_of_r(name):
+    case = EXPECTED["kruskal"][name]
+    found = kruskal_wallis_test(case["samples"])
+    assert (found.statistic, found.df, found.p) == pytest.approx(
+        (case["statistic"][0], case["df"][0], case["p"][0]), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("name", EXPECTED["friedman"])
+def test_friedman_and_nemenyi_are_those_of_r(name):
+    case = EXPECTED["friedman"][name]
+    found = friedman_test(case["table"])
+    assert (found.statistic, found.df, found.p) == pytest.approx(
+        (case["statistic"][0], case["df"][0], case["p"][0]), rel=1e-10
+    )
+    pairs = nemenyi_test(case["table"])
+    np.testing.assert_allclose(pairs.mean_ranks, case["mean_ranks"], rtol=1e-12)
+    np.testing.assert_allclose(pairs.p, case["nemenyi"], rtol=1e-6, atol=1e-9)
+    assert pairs.critical_difference == pytest.approx(case["critical_difference"][0], rel=1e-6)
+
+
+def test_exact_rank_sum_is_the_share_of_divisions_at_least_as_uneven():
+    first, second = [0.3, 1.2, 2.5], [0.1, 0.2, 1.9, 3.0]
+    found = rank_sum_test(first, second)
+    pooled = np.array(first + second)
+    ranks = pooled.argsort().argsort() + 1
+    centre = 3 * 4 / 2
+    every = [sum(ranks[list(chosen)]) - 6 for chosen in itertools.combinations(range(7), 3)]
+    assert found.p == pytest.approx(np.mean([abs(w - centre) >= abs(found.w - centre) for w in every]))
+
+
+def test_exact_signed_rank_is_the_share_of_signs_at_least_as_uneven():
+    differences = np.array([0.4, -0.1, 0.9, 1.3, -0.2, 0.7])
+    found = signed_rank_test(differences, np.zeros(6))
+    ranks = np.abs(differences).argsort().argsort() + 1
+    every = [ranks @ np.array(signs) for signs in itertools.product((0, 1), repeat=6)]
+    assert found.p == pytest.approx(np.mean([abs(v - 10.5) >= abs(found.v - 10.5) for v in every]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(-20, 20), min_size=1, max_size=30),
+    st.lists(st.integers(-20, 20), min_size=1, max_size=30),
+)
+def test_swapping_samples_and_monotone_changes_keep_p(first, second):
+    found, swapped = rank_sum_test(first, second), rank_sum_test(second, first)
+    assert found.w + swapped.w == len(first) * len(second)
+    assert found.p == pytest.approx(swapped.p)
+    assert rank_sum_test(np.exp(np.array(first) / 5), np.exp(np.array(second) / 5)) == found
+    assert 0 <= found.p <= 1
+
+
+def test_two_groups_make_kruskal_the_square_of_an_uncorrected_rank_sum():
+    first, second = np.arange(30.0), np.arange(30.0) ** 1.1 + 3.05
+    w = rank_sum_test(first, second).w
+    z = (w - 450) / np.sqrt(30 * 30 * 61 / 12)
+    assert kruskal_wallis_test([first, second]).statistic == pytest.approx(z**2)
+
+
+def test_equal_values_are_no_evidence():
+    assert rank_sum_test([0.5, 0.5], [0.5]).p == 1
+    assert signed_rank_test([1, 2], [1, 2]).p == 1
+    assert kruskal_wallis_test([[1, 1], [1, 1]]) == (0, 1, 1)
+    assert friedman_test([[1, 1], [2, 2]]) == (0, 1, 1)
+
+
+def test_best_model_has_the_smallest_mean_rank():
+    table = np.array([[0.7, 0.9, 0.8]] * 6)
+    assert nemenyi_test(table).mean_ranks.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rank_sum_test([], [1]), "`first` must be"),
+        (lambda: rank_sum_test([1], [float("nan")]), "`second` must be"),
+        (lambda: signed_rank_test([1, 2], [1]), "equal length"),
+        (lambda: kruskal_wallis_test([[1, 2]]), "at least two"),
+        (lambda: friedman_test([[1, 2]]), "`table` must be"),
+        (lambda: nemenyi_test([[1, 2], [2, 1]], alpha=1), "`alpha` must be"),
+    ],
+)
+def test_wrong_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_import_needs_no_scipy():
+    code = "import sys, keras_radtl.stats.ranks; print('scipy' in sys.modules, 'tensorflow' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "False"]
