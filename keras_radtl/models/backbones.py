@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keras_radtl.config import UserError
-from keras_radtl.models import efficientnet_lite
+from keras_radtl.models import efficientnet_lite, torch_geometry
 
 Boundaries = tuple[tuple[str, str], ...]
 POOLING = "pooling"  # the global average pooling that `classifier` puts behind each backbone
@@ -113,6 +113,7 @@ _RESNET50 = BackboneSpec(
         ("layer4", "conv5_block3_out"),
     ),
     gradcam_layers=("conv4_block6_out", "conv5_block3_out"),
+    torch_build=torch_geometry.resnet50_torch,
 )
 
 _EFFICIENTNET_LITE0 = BackboneSpec(
@@ -153,6 +154,7 @@ _DENSENET121 = BackboneSpec(
         ("denseblock4", "relu"),
     ),
     gradcam_layers=("conv5_block16_concat",),
+    torch_build=torch_geometry.densenet121_torch,
 )
 
 _INCEPTION_V3 = BackboneSpec(

@@ -27,7 +27,7 @@ class Branch:
     @property
     def torch_geometry(self) -> bool:
         """Whether the weights are a torch checkpoint for a graph that differs from Keras' own."""
-        return self.spec.torch_build is not None and self.weights.endswith(TORCH_FILES)
+        return self.spec.torch_build is not None and self.weights.lower().endswith(TORCH_FILES)
 
 
 def branches(config: ModelConfig) -> tuple[Branch, ...]:
@@ -75,7 +75,7 @@ def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Br
 def _require_weight_file(spec: BackboneSpec, weights: str) -> None:
     if weights == "radimagenet":
         raise UserError(f"There are no RadImageNet weights for {spec.display_name}. Known: {', '.join(spec.weights)}")
-    if not weights.endswith(WEIGHT_FILES):
+    if not weights.lower().endswith(WEIGHT_FILES):
         raise UserError(
             f"Unknown weights {weights!r} for {spec.display_name}. Known: {', '.join(spec.weights)}, or a file "
             f"({', '.join(WEIGHT_FILES)})"
@@ -89,7 +89,7 @@ def _default_scaling(spec: BackboneSpec, weights: str) -> str:
         return spec.scalings[weights]
     if weights == "none":
         return spec.scalings["imagenet"]
-    torch = weights.endswith(TORCH_FILES) and spec.torch_build is not None
+    torch = weights.lower().endswith(TORCH_FILES) and spec.torch_build is not None
     scaling = "torch" if torch else spec.scalings["imagenet"]
     _log.warning("A weight file does not say how its pixels were scaled: %s is taken for %s", scaling, weights)
     return scaling

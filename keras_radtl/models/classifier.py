@@ -23,6 +23,7 @@ from keras_radtl.models.groups import HEAD
 from keras_radtl.models.heads import make_head
 from keras_radtl.models.memory import require_head_memory
 from keras_radtl.models.preprocessing import PixelScaling
+from keras_radtl.models.weights import WeightReport, load_backbone_weights
 from keras_radtl.reproducibility import derive_seed
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Classifier(NamedTuple):
     """A classifier and where the weights of each branch came from."""
 
     model: keras.Model
-    reports: tuple  # one WeightReport per branch that loaded weights
+    reports: tuple[WeightReport, ...]  # one per branch that loaded weights
 
 
 def build_classifier(
@@ -116,8 +117,6 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
     backbone = keras.models.clone_model(template, input_tensors=image, clone_function=rebuild)
     report = None
     if load_weights and branch.weights != "none":
-        from keras_radtl.models.weights import load_backbone_weights
-
         report = load_backbone_weights(backbone, branch.spec, branch.weights, config.weights_dir)
     return (_prefixed(backbone, image, branch.prefix) if branch.prefix else backbone), report
 

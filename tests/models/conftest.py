@@ -27,6 +27,40 @@ def small_classifier():
             size = max(get_backbone(part).minimum_size for part in name.split("+"))
             config = ModelConfig(backbone=name, weights="none", scaling="tf", head=HeadConfig("linear"))
             built[name] = build_classifier(config, 2, (size, size, 3), seed=0)
+            calibrate(built[name])
+        return built[name]
+
+    return get
+
+
+def calibrate(model):
+    """Set the moving statistics of random weights to those of a batch: at 0 and 1 deep signals would vanish."""
+    from keras_radtl.models.batchnorm import BackboneBatchNormalization
+
+    layers = [layer for layer in model.layers if isinstance(layer, BackboneBatchNormalization)]
+    before = [(layer.statistics, layer.momentum) for layer in layers]
+    for layer in layers:
+        layer.statistics, layer.momentum = "adapt", 0.0
+    model(np.random.default_rng(1).integers(0, 256, (8, *model.input_shape[1:]), dtype="uint8"), training=True)
+    for layer, (statistics, momentum) in zip(layers, before, strict=True):
+        layer.statistics, layer.momentum = statistics, momentum
+
+
+@pytest.fixture(scope="session")
+def application():
+    """Return a function from a backbone's name to the network of keras.applications, pooled, at the smallest size."""
+    import keras
+
+    from keras_radtl.models.backbones import get_backbone
+
+    built = {}
+
+    def get(name):
+        if name not in built:
+            spec = get_backbone(name)
+            shape = (spec.minimum_size, spec.minimum_size, 3)
+            make = getattr(keras.applications, spec.display_name)
+            built[name] = make(weights=None, include_top=False, pooling="avg", input_shape=shape)
         return built[name]
 
     return get

@@ -63,9 +63,8 @@ def test_reference_counting_opens_what_the_study_opened(unfreeze, groups, small_
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "inception_v3"])
-def test_the_last_layers_are_those_of_the_radimagenet_scripts(name, small_classifier):
-    application = getattr(keras.applications, BACKBONES[name].display_name)
-    theirs = application(weights=None, include_top=False, pooling="avg", input_shape=(75, 75, 3)).layers
+def test_the_last_layers_are_those_of_the_radimagenet_scripts(name, small_classifier, application):
+    theirs = application(name).layers
     model = small_classifier(name)
     every = trainable_layers(model, f"layers:{len(theirs) - 1}")  # without the input
     ours = [model.get_layer(layer) for layer in every]

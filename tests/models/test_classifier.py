@@ -1,0 +1,227 @@
+"""One battery for all classifiers: backbone x head x freezing x batch normalisation, at small size, random weights."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_radtl.config import HeadConfig, ModelConfig, UserError
+from keras_radtl.models.backbones import BACKBONES
+from keras_radtl.models.batchnorm import BackboneBatchNormalization
+from keras_radtl.models.classifier import build_classifier
+from keras_radtl.models.groups import group_table, layer_groups, set_trainable, trainable_layers
+from keras_radtl.models.heads import HEADS, make_head
+from keras_radtl.models.preprocessing import PixelScaling
+
+LITE = ModelConfig(weights="none", head=HeadConfig("linear"))
+keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
+
+# The smallest backbone meets each head with each freezing, and each freezing with each BatchNorm; the others fewer.
+SMALLEST = [
+    *(("linear", unfreeze, b) for unfreeze in ("none", "top1", "all") for b in ("inference", "adapt")),
+    *((head, unfreeze, "inference") for head in ("nonlinear", "conv", "conv_skip") for unfreeze in ("none", "all")),
+    *((head, "top1", "adapt") for head in ("nonlinear", "conv", "conv_skip")),
+]
+RESNET50 = [
+    ("linear", "none", "adapt"),
+    ("nonlinear", "all", "inference"),
+    ("conv", "layers:10", "adapt"),
+    ("conv_skip", "top1", "inference"),
+]
+OTHERS = [("nonlinear", "none", "adapt"), ("conv_skip", "top1", "inference")]
+CASES = {"efficientnet_lite0": SMALLEST, "resnet50": RESNET50}
+BATTERY = [(name, *case) for name in BACKBONES for case in CASES.get(name, OTHERS)]
+
+
+def build(seed=0, size=32, channels=3, num_classes=2, **options):
+    config = ModelConfig(**{"weights": "none", "head": HeadConfig("linear"), **options})
+    return build_classifier(config, num_classes, (size, size, channels), seed)
+
+
+def with_head(model, head, batchnorm):
+    """Put another small head on the pooled features of a model, and set the statistics of its BatchNorm layers."""
+    for layer in model.layers:
+        if isinstance(layer, BackboneBatchNormalization):
+            layer.statistics = batchnorm
+    config = HeadConfig(head, ratio=0.05, filters=1)
+    return keras.Model(model.input, make_head(config, 2)(model.get_layer("pooling").output))
+
+
+def features_of(model, prefix="", start="image"):
+    return keras.Model(model.get_layer(prefix + start).output, model.get_layer(prefix + "pooling").output)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return build(backbone="efficientnet_lite0", weights="none+none", scaling="tf+bacon", batchnorm="adapt")
+
+
+@pytest.mark.parametrize(("name", "head", "unfreeze", "batchnorm"), BATTERY)
+def test_one_step_moves_exactly_what_should_move(name, head, unfreeze, batchnorm, small_classifier, images):
+    model = with_head(small_classifier(name), head, batchnorm)
+    training = set(set_trainable(model, trainable_layers(model, unfreeze)))
+    before = {w.path: v for w, v in zip(model.weights, model.get_weights(), strict=True)}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-30), loss, run_eagerly=True)  # any gradient moves a weight
+    model.train_on_batch(images(model), np.array([0, 1, 1, 1]))
+    after = {w.path: v for w, v in zip(model.weights, model.get_weights(), strict=True)}
+    moved = {path for path in before if not np.array_equal(before[path], after[path])}
+    statistics = {path for path in before if "moving" in path}
+    adapting = {path for path in statistics if batchnorm == "adapt" or path.startswith("head/")}
+    assert moved == training | adapting
+    assert all(np.isfinite(value).all() for value in after.values())
+
+
+@pytest.mark.parametrize("batchnorm", ["inference", "adapt"])
+def test_prediction_neither_moves_statistics_nor_depends_on_the_batch(batchnorm, small_classifier, images):
+    model = with_head(small_classifier("efficientnet_lite0"), "conv_skip", batchnorm)
+    before = model.get_weights()
+    together = model(images(model))
+    one_by_one = np.vstack([model(image[None]) for image in images(model)])
+    np.testing.assert_allclose(together, one_by_one, rtol=1e-4, atol=1e-5)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["resnet50", "densenet121", "inception_v3", "vgg19"])
+def test_features_are_those_of_keras_applications(name, small_classifier, application, images):
+    theirs, ours = application(name), features_of(small_classifier(name))
+    theirs.set_weights(ours.get_weights())
+    expected = np.asarray(theirs((images(ours) / 127.5 - 1).astype("float32")))
+    np.testing.assert_allclose(ours(images(ours)), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_the_graph_is_flat_from_uint8_to_float32_logits(small_classifier):
+    for name in BACKBONES:
+        model = small_classifier(name)
+        assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+        assert (model.input.name, model.input.dtype, model.output.dtype) == ("image", "uint8", "float32")
+        assert [layer.name for layer in model.layers[:2]] == ["image", "scaling"]
+        assert [layer.name for layer in model.layers[-2:]] == ["pooling", "head"]
+        paths = [weight.path for weight in model.weights]
+        assert len(paths) == len(set(paths))
+
+
+def test_names_do_not_depend_on_what_was_built_before(small_classifier):
+    keras.layers.Conv2D(1, 1), keras.layers.Activation("relu")
+    names = [layer.name for layer in small_classifier("inception_v3").layers]
+    assert names == [layer.name for layer in build(backbone="InceptionV3", size=75).layers]
+    assert {"conv2d", "conv2d_93", "batch_normalization_93", "activation", "max_pooling2d_1"} <= set(names)
+
+
+def test_equal_seeds_give_equal_weights_and_the_global_seed_does_not_matter():
+    weights = []
+    for global_seed, seed in ((1, 7), (2, 7), (1, 8)):
+        keras.utils.set_random_seed(global_seed)
+        weights.append(build(seed=seed).get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(weights[0], weights[1], strict=True))
+    kernels = [(a, b) for a, b in zip(weights[0], weights[2], strict=True) if a.ndim > 1]
+    assert not any(np.array_equal(a, b) for a, b in kernels)
+
+
+def test_grey_images_are_seen_as_the_same_grey_in_three_channels(small_classifier, images):
+    grey, colour = build(channels=1, scaling="tf"), small_classifier("efficientnet_lite0")
+    grey.set_weights(colour.get_weights())
+    pixels = images(grey)
+    np.testing.assert_allclose(grey(pixels), colour(np.repeat(pixels, 3, axis=-1)), rtol=1e-5, atol=1e-6)
+
+
+def test_one_label_is_a_task_only_where_labels_are_independent():
+    assert build_classifier(LITE, 1, (32, 48, 1), 0, multilabel=True).output_shape == (None, 1)
+    with pytest.raises(UserError, match="`num_classes` must be >= 2. Received: num_classes=1"):
+        build_classifier(LITE, 1, (32, 32, 1), 0)
+
+
+def test_logits_stay_float32_under_mixed_precision(images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build()
+        logits = model(images(model))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.output.dtype == "float32"
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert model.get_layer("head_activation").output.dtype == "bfloat16"
+    assert model.get_layer("scaling").output.dtype == "float32"
+
+
+@pytest.mark.parametrize(("name", "size"), [("resnet50", 31), ("InceptionV3", 74), ("vgg19+irv2", 74)])
+def test_images_below_the_minimum_are_refused(name, size):
+    with pytest.raises(UserError, match=f"`image_size` must be at least {size + 1} pixels .* Received: image_size={size}"):
+        build(backbone=name, size=size)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "resnet18"}, "Unknown backbone"),
+        ({"head": HeadConfig("mlp")}, "Unknown head 'mlp'"),
+        ({"head": HeadConfig("conv", kernel_size=1281)}, "`kernel_size` must be at most the number of features, 1280"),
+        ({"channels": 4}, "`channels` must be 1 or 3"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_built(options, message):
+    with pytest.raises(UserError, match=message):
+        build(**options)
+
+
+def test_two_backbones_join_their_features(pair, small_classifier, images):
+    assert pair.get_layer("features").output.shape == (None, 2560)
+    single = features_of(small_classifier("efficientnet_lite0"), start="scaling")
+    before = single.get_weights()
+    for prefix, scaling in (("backbone1_", "tf"), ("backbone2_", "bacon")):
+        features = keras.Model(pair.input, pair.get_layer(prefix + "pooling").output)
+        single.set_weights(features.get_weights())
+        expected = single(PixelScaling(scaling)(images(pair)))
+        np.testing.assert_allclose(features(images(pair)), expected, rtol=1e-5, atol=1e-6)
+    single.set_weights(before)
+    first, second = (pair.get_layer(f"backbone{i}_stem_conv").get_weights()[0] for i in (1, 2))
+    assert not np.array_equal(first, second)
+    training = set_trainable(pair, trainable_layers(pair, "top1"))
+    assert {path.split("/")[0] for path in training if not path.startswith("head/")} == {
+        f"backbone{i}_head_{layer}" for i in (1, 2) for layer in ("conv", "bn")
+    }
+
+
+RELOAD = """
+import json, pathlib, sys
+import keras, numpy as np
+import keras_radtl.models.classifier
+from keras_radtl.models.groups import group_table
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+    model = keras.saving.load_model(path, compile=False)
+    image = np.load(path.with_suffix(".image.npy"))
+    np.save(path.with_suffix(".reloaded.npy"), model(image))
+    print(json.dumps([path.stem, group_table(model)]))
+"""
+
+
+@keras_saves
+def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small_classifier, images):
+    names = ("resnet50", "densenet121", "inception_resnet_v2", "vgg19")  # these have every kind of layer
+    models = {name: with_head(small_classifier(name), h, "adapt") for name, h in zip(names, HEADS, strict=True)}
+    models["two"] = pair
+    tables = {}
+    for name, model in models.items():
+        set_trainable(model, trainable_layers(model, "top1"))
+        model.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.image.npy", images(model))
+        tables[name] = json.loads(json.dumps(group_table(model)))
+    run = subprocess.run([sys.executable, "-c", RELOAD, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert dict(json.loads(line) for line in run.stdout.splitlines()) == tables
+    for name, model in models.items():
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.reloaded.npy"), model(images(model)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "densenet121"])
+def test_layer_groups_hold_for_the_geometry_of_torch(name):
+    spec = BACKBONES[name]
+    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    features = spec.torch_build(PixelScaling("torch", name, name="scaling")(image))
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
+    model = keras.Model(image, make_head(HeadConfig("linear"), 2)(pooled))
+    for counting, boundaries in spec.countings.items():
+        assert [group.name for group in layer_groups(model, counting)] == [group for group, _ in boundaries]
+    assert all(model.get_layer(layer) for layer in spec.gradcam_layers)
