@@ -77,6 +77,11 @@ def backbone_layers(model, prefix: str) -> tuple[str, ...]:
     return tuple(n for n in names if n.startswith(prefix) and n != prefix + SCALING)
 
 
+def gradcam_layers(model) -> tuple[tuple[str, ...], ...]:
+    """Return the names of the layers whose maps explain a classifier, one tuple per backbone."""
+    return tuple(tuple(prefix + name for name in spec.gradcam_layers) for prefix, spec in model_backbones(model))
+
+
 def _backbone_groups(model, prefix: str, spec: BackboneSpec, counting: str) -> list[LayerGroup]:
     names = backbone_layers(model, prefix)
     groups, start = [], 0

@@ -11,9 +11,9 @@ import pytest
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
 from keras_radtl.models.backbones import BACKBONES
 from keras_radtl.models.batchnorm import BackboneBatchNormalization
-from keras_radtl.models.classifier import build_classifier
-from keras_radtl.models.groups import group_table, layer_groups, set_trainable, trainable_layers
-from keras_radtl.models.heads import HEADS, make_head
+from keras_radtl.models.classifier import assemble_classifier, build_classifier
+from keras_radtl.models.groups import group_table, set_trainable, trainable_layers
+from keras_radtl.models.heads import make_head
 from keras_radtl.models.preprocessing import PixelScaling
 
 LITE = ModelConfig(weights="none", head=HeadConfig("linear"))
@@ -51,7 +51,7 @@ def with_head(model, head, batchnorm):
 
 
 def features_of(model, prefix="", start="image"):
-    return keras.Model(model.get_layer(prefix + start).output, model.get_layer(prefix + "pooling").output)
+    return keras.Model(model.get_layer(start if start == "image" else prefix + start).output, model.get_layer(prefix + "pooling").output)
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +200,8 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
 
 @keras_saves
 def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small_classifier, images):
-    names = ("resnet50", "densenet121", "inception_resnet_v2", "vgg19")  # these have every kind of layer
-    models = {name: with_head(small_classifier(name), h, "adapt") for name, h in zip(names, HEADS, strict=True)}
+    heads = {"efficientnet_lite0": "conv", "resnet50": "conv_skip", "inception_resnet_v2": "nonlinear"}
+    models = {name: with_head(small_classifier(name), head, "adapt") for name, head in heads.items()}
     models["two"] = pair
     tables = {}
     for name, model in models.items():
@@ -216,12 +216,27 @@ def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])
-def test_layer_groups_hold_for_the_geometry_of_torch(name):
-    spec = BACKBONES[name]
-    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
-    features = spec.torch_build(PixelScaling("torch", name, name="scaling")(image))
-    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
-    model = keras.Model(image, make_head(HeadConfig("linear"), 2)(pooled))
-    for counting, boundaries in spec.countings.items():
-        assert [group.name for group in layer_groups(model, counting)] == [group for group, _ in boundaries]
-    assert all(model.get_layer(layer) for layer in spec.gradcam_layers)
+def test_a_torch_checkpoint_is_given_the_geometry_of_torch(name, tmp_path):
+    checkpoint = tmp_path / "weights.pth"
+    checkpoint.touch()
+    config = ModelConfig(backbone=name, weights=str(checkpoint), scaling="torch", head=HeadConfig("linear"))
+    model = build_classifier(config, 2, (32, 32, 3), seed=0, load_weights=False)
+    assert model.get_layer("conv1_bn").epsilon == 1e-5  # keras.applications: 1.001e-5
+    assert isinstance(model.get_layer("conv1_bn"), BackboneBatchNormalization)
+    with pytest.raises(UserError):
+        build_classifier(config, 2, (32, 32, 3), seed=0)  # an empty file holds no weights
+
+
+def test_the_default_weights_give_the_features_of_their_makers(shared_data):
+    golden = np.load(shared_data / "efficientnet_lite0_golden.npz")
+    model, reports = assemble_classifier(ModelConfig(head=HeadConfig("linear")), 2, (224, 224, 3), seed=0)
+    np.testing.assert_allclose(features_of(model)(golden["images"][:2]), golden["features"][:2], atol=1e-3)
+    assert (reports[0].source, reports[0].parameters) == ("imagenet", 3_413_024)
+
+
+def test_each_of_two_backbones_gets_its_own_weights(images):
+    config = ModelConfig(weights="none+imagenet", head=HeadConfig("linear"))
+    model, reports = assemble_classifier(config, 2, (32, 32, 3), seed=0)
+    single = build_classifier(ModelConfig(head=HeadConfig("linear")), 2, (32, 32, 3), seed=0)
+    assert len(reports) == 1
+    np.testing.assert_array_equal(features_of(model, "backbone2_")(images(model)), features_of(single)(images(model)))

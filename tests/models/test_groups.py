@@ -3,7 +3,14 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones import BACKBONES
-from keras_radtl.models.groups import GroupRow, group_table, layer_groups, set_trainable, trainable_layers
+from keras_radtl.models.groups import (
+    GroupRow,
+    gradcam_layers,
+    group_table,
+    layer_groups,
+    set_trainable,
+    trainable_layers,
+)
 
 COUNTINGS = [(name, counting) for name, spec in BACKBONES.items() for counting in spec.countings]
 
@@ -130,3 +137,5 @@ def test_groups_of_two_backbones_are_joined_from_the_output(small_classifier):
     assert set(top) == set(groups[-1].layers)
     assert {"backbone1_head_conv", "backbone2_block5_conv4"} <= set(top)
     assert len(trainable_layers(model, "layers:10")) == 20
+    assert gradcam_layers(model) == (("backbone1_head_activation",), ("backbone2_block5_conv4",))
+    assert all(len(model.get_layer(layer).output.shape) == 4 for (layer,) in gradcam_layers(model))
