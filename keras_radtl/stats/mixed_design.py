@@ -136,8 +136,9 @@ def _check_names(fixed, random, reference, categorical, rows: int) -> None:
     for name, values in [*fixed.items(), *random.items()]:
         if len(values) != rows:
             raise ValueError(f"`{name}` must have one value per row, {rows}. Received: {len(values)}")
-        if len(set(values)) < 2:
-            raise ValueError(f"`{name}` must have at least two different values")
+        if len(different := set(values)) < 2:
+            only = ", ".join(map(str, different))
+            raise ValueError(f"`{name}` must have at least two different values. Received: {only}")
 
 
 def _treatment(name: str, values: Sequence, reference: str | None) -> list[tuple[str, np.ndarray]]:
@@ -153,13 +154,15 @@ def _treatment(name: str, values: Sequence, reference: str | None) -> list[tuple
 def _check_rank(matrix: np.ndarray, terms: list[str]) -> None:
     """Name the first column that the ones before it span."""
     if len(matrix) <= matrix.shape[1]:
-        raise ValueError(f"there must be more rows than fixed effects. Received: {len(matrix)} rows, {len(terms)} effects")
+        raise ValueError(
+            f"there must be more rows than fixed effects. Received: {len(matrix)} rows, {len(terms)} effects"
+        )
     scaled = matrix / np.linalg.norm(matrix, axis=0)
     diagonal = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
     dependent = np.flatnonzero(diagonal < 1e-10)
     if len(dependent):
         raise ValueError(
-            f"fixed effects must be linearly independent: `{terms[dependent[0]]}` is a combination of the terms before it"
+            f"fixed effects must be linearly independent: `{terms[dependent[0]]}` is a combination of those before it"
         )
 
 

@@ -4,8 +4,8 @@ The criterion is minus twice the (restricted) log-likelihood, profiled over the 
 Newton's method with exact derivatives runs from several starts; the conditions of an optimum (gradient zero inside,
 gradient in phi not negative at theta = 0) are checked and not assumed.
 
-Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw. 67(1),
-equations 34 and 42.
+Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw.
+67(1), equations 34 and 42.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def profile(cross: CrossProducts, theta: np.ndarray, reml: bool) -> Term:
     curvature = at.residual.hessian / at.residual.value - np.outer(relative, relative)
     hessian = at.log_determinant.hessian + freedom * curvature
     if reml:
-        value, gradient, hessian = (total + more for total, more in zip((value, gradient, hessian), at.information))
+        value = value + at.information.value
+        gradient = gradient + at.information.gradient
+        hessian = hessian + at.information.hessian
     return Term(value, gradient, hessian)
 
 
@@ -173,7 +175,7 @@ def _direction(theta: np.ndarray, at: Term) -> tuple[np.ndarray, float]:
     expected = float(-gradient @ step[free])
     longest = np.max(np.abs(step[free]) / (theta[free] + 0.1), initial=0)
     step /= max(1.0, longest / 2)
-    # A factor at zero whose criterion falls in phi is let go: a step in theta would not see it, its slope is zero there.
+    # A factor at zero whose criterion falls in phi is let go; a step in theta would not see it, its slope is zero.
     released = ~free & (at.gradient < -1e-9 * _gradient_size(at))
     curvature = np.maximum(np.diag(at.hessian)[released], 1e-300)
     leap = np.minimum(-at.gradient[released] / curvature, 1e-2)

@@ -130,8 +130,9 @@ def fit_design(design: Design, method: str = "reml") -> MixedModel:
     back = np.linalg.inv(triangle)
     covariance = (scale * sigma) ** 2 * back @ at.inverse @ back.T
     estimates = back @ (start + scale * at.coefficients)
-    predicted = [theta**2 * score for theta, score in zip(solution.theta, at.scores)]
-    residuals = remainder - basis @ at.coefficients - sum(b[code] for b, code in zip(predicted, design.codes))
+    predicted = [theta**2 * score for theta, score in zip(solution.theta, at.scores, strict=True)]
+    residuals = remainder - basis @ at.coefficients
+    residuals -= sum(effects[code] for effects, code in zip(predicted, design.codes, strict=True))
     criterion = solution.criterion + 2 * freedom * np.log(scale) + 2 * reml * np.log(np.abs(np.diag(triangle))).sum()
     return MixedModel(
         method=method,
@@ -141,8 +142,8 @@ def fit_design(design: Design, method: str = "reml") -> MixedModel:
         scaled_residuals=tuple(np.quantile(residuals / sigma, (0, 0.25, 0.5, 0.75, 1)).tolist()),
         covariance=covariance,
         random_effects={
-            group: dict(zip(levels, (scale * effects).tolist()))
-            for group, levels, effects in zip(design.groups, design.levels, predicted)
+            group: dict(zip(levels, (scale * effects).tolist(), strict=True))
+            for group, levels, effects in zip(design.groups, design.levels, predicted, strict=True)
         },
         n=len(design.response),
         converged=solution.converged,
@@ -157,14 +158,14 @@ def _fixed_table(terms, estimates: np.ndarray, covariance: np.ndarray, df: np.nd
     errors = np.sqrt(np.diag(covariance))
     t = estimates / errors
     p = 2 * np.where(np.isinf(df), ndtr(-np.abs(t)), stdtr(np.where(np.isinf(df), 1.0, df), -np.abs(t)))
-    rows = zip(terms, *(column.tolist() for column in (estimates, errors, df, t, p)))
+    rows = zip(terms, *(column.tolist() for column in (estimates, errors, df, t, p)), strict=True)
     return tuple(FixedEffect(*row) for row in rows)
 
 
 def _variance_table(design: Design, deviations: np.ndarray) -> tuple[VarianceComponent, ...]:
     groups = (*design.groups, RESIDUAL)
     levels = (*map(len, design.levels), len(design.response))
-    return tuple(VarianceComponent(g, s**2, s, n) for g, s, n in zip(groups, deviations.tolist(), levels))
+    return tuple(VarianceComponent(g, s**2, s, n) for g, s, n in zip(groups, deviations.tolist(), levels, strict=True))
 
 
 def confidence_intervals(model: MixedModel, level: float = 0.95) -> dict[str, tuple[float, float]]:
@@ -221,8 +222,9 @@ def _check_nested(smaller: Design, larger: Design) -> None:
     """Refuse models of which neither the columns nor the random factors of one lie within the other's."""
     coefficients = np.linalg.lstsq(larger.fixed, smaller.fixed, rcond=None)[0]
     spanned = np.allclose(larger.fixed @ coefficients, smaller.fixed, atol=1e-8 * np.abs(smaller.fixed).max())
-    codes = dict(zip(larger.groups, larger.codes))
-    shared = all(group in codes and np.array_equal(codes[group], code) for group, code in zip(smaller.groups, smaller.codes))
+    codes = dict(zip(larger.groups, larger.codes, strict=True))
+    pairs = zip(smaller.groups, smaller.codes, strict=True)
+    shared = all(group in codes and np.array_equal(codes[group], code) for group, code in pairs)
     grown = larger.fixed.shape[1] + len(larger.groups) > smaller.fixed.shape[1] + len(smaller.groups)
     if not (spanned and shared and grown):
         raise ValueError("models must be nested: every term of the smaller one in the larger, which has more of them")

@@ -3,16 +3,20 @@
 Statistics, the choice between exact and normal p-values, and the corrections are those of R's `wilcox.test`,
 `kruskal.test` and `friedman.test`. All p-values are two-sided.
 
-Reference: Wilcoxon (1945), Biometrics Bulletin 1(6); Kruskal, Wallis (1952), JASA 47(260); Friedman (1937), JASA 32(200);
-Nemenyi (1963), Distribution-free Multiple Comparisons; Demsar (2006), JMLR 7, section 3.2.
+Reference: Wilcoxon (1945), Biometrics Bulletin 1(6); Kruskal, Wallis (1952), JASA 47(260); Friedman (1937), JASA
+32(200); Nemenyi (1963), Distribution-free Multiple Comparisons; Demsar (2006), JMLR 7, section 3.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+
+from keras_radtl.stats.mixed_design import factor_levels
+from keras_radtl.stats.paired import adjust_p_values
 
 EXACT_BELOW = 50  # R's rule: exact where both samples (or the pairs) are fewer than this, and nothing is tied
 
@@ -36,6 +40,31 @@ class SignedRank(NamedTuple):
 class ChiSquaredRank(NamedTuple):
     """Kruskal-Wallis or Friedman test: statistic, degrees of freedom and p from the chi-squared distribution."""
 
+    statistic: float
+    df: int
+    p: float
+
+
+class StratumRankSum(NamedTuple):
+    """Rank sum test of two levels of a factor within one stratum; `w` counts for the first level.
+
+    `n` is the number of values of each level; `p_adjusted` is Holm's correction over all tests made together.
+    """
+
+    stratum: str
+    levels: tuple[str, str]
+    n: tuple[int, int]
+    w: float
+    p: float
+    p_adjusted: float
+    method: str
+
+
+class StratumKruskal(NamedTuple):
+    """Kruskal-Wallis test of all levels of a factor within one stratum."""
+
+    stratum: str
+    levels: tuple[str, ...]
     statistic: float
     df: int
     p: float
@@ -138,6 +167,44 @@ def kruskal_wallis_test(samples: Sequence[Sequence[float]]) -> ChiSquaredRank:
         return ChiSquaredRank(0.0, len(arrays) - 1, 1.0)
     found = kruskal(*arrays)
     return ChiSquaredRank(float(found.statistic), len(arrays) - 1, float(found.pvalue))
+
+
+def rank_sums_within(
+    values: Sequence[float], groups: Sequence[str], strata: Sequence[str] | None = None
+) -> tuple[list[StratumRankSum], list[StratumKruskal]]:
+    """Compare the levels of a factor by rank sum tests, for every pair of levels within every stratum.
+
+    Args:
+        values: n finite numbers.
+        groups: n levels of the factor that is compared.
+        strata: n levels of the factor within which it is; None: one stratum named "all".
+
+    Returns:
+        The tests of pairs, and for every stratum with more than two levels a Kruskal-Wallis test.
+
+    Raises:
+        ValueError: if a stratum has values of one level only.
+    """
+    samples: dict[str, dict[str, list[float]]] = {}
+    strata = ["all"] * len(values) if strata is None else strata
+    for value, group, stratum in zip(values, groups, strata, strict=True):
+        samples.setdefault(stratum, {}).setdefault(group, []).append(value)
+    pairs, several = [], []
+    for stratum in factor_levels(strata)[0]:
+        found = samples[stratum]
+        levels = factor_levels(list(found))[0]
+        if len(levels) < 2:
+            raise ValueError(f"every stratum must have values of two levels. Received: only {levels[0]} in {stratum}")
+        pairs += [(stratum, pair, [found[level] for level in pair]) for pair in combinations(levels, 2)]
+        if len(levels) > 2:
+            several.append(StratumKruskal(stratum, levels, *kruskal_wallis_test([found[level] for level in levels])))
+    tests = [rank_sum_test(*both) for _, _, both in pairs]
+    adjusted = adjust_p_values([test.p for test in tests])
+    rows = zip(pairs, tests, adjusted, strict=True)
+    return [
+        StratumRankSum(stratum, pair, (len(both[0]), len(both[1])), test.w, test.p, corrected, test.method)
+        for (stratum, pair, both), test, corrected in rows
+    ], several
 
 
 def friedman_test(table) -> ChiSquaredRank:

@@ -1,8 +1,9 @@
 """Satterthwaite's degrees of freedom for the fixed effects of a linear mixed model, as lmerTest computes them.
 
-For an estimate with variance v(w), a function of the variance parameters w = (theta_1, ..., theta_K, sigma), the degrees
-of freedom are 2 v^2 / (g'Ag): g is the gradient of v and A twice the inverse Hessian of the deviance in w. Directions in
-which the Hessian's eigenvalue is not above the tolerance are left out (Moore-Penrose), so boundary fits are covered.
+For an estimate with variance v(w), a function of the variance parameters w = (theta_1, ..., theta_K, sigma), the
+degrees of freedom are 2 v^2 / (g'Ag): g is the gradient of v and A twice the inverse Hessian of the deviance in w.
+Directions in which the Hessian's eigenvalue is not above the tolerance are left out (Moore-Penrose), so boundary fits
+are covered.
 All derivatives are exact here, where lmerTest uses Richardson differences.
 
 Reference: Kuznetsova, Brockhoff, Christensen (2017), lmerTest Package: Tests in Linear Mixed Effects Models, J. Stat.

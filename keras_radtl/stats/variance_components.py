@@ -7,8 +7,8 @@ diagonal block in Z'Z and is eliminated in closed form; what remains is dense an
 
 First and second derivatives in phi are exact: from dW/dphi_k = -W Z_k Z_k' W.
 
-Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw. 67(1),
-section 3; Searle, Casella, McCulloch (1992), Variance Components, chapter 6.
+Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw.
+67(1), section 3; Searle, Casella, McCulloch (1992), Variance Components, chapter 6.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def cross_products(codes: list[np.ndarray], moments_of: np.ndarray) -> CrossProd
         blocks[k] = slice(int(starts[position]), int(starts[position + 1]))
     ones = np.ones(rows)
     largest = sparse.csr_matrix((ones, (codes[eliminated], np.arange(rows))), shape=(levels[eliminated], rows))
-    columns = [codes[k] + start for k, start in zip(others, starts)]
+    columns = [codes[k] + start for k, start in zip(others, starts[:-1], strict=True)]
     row_numbers = np.tile(np.arange(rows), len(others))
     column_numbers = np.concatenate(columns) if others else np.zeros(0, dtype=int)
     rest = sparse.csr_matrix((np.ones(len(column_numbers)), (row_numbers, column_numbers)), shape=(rows, starts[-1]))
@@ -130,7 +130,7 @@ def weigh(cross: CrossProducts, phi: np.ndarray) -> Weighted:
     rest_moments = cross.rest_moments - weighted_table.T @ moments
     gram = cross.fixed - (moments * weight[:, None]).T @ moments
     scale = np.empty(len(rest))
-    for block, value in zip(cross.blocks, phi):
+    for block, value in zip(cross.blocks, phi, strict=True):
         if block is not None:
             scale[block] = np.sqrt(value)
     factor = np.linalg.cholesky(np.eye(len(rest)) + scale[:, None] * rest * scale)
@@ -173,7 +173,9 @@ def _solve(lower: np.ndarray, right: np.ndarray, transposed: bool = False) -> np
     """Solve lower x = right, or lower' x = right, for a lower triangular matrix that may have size 0."""
     from scipy.linalg import solve_triangular
 
-    return solve_triangular(lower, right, trans=int(transposed), lower=True, check_finite=False) if len(lower) else right
+    if not len(lower):
+        return right
+    return solve_triangular(lower, right, trans=int(transposed), lower=True, check_finite=False)
 
 
 @dataclass(frozen=True)

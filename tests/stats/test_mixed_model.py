@@ -106,7 +106,8 @@ def test_criterion_is_the_normal_likelihood_and_smallest_at_the_fit(method):
 
     def dense_criterion(variances):
         indicators = [np.eye(len(levels))[codes] for levels, codes in zip(design.levels, design.codes, strict=True)]
-        covariance = variances[-1] * np.eye(len(y)) + sum(v * z @ z.T for v, z in zip(variances, indicators, strict=False))
+        covariance = variances[-1] * np.eye(len(y))
+        covariance = covariance + sum(v * z @ z.T for v, z in zip(variances[:-1], indicators, strict=True))
         inverse = np.linalg.inv(covariance)
         information = design.fixed.T @ inverse @ design.fixed
         residual = y - design.fixed @ np.linalg.solve(information, design.fixed.T @ inverse @ y)

@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_radtl.stats.ranks import friedman_test, kruskal_wallis_test, nemenyi_test, rank_sum_test, signed_rank_test
+from keras_radtl.stats.ranks import (
+    friedman_test,
+    kruskal_wallis_test,
+    nemenyi_test,
+    rank_sum_test,
+    rank_sums_within,
+    signed_rank_test,
+)
 
 EXPECTED = json.loads((Path(__file__).parents[1] / "reference" / "ranks.json").read_text())
 
@@ -106,6 +113,27 @@ def test_equal_values_are_no_evidence():
     assert signed_rank_test([1, 2], [1, 2]).p == 1
     assert kruskal_wallis_test([[1, 1], [1, 1]]) == (0, 1, 1)
     assert friedman_test([[1, 1], [2, 2]]) == (0, 1, 1)
+
+
+def test_strata_are_tested_apart_and_corrected_together():
+    values = [1, 2, 3, 4, 5, 6, 9, 8, 7, 6, 5, 4]
+    groups = ["a", "a", "a", "b", "b", "b"] * 2
+    pairs, several = rank_sums_within(values, groups, ["t10"] * 6 + ["t2"] * 6)
+    assert [(row.stratum, row.levels, row.n, row.w) for row in pairs] == [
+        ("t10", ("a", "b"), (3, 3), 0),
+        ("t2", ("a", "b"), (3, 3), 9),
+    ]
+    assert [row.p for row in pairs] == pytest.approx([0.1, 0.1])
+    assert [row.p_adjusted for row in pairs] == pytest.approx([0.2, 0.2])
+    assert several == []
+
+
+def test_more_than_two_levels_make_all_pairs_and_one_joint_test():
+    pairs, several = rank_sums_within([1, 2, 3, 4, 5, 6], ["4", "4", "16", "16", "none", "none"])
+    assert [row.levels for row in pairs] == [("16", "4"), ("16", "none"), ("4", "none")]
+    assert (several[0].stratum, several[0].df) == ("all", 2)
+    with pytest.raises(ValueError, match="only a in t"):
+        rank_sums_within([1, 2], ["a", "a"], ["t", "t"])
 
 
 def test_best_model_has_the_smallest_mean_rank():
