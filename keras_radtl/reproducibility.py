@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 
 from keras_radtl import __version__
@@ -20,6 +22,29 @@ def derive_seed(*parts) -> int:
     return int.from_bytes(digest[:4], "little") >> 1
 
 
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Send what native code writes to stderr nowhere; exceptions pass."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def import_tensorflow():
+    """Import TensorFlow without the lines that it prints about devices it does not find; returns the module."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" not in sys.modules:
+        with _quiet_stderr():
+            import tensorflow  # noqa: F401
+    return sys.modules["tensorflow"]
+
+
 def prepare(seed: int, device: str, deterministic: bool) -> str:
     """Set the device, the global seeds and op determinism; call it before the first tensor is made.
 
@@ -32,8 +57,8 @@ def prepare(seed: int, device: str, deterministic: bool) -> str:
     Raises:
         UserError: when a GPU is asked for and TensorFlow finds none.
     """
+    tf = import_tensorflow()
     import keras
-    import tensorflow as tf
 
     if keras.backend.backend() != "tensorflow":
         raise UserError(f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={keras.backend.backend()}")

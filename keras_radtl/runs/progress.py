@@ -51,6 +51,8 @@ class Progress:
 
     def update(self, done: int, total: int | None = None) -> None:
         """Set the steps done; also fits functions that report (done, total)."""
+        if not self.done:
+            self._start = self._last = time.monotonic()
         self.done, self.total = done, total or self.total
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=self.total)

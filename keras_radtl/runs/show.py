@@ -6,10 +6,10 @@ from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMAR
 from keras_radtl.runs.results import metrics_table
 
 
-def show_run(run: RunDirectory) -> str:
+def show_run(run: RunDirectory, splits=("val", "test")) -> str:
     """Return the metrics of a run with their 95 % intervals, what was left out, and where things are."""
     metrics, summary = read_json(run / METRICS), read_json(run / SUMMARY)
-    lines = ["", metrics_table(metrics), ""]
+    lines = ["", metrics_table(metrics, splits), ""]
     if "fold_auc" in summary:
         each = summary["fold_auc"]
         lines += [f"test AUC by fold: {', '.join(f'{value:.3f}' for value in each)}"]

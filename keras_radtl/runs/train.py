@@ -51,11 +51,13 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
         if action == "done":
             return RunDirectory(Path(request.output))
         from keras_radtl.reproducibility import environment, prepare
-        from keras_radtl.runs.fitting import Job
 
         device = prepare(config.seed, config.device, config.training.deterministic)
+        from keras_radtl.runs.fitting import Job
+
         logger.info("device: %s", device)
         with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
+            _check_names(config)
             dataset = dataset or load_data(config, Path(cache))
             model = build(config, dataset, dataset.splits[0].fold)
             describe(config, model)  # the last thing that refuses: until here no file is written
@@ -70,12 +72,25 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
     return run
 
 
+def _check_names(config: Config) -> None:
+    """Refuse unknown names before the data are read."""
+    from keras_radtl.models.branches import branches
+    from keras_radtl.models.head_sizes import require_head
+    from keras_radtl.strategies.optimizers import make_optimizer
+    from keras_radtl.strategies.table import get_strategy
+
+    branches(config.model)
+    require_head(config.model.head.name)
+    get_strategy(config.training.strategy)
+    make_optimizer(config.training, config.training.learning_rate)
+
+
 def load_data(config: Config, cache: Path):
     """Read, check and split the data of a configuration, and log what was found; returns a `Dataset`."""
     from keras_radtl.data.dataset import load_dataset
-    from keras_radtl.models.backbones import get_backbone
+    from keras_radtl.models.branches import branches
 
-    image_size = config.data.image_size or get_backbone(config.model.backbone).image_size
+    image_size = config.data.image_size or min(branch.spec.image_size for branch in branches(config.model))
     with Progress("images", 1) as progress:
         dataset = load_dataset(config, image_size, cache, progress.update)
     table = dataset.table
@@ -109,11 +124,9 @@ def describe(config: Config, model) -> None:
     """
     from keras_radtl.models.groups import group_table, set_trainable
     from keras_radtl.models.memory import estimate_memory, require_memory
-    from keras_radtl.strategies.optimizers import make_optimizer
     from keras_radtl.strategies.table import plan_phases
 
     training = config.training
-    make_optimizer(training, training.learning_rate)
     for phase in plan_phases(model, training):
         set_trainable(model, phase.layers)
         require_memory(estimate_memory(model, training.batch_size), f"Phase {phase.name}")
