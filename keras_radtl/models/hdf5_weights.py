@@ -14,12 +14,11 @@ Reference: Keras 3, `saving/saving_lib.py` and `legacy/saving/legacy_h5_format.p
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
+import mmap
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +27,14 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_radtl.config import UserError
+from keras_radtl.models.weight_files import require_size
+from keras_radtl.models.zip_members import Section, list_members, stored_region
 
 MAXIMUM_OBJECTS = 20_000  # InceptionResNetV2 has about 2500
 MAXIMUM_DEPTH = 16
 MAXIMUM_EXPANSION = 1000  # declared over stored bytes; trained weights hardly compress, zeros by about this much
 _ARCHIVE_MEMBER = "model.weights.h5"
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)  # what h5py makes of odd bytes
 
 
 class StoredTensor(NamedTuple):
@@ -60,53 +62,59 @@ class StoredWeights(NamedTuple):
 
 
 @contextmanager
-def open_weights(path: Path, maximum_bytes: int):
+def open_weights(path: Path, expected_bytes: int):
     """Open a weight file for the time of a `with` block and give its layers as `StoredWeights`.
+
+    A weight file may have twice the expected size. A `.keras` archive is a whole model, so there the data may have
+    twice the size of the tensors that are in it; they must be stored as they are, without compression.
 
     Args:
         path: regular file, `.h5`, `.weights.h5` or `.keras`; of the last only the weights are read.
-        maximum_bytes: int, largest size of the HDF5 data.
+        expected_bytes: int, size of the backbone's variables as float32.
     Raises:
         UserError: when it is no weight file, too large, damaged or refused.
     """
+    if zipfile.is_zipfile(path):
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            section, size = _archive_member(data, str(path))
+            with _open_hdf5(section, path) as (file, groups, datasets):
+                require_size(path, sum(dataset.nbytes for dataset in datasets.values()), size)
+                yield _layers(groups, datasets, str(path))
+    else:
+        require_size(path, expected_bytes)
+        with _open_hdf5(path, path) as (file, groups, datasets):
+            yield _layers(groups, datasets, str(path))
+
+
+def _archive_member(data: mmap.mmap, where: str) -> tuple[Section, int]:
+    members = [m for m in list_members(data, where) if m.filename.startswith("model.weights")]
+    names = [member.filename for member in members]
+    if names != [_ARCHIVE_MEMBER]:
+        raise UserError(f"{where}: no {_ARCHIVE_MEMBER} in this archive" + (f", but {names[0]}" if names else ""))
+    start, size = stored_region(data, members[0], where)
+    return Section(data, start, size), size
+
+
+@contextmanager
+def _open_hdf5(source, path: Path):
     import h5py
 
-    source = _archive_member(path, maximum_bytes) if zipfile.is_zipfile(path) else path
-    if source is path and path.stat().st_size > maximum_bytes:
-        raise UserError(f"{path}: refused, {path.stat().st_size} bytes where at most {maximum_bytes} are expected")
     try:
         file = h5py.File(source, "r")
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: no HDF5 weight file, or a truncated one ({' '.join(str(error).split())[:120]})"
-        ) from None
+        raise UserError(f"{path}: no HDF5 weight file, or a truncated one ({_short(error)})") from None
     with file:
-        yield _layers(file, str(path))
+        try:
+            groups, datasets = _walk(file, str(path))
+        except UserError:
+            raise
+        except _DAMAGE as error:
+            raise UserError(f"{path}: damaged HDF5 file ({_short(error)})") from None
+        yield file, groups, datasets
 
 
-def _archive_member(path: Path, maximum_bytes: int) -> io.BytesIO:
+def _layers(groups, datasets, where: str) -> StoredWeights:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.startswith("model.weights")]
-            if names != [_ARCHIVE_MEMBER]:
-                raise UserError(
-                    f"{path}: no {_ARCHIVE_MEMBER} in this archive" + (f", but {names[0]}" if names else "")
-                )
-            size = archive.getinfo(_ARCHIVE_MEMBER).file_size
-            if size > maximum_bytes:
-                raise UserError(f"{path}: refused, {size} bytes of weights where at most {maximum_bytes} are expected")
-            with archive.open(_ARCHIVE_MEMBER) as member:
-                data = member.read(maximum_bytes + 1)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: damaged .keras archive ({error})") from None
-    if len(data) != size:
-        raise UserError(f"{path}: {_ARCHIVE_MEMBER} does not have the size that the archive declares")
-    return io.BytesIO(data)
-
-
-def _layers(file, where: str) -> StoredWeights:
-    try:
-        groups, datasets = _walk(file, where)
         root = "/model_weights" if "/model_weights" in groups else ""
         attributes = groups[root].attrs
         if "layer_names" in attributes or "layer_names0" in attributes:
@@ -114,11 +122,15 @@ def _layers(file, where: str) -> StoredWeights:
         layers = tuple(_current_layers(groups, datasets, where))
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(f"{where}: damaged HDF5 file ({' '.join(str(error).split())[:120]})") from None
+    except _DAMAGE as error:
+        raise UserError(f"{where}: damaged HDF5 file ({_short(error)})") from None
     if not layers:
         raise UserError(f"{where}: an HDF5 file, but without the weights of a Keras model")
     return StoredWeights(layers, legacy=False)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
 
 def _walk(file, where: str):
@@ -207,7 +219,7 @@ def _tensor(dataset, name: str, where: str) -> StoredTensor:
         try:
             values = np.asarray(dataset[()])
         except (OSError, RuntimeError) as error:
-            raise UserError(f"{where}: damaged ({' '.join(str(error).split())[:120]})") from None
+            raise UserError(f"{where}: damaged ({_short(error)})") from None
         if bfloat16:
             return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return values.astype(np.float32)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import math
 import mmap
-import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from keras_radtl.config import UserError
 from keras_radtl.models.pickle_reader import Name, read_pickle
 from keras_radtl.models.weight_files import require_regular_file
+from keras_radtl.models.zip_members import list_members, stored_region
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -107,17 +107,8 @@ def _persistent_storage(identifier) -> _Storage:
 
 def _read_zip(data: mmap.mmap, where: str):
     """Return the pickled object, {storage key: (start, bytes)} and the byte order of a zip checkpoint."""
-    try:
-        with zipfile.ZipFile(data) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise UserError(f"{where}: damaged zip archive ({error})") from None
-    regions: dict[str, tuple[int, int]] = {}
-    for member in members:
-        name = member.filename.partition("/")[2]
-        if ".." in member.filename.split("/") or member.filename.startswith("/") or name in regions:
-            raise UserError(f"{where}: refused, archive member named {member.filename!r}")
-        regions[name] = _stored_region(data, member, where)
+    members = list_members(data, where)
+    regions = {member.filename.partition("/")[2]: stored_region(data, member, where) for member in members}
     ends = sorted(regions.values())
     if any(start + size > following for (start, size), (following, _) in zip(ends, ends[1:], strict=False)):
         raise UserError(f"{where}: refused, archive members overlap")
@@ -132,20 +123,6 @@ def _read_zip(data: mmap.mmap, where: str):
         raise UserError(f"{where}: unknown byte order in the archive")
     content = _unpickle(io.BytesIO(data[start : start + size]), where)
     return content, {name[5:]: region for name, region in regions.items() if name.startswith("data/")}, order
-
-
-def _stored_region(data: mmap.mmap, member: zipfile.ZipInfo, where: str) -> tuple[int, int]:
-    header = data[member.header_offset : member.header_offset + 30]
-    if len(header) < 30 or header[:4] != b"PK\x03\x04":
-        raise UserError(f"{where}: damaged archive member {member.filename!r}")
-    if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size or member.flag_bits & 1:
-        raise UserError(f"{where}: refused, archive member {member.filename!r} is compressed or encrypted")
-    start = (
-        member.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    )
-    if start + member.file_size > len(data):
-        raise UserError(f"{where}: truncated archive member {member.filename!r}")
-    return start, member.file_size
 
 
 def _read_stream(data: mmap.mmap, where: str):

@@ -32,20 +32,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_size(path: Path, expected_bytes: int) -> int:
-    """Return the largest size in bytes that a weight file may have, or refuse the file when it is larger.
+def require_size(path: Path, expected_bytes: int, size: int | None = None) -> None:
+    """Refuse a file of more than twice the expected size (float64 doubles it) and 4 MiB for structure and a head.
 
     Args:
         path: regular file.
-        expected_bytes: size of the backbone's variables as float32.
+        expected_bytes: size of the tensors that belong in it, as float32.
+        size: bytes of the part that counts; None: the whole file.
     Raises:
-        UserError: when the file has more than twice the expected size (float64 doubles it) and 4 MiB for a head.
+        UserError: with both sizes.
     """
-    allowed = 2 * expected_bytes + ALLOWANCE
-    size = path.stat().st_size
-    if size > allowed:
+    size = path.stat().st_size if size is None else size
+    if size > 2 * expected_bytes + ALLOWANCE:
         raise UserError(
-            f"{path}: refused, {size / 1e6:.0f} MB where the backbone needs {expected_bytes / 1e6:.0f} MB; save the "
-            f"weights of the backbone alone, without optimizer or large classifiers"
+            f"{path}: refused, {size / 1e6:.0f} MB where {expected_bytes / 1e6:.0f} MB are expected; give a file "
+            f"with the weights of the backbone alone"
         )
-    return allowed

@@ -21,6 +21,7 @@ from keras_radtl.models.layer_matching import match_layers
 from keras_radtl.models.torch_checkpoint import read_torch_checkpoint
 from keras_radtl.models.torch_mapping import EPSILONS, map_torch_tensors, to_keras_layout
 from keras_radtl.models.weight_files import require_regular_file, require_size, sha256_of
+from keras_radtl.models.weight_probe import probe_weights
 from keras_radtl.models.weight_sources import find_weights
 
 TORCH_SUFFIXES = (".pt", ".pth")
@@ -71,18 +72,20 @@ def load_backbone_weights(model, spec, weights: str, weights_dir: str | Path | N
     path = require_regular_file(found.path)
     layers = [layer for layer in model.layers if layer.weights]
     expected = 4 * sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.weights)  # float32
-    if path.name.lower().endswith(TORCH_SUFFIXES):
+    if found.path.name.lower().endswith(TORCH_SUFFIXES):  # of the name given: a link may lead to a name without one
         report = _load_torch(layers, spec, path, expected)
     else:
-        report = _load_keras(layers, path, expected, by_order=found.pinned)
+        report = _load_keras(layers, path, expected, found.pinned)
     report = WeightReport(found.source, str(path), sha256_of(path), **report)
     _log.info("%s: %s", spec.display_name, report)
     return report
 
 
-def _load_keras(layers: list, path: Path, expected_bytes: int, by_order: bool) -> dict:
-    with open_weights(path, require_size(path, expected_bytes)) as stored:
-        match = match_layers(layers, stored, str(path), by_order)
+def _load_keras(layers: list, path: Path, expected_bytes: int, pinned: bool) -> dict:
+    if not pinned:
+        probe_weights(path, expected_bytes)
+    with open_weights(path, expected_bytes) as stored:
+        match = match_layers(layers, stored, str(path), by_order=pinned)
         counts = _assign(((layer, variable, tensor.read) for layer, variable, tensor in match.pairs), str(path))
     return {**counts, "unmapped": match.unmapped}
 
