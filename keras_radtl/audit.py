@@ -121,7 +121,7 @@ def _listing(title: str, findings: Iterable[str], limit: int) -> list[str]:
 
 def _split(resolved: Resolved, config: Config) -> list[str]:
     try:
-        splits = make_splits(resolved.table, resolved.clusters, config.split, config.data.given_split, config.seed)
+        splits = make_splits(resolved.table, resolved.clusters, config.split, config.data.given_split, config.split_seed)
     except UserError as error:
         return [f"split: not possible: {error}"]
     return [

@@ -91,6 +91,7 @@ class SplitConfig:
     val: float = 0.15
     test: float = 0.10
     folds: int | None = None  # k-fold cross-validation; every case is tested once
+    seed: int | None = None  # of the split alone; None: the seed of the run
 
     def __post_init__(self):
         for name in ("train", "val", "test"):
@@ -98,6 +99,7 @@ class SplitConfig:
         total = self.train + self.val + self.test
         require(abs(total - 1) < 1e-6, "train + val + test", "1", round(total, 6))
         require(self.folds is None or 2 <= self.folds <= 100, "folds", "in [2, 100]", self.folds)
+        require(self.seed is None or 0 <= self.seed < 2**31, "split.seed", "in [0, 2^31)", self.seed)
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,11 @@ class Config:
     def __post_init__(self):
         require(0 <= self.seed < 2**31, "seed", "in [0, 2^31)", self.seed)
         _one_of(self, "device", ("auto", "cpu", "gpu"))
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the split: its own, or that of the run."""
+        return self.seed if self.split.seed is None else self.split.seed
 
 
 def to_dict(config) -> dict:

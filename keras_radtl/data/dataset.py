@@ -49,7 +49,7 @@ def load_dataset(
     """Read the data that a configuration names and divide them.
 
     Args:
-        config: the whole configuration; its parts `data` and `split` and its seed are used.
+        config: the whole configuration; its parts `data` and `split` and the seed of the split are used.
         image_size: side of the images in pixels.
         cache_folder: where the pixels go when they exceed a quarter of the memory.
         progress: called with (images done, images).
@@ -59,7 +59,7 @@ def load_dataset(
     table = read_table(config.data)
     images = load_images(table, config.data, image_size, cache_folder, progress)
     resolved = resolve(table.with_notes(*images.notes), images, config.data.on_label_conflict)
-    splits = make_splits(resolved.table, resolved.clusters, config.split, config.data.given_split, config.seed)
+    splits = make_splits(resolved.table, resolved.clusters, config.split, config.data.given_split, config.split_seed)
     table = resolved.table.with_notes(*_notes(resolved.clusters, splits, resolved.rejected))
     for note in table.notes:
         logger.info("%s", note)

@@ -100,12 +100,16 @@ class Keep(keras.callbacks.Callback):
         phase: name of the phase, for the history.
         patience: epochs without a better AUC before the phase stops; None: never.
         rates: factors of the learning rate by layer, for the history, or None.
+        interval: at least so many seconds between two checkpoints; 0: one after every epoch.
     """
 
-    def __init__(self, run, whole, initial, state: checkpoint.TrainingState, phase: str, patience: int | None, rates=None):
+    def __init__(
+        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, patience: int | None, rates, interval: float
+    ):
         super().__init__()
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
         self.phase, self.patience, self.rates = phase, patience, rates
+        self.interval, self._saved = interval, time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.rates is not None:
@@ -123,7 +127,14 @@ class Keep(keras.callbacks.Callback):
         better = state.phase_best is None or value > state.phase_best
         state.phase_best = value if better else state.phase_best
         state.phase_stale = 0 if better else state.phase_stale + 1
-        checkpoint.save(self.run, self.whole, self.model.optimizer, self.initial, state, improved)
+        due = time.monotonic() - self._saved >= self.interval
+        if improved or due:
+            changed = checkpoint.changed_weights(self.whole, self.initial)
+        if improved:
+            state.best_weights = {path: np.array(value) for path, value in changed.items()}
+        if due:
+            checkpoint.save(self.run, self.model.optimizer, changed, state)
+            self._saved = time.monotonic()
         logs["improved"] = improved
         if self.patience is not None and state.phase_stale >= self.patience:
             self.model.stop_training = True

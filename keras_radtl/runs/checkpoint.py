@@ -8,7 +8,7 @@ it and removed after the next one, so that no pair of files can be of different 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class TrainingState:
         best_epoch: epoch (1-based) of the best validation AUC of the run; 0 before the first.
         best_value: that AUC.
         history: one dict an epoch.
+        best_weights: changed weights of the best epoch while no file holds them.
     """
 
     epoch: int = 0
@@ -42,6 +43,7 @@ class TrainingState:
     best_epoch: int = 0
     best_value: float | None = None
     history: list[dict] = field(default_factory=list)
+    best_weights: Weights | None = field(default=None, repr=False)
 
 
 def read_weights(model) -> Weights:
@@ -66,14 +68,21 @@ def best_name(epoch: int) -> str:
     return f"best_{epoch:04d}.npz"
 
 
-def save(run: RunDirectory, model, optimizer, initial: Weights, state: TrainingState, improved: bool) -> None:
-    """Write the state after an epoch; `improved` says that this epoch is the best so far."""
-    changed = changed_weights(model, initial)
-    if improved:
-        _write(run / best_name(state.epoch), {f"weight/{path}": value for path, value in changed.items()})
+def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -> None:
+    """Write the state after an epoch, and the best weights when no file holds them yet.
+
+    Args:
+        run: where.
+        optimizer: built optimizer.
+        changed: `changed_weights` of the model as it is now.
+        state: its `best_weights` are given up once they are in their file.
+    """
+    if state.best_weights is not None:
+        _write(run / best_name(state.best_epoch), {f"weight/{path}": value for path, value in state.best_weights.items()})
+        state.best_weights = None
     arrays = {f"weight/{path}": value for path, value in changed.items()}
     arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(optimizer.variables)}
-    arrays["state"] = np.frombuffer(json.dumps(asdict(state)).encode(), dtype=np.uint8)
+    arrays["state"] = np.frombuffer(json.dumps(_plain(state)).encode(), dtype=np.uint8)
     _write(run / CHECKPOINT, arrays)
     for old in run.path.glob("best_*.npz"):
         if old.name != best_name(state.best_epoch):
@@ -91,7 +100,9 @@ def load(run: RunDirectory) -> tuple[TrainingState, Weights, list[np.ndarray]] |
 
 
 def load_best(run: RunDirectory, state: TrainingState) -> Weights:
-    """Read the changed weights of the best epoch."""
+    """Return the changed weights of the best epoch."""
+    if state.best_weights is not None:
+        return state.best_weights
     with np.load(run / best_name(state.best_epoch), allow_pickle=False) as file:
         return _weights(file)
 
@@ -112,6 +123,12 @@ def remove(run: RunDirectory) -> None:
     """Remove checkpoint and best weights, once the model itself is saved."""
     for file in [run / CHECKPOINT, *run.path.glob("best_*.npz")]:
         file.unlink(missing_ok=True)
+
+
+def _plain(state: TrainingState) -> dict:
+    values = asdict(replace(state, best_weights=None))
+    del values["best_weights"]
+    return values
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -130,7 +130,7 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
         callbacks.Rate(rate),
         callbacks.Penalty(),
         callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel),
-        callbacks.Keep(job.run, model, initial, state, phase.name, training.patience, rates),
+        callbacks.Keep(job.run, model, initial, state, phase.name, training.patience, rates, job.request.checkpoint_seconds),
         report,
         callbacks.StopOnRequest(job.stop),
     ]

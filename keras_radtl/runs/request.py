@@ -20,6 +20,9 @@ class Request:
         reuse: compute what is frozen once and store it; the result is the same.
         feature_cache_gb: size of that store in gigabytes.
         feature_dtype: `float32`, or `float16` for half the space and a small error, which is logged.
+        checkpoint_seconds: at least so long between two checkpoints; 0: one after every epoch.
+        save_model: keep the trained model; without it a run has predictions and metrics alone.
+        figures: draw the figures of the run.
     """
 
     output: Path
@@ -29,6 +32,9 @@ class Request:
     reuse: bool = True
     feature_cache_gb: float = 8.0
     feature_dtype: str = "float32"
+    checkpoint_seconds: float = 0.0
+    save_model: bool = True
+    figures: bool = True
 
     def __post_init__(self):
         require(self.feature_cache_gb >= 0, "feature_cache_size", ">= 0 gigabytes", self.feature_cache_gb)

@@ -68,7 +68,7 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
                     _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request), model)
                     model = None
                     stop.check(f"after fold {split.fold} of {len(dataset.splits)}")
-                _finish(config, dataset, run)
+                _finish(config, dataset, run, request.figures)
     return run
 
 
@@ -171,13 +171,15 @@ def _train_split(job, model) -> None:
     initial = checkpoint.read_weights(model)
     state = fit(job, model, initial)
     checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
-    with atomic(run / MODEL) as temporary:
-        keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)  # without the optimizer
+    if job.request.save_model:
+        with atomic(run / MODEL) as temporary:
+            keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)  # without the optimizer
     write_history(run, state.history)
     parts = predict_splits(job, model)
     write_results(run, dataset.table, parts, config.seed)
     write_json(run / SUMMARY, _summary(dataset, model, state, time.monotonic() - started))
-    draw_run(run, config, dataset, job.split, parts, state.history)
+    if job.request.figures:
+        draw_run(run, config, dataset, job.split, parts, state.history)
     if job.split.fold:
         run.set_status("finished", epoch=state.epoch)
         checkpoint.remove(run)
@@ -196,7 +198,7 @@ def _summary(dataset, model, state, seconds: float) -> dict:
     }
 
 
-def _finish(config: Config, dataset, run: RunDirectory) -> None:
+def _finish(config: Config, dataset, run: RunDirectory, figures: bool) -> None:
     """Pool the folds, if there are any, and mark the run as finished; only then its checkpoint may go."""
     from keras_radtl.runs import checkpoint
 
@@ -207,6 +209,7 @@ def _finish(config: Config, dataset, run: RunDirectory) -> None:
         folds = [run.fold(split.fold) for split in dataset.splits]
         pooled, summary = pool_folds(run, folds, dataset.table, config.seed)
         write_json(run / SUMMARY, summary)
-        draw_pooled(run, dataset.table, pooled)
+        if figures:
+            draw_pooled(run, dataset.table, pooled)
     run.set_status("finished")
     checkpoint.remove(run)
