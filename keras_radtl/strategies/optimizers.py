@@ -46,9 +46,21 @@ class TransferOptimizer:
     def update_step(self, gradient, variable, learning_rate):
         if self.coupled_weight_decay and self._use_weight_decay(variable):
             gradient = gradient + self.coupled_weight_decay * ops.cast(variable, gradient.dtype)
-        if self._rates is not None:
-            learning_rate = learning_rate * self._rates.scale(variable)
-        super().update_step(gradient, variable, learning_rate)
+        super().update_step(gradient, variable, self._scaled(learning_rate, variable))
+
+    def _apply_weight_decay(self, variables):
+        if self._rates is None or not self.weight_decay:
+            super()._apply_weight_decay(variables)
+            return
+        for variable in filter(self._use_weight_decay, variables):
+            rate = ops.cast(self._scaled(self.learning_rate, variable), variable.dtype)
+            variable.assign(variable - variable * ops.cast(self.weight_decay, variable.dtype) * rate)
+
+    def _scaled(self, learning_rate, variable):
+        if self._rates is None:
+            return learning_rate
+        held = self._trainable_variables[self._get_variable_index(variable)]  # Keras gives the bare TensorFlow variable
+        return learning_rate * self._rates.scale(held)
 
     def get_config(self) -> dict:
         own = {"coupled_weight_decay": self.coupled_weight_decay, "decay_bias_and_norm": self.decay_bias_and_norm}
