@@ -30,7 +30,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=default.count, help="images (default: %(default)s)")
     parser.add_argument("--image-size", type=int, default=default.image_size, help="pixels (default: %(default)s)")
     parser.add_argument(
-        "--difficulty", type=float, default=default.difficulty, help="0 plain to 1 hardly told apart (default: %(default)s)"
+        "--difficulty",
+        type=float,
+        default=default.difficulty,
+        help="0 plain to 1 hardly told apart (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
     masks = argparse.BooleanOptionalAction

@@ -250,7 +250,9 @@ def _draw_outline(lobulation: float, spikes: float, random: np.random.Generator)
     angle = np.linspace(0, 2 * np.pi, 256, endpoint=False)
     outline = np.ones_like(angle)
     for harmonic in range(2, 8):
-        outline += lobulation * random.normal() * np.cos(harmonic * angle + random.uniform(0, 2 * np.pi)) / harmonic**0.5
+        outline += (
+            lobulation * random.normal() * np.cos(harmonic * angle + random.uniform(0, 2 * np.pi)) / harmonic**0.5
+        )
     for _ in range(random.integers(5, 14)):
         distance = np.angle(np.exp(1j * (angle - random.uniform(0, 2 * np.pi))))
         outline += spikes * random.uniform(0.1, 1.6) * np.exp(-np.abs(distance) / random.uniform(0.06, 0.2))

@@ -106,7 +106,7 @@ def draw_scanner(random: np.random.Generator) -> Scanner:
     """Draw the settings of one examination."""
     return Scanner(
         dynamic_range=random.uniform(48, 60),
-        gain=random.normal(0, 3),
+        gain=random.normal(-3, 3),
         slope=random.uniform(-30, 0),
         bend=random.normal(0, 3),
         lateral=random.uniform(0.0040, 0.0065),
@@ -169,7 +169,13 @@ def breast(anatomy: Anatomy, grid: int, random: np.random.Generator) -> Tissue:
     echo = _layers(depth, (skin, fat, gland, muscle), (-17.0, -25.0, -23 + 8 * anatomy.density, -23.0, -30.0))
     attenuation = _layers(depth, (skin, fat, gland, muscle), (8.0, 15.0, 40.0, 40.0, 40.0))
     echo += _fibres(anatomy, depth, fat, gland, muscle, bend, grid, random)
-    for boundary, bright, thick in ((0.004, 16, 0.006), (skin, 16, 0.005), (fat, 9, 0.009), (gland, 10, 0.008), (muscle, 13, 0.012)):
+    for boundary, bright, thick in (
+        (0.004, 16, 0.006),
+        (skin, 16, 0.005),
+        (fat, 9, 0.009),
+        (gland, 10, 0.008),
+        (muscle, 13, 0.012),
+    ):
         broken = np.clip(0.3 + 0.8 * smooth_line(random, grid, 0.12), 0, 1)
         echo += bright * broken * ridges(depth - boundary, thick)
     for _ in range(anatomy.ligaments):
@@ -230,7 +236,9 @@ def b_mode(tissue: Tissue, scanner: Scanner, random: np.random.Generator) -> np.
     depth = np.linspace(0, 1, grid, dtype=np.float32)[:, None]
     loss = np.cumsum(tissue.attenuation, axis=0, dtype=np.float32) / grid
     loss = cv2.GaussianBlur(loss, (0, 0), 0.014 * grid, sigmaY=0.004 * grid)  # a beam is wider than a line
-    compensation = np.median(loss, axis=1, keepdims=True) + scanner.slope * depth + 4 * scanner.bend * depth * (1 - depth)
+    compensation = (
+        np.median(loss, axis=1, keepdims=True) + scanner.slope * depth + 4 * scanner.bend * depth * (1 - depth)
+    )
     amplitude = np.exp((tissue.echo - loss) * np.float32(np.log(10) / 20))
     power = np.zeros_like(amplitude)
     for _ in range(scanner.looks):

@@ -164,7 +164,10 @@ def test_epoch_order_puts_each_place_everywhere():
 
 
 def test_threads_of_opencv_do_not_change_the_picture():
-    image, parameters = np.random.default_rng(4).integers(0, 256, (300, 300), np.uint8), draw(EVERYTHING, 0, 0, [0], 300)
+    image, parameters = (
+        np.random.default_rng(4).integers(0, 256, (300, 300), np.uint8),
+        draw(EVERYTHING, 0, 0, [0], 300),
+    )
     before, results = cv2.getNumThreads(), []
     try:
         for threads in (1, 2):

@@ -133,7 +133,9 @@ def test_classes_come_closer_with_difficulty():
 
     def separation(difficulty):
         random = np.random.default_rng(0)
-        aspect = np.log([[module._draw_lesion(m, difficulty, random).aspect for _ in range(150)] for m in (False, True)])
+        aspect = np.log(
+            [[module._draw_lesion(m, difficulty, random).aspect for _ in range(150)] for m in (False, True)]
+        )
         return (aspect[1].mean() - aspect[0].mean()) / aspect.std(axis=1).mean()
 
     plain, middle, hard = (separation(d) for d in (0.0, 0.5, 1.0))

@@ -82,7 +82,9 @@ def test_gain_shifts_the_grey_value():
 
 def test_layers_differ_in_brightness_by_depth():
     random = np.random.default_rng(1)
-    anatomy = draw_anatomy(random)._replace(fat=0.2, gland=0.6, muscle=0.8, density=1.0, tilt=0.0, wave=0.0, lobules=0.0)
+    anatomy = draw_anatomy(random)._replace(
+        fat=0.2, gland=0.6, muscle=0.8, density=1.0, tilt=0.0, wave=0.0, lobules=0.0
+    )
     echo = np.mean([breast(anatomy, 64, random).echo for _ in range(8)], axis=0)
     fat, gland, deep = echo[4:11].mean(), echo[16:36].mean(), echo[56:].mean()
     assert gland > fat + 5 and fat > deep + 2
