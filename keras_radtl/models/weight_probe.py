@@ -15,7 +15,8 @@ from keras_radtl.config import UserError
 from keras_radtl.models.hdf5_weights import open_weights
 
 SECONDS = 60.0  # InceptionResNetV2 takes 3 on a slow machine
-_EXTRA_MEMORY = 1 << 30  # bytes of address space beside the file itself
+_EXTRA_MEMORY = 4 << 30  # bytes of address space beside the file itself; Python and its libraries reserve one
+_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}  # for the same
 
 
 def probe_weights(path: Path, expected_bytes: int, seconds: float = SECONDS) -> None:
@@ -31,10 +32,9 @@ def probe_weights(path: Path, expected_bytes: int, seconds: float = SECONDS) -> 
     package_root = str(Path(__file__).parents[2])
     search_path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "keras_radtl.models.weight_probe", str(path), str(expected_bytes)]
+    environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path}
     try:
-        child = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, env={**os.environ, "PYTHONPATH": search_path}
-        )
+        child = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment)
     except subprocess.TimeoutExpired:
         raise UserError(f"{path}: refused, reading its structure does not end (after {seconds:g} s)") from None
     if child.returncode == 2:
@@ -47,7 +47,7 @@ def probe_weights(path: Path, expected_bytes: int, seconds: float = SECONDS) -> 
 def main(arguments: list[str]) -> int:
     """Open a weight file; the exit code is 2 with one line on stderr when it is refused."""
     path, expected_bytes = Path(arguments[0]), int(arguments[1])
-    if os.name == "posix":
+    if sys.platform == "linux":
         import resource
 
         limit = path.stat().st_size + _EXTRA_MEMORY

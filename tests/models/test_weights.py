@@ -13,7 +13,7 @@ import pytest
 
 from keras_radtl.config import ModelConfig, UserError
 from keras_radtl.models.backbones import BACKBONES, get_backbone
-from keras_radtl.models.weight_sources import RADIMAGENET_NAMES
+from keras_radtl.models.weight_sources import IMAGENET_FILES, RADIMAGENET_NAMES
 from keras_radtl.models.weights import WeightReport, load_backbone_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
@@ -126,6 +126,23 @@ def test_the_report_counts_what_is_left_out_and_what_stays_the_same(small, tmp_p
     assert report.unmapped == ("predictions",)
     assert len(report.unchanged) == report.mapped == 4
     assert "4 tensors, 5,952 parameters, 1 of the file left out (predictions)" in str(report)
+
+
+def test_the_imagenet_file_in_the_cache_of_keras_is_known_by_its_hash_and_loads_by_order(small, tmp_path, monkeypatch):
+    file = IMAGENET_FILES["resnet50"]
+    path = tmp_path / "models" / file.name
+    path.parent.mkdir()
+    write_legacy(path, small, names=lambda name: {"conv1_conv": "convolution2d_1"}.get(name, "convolution2d_2"))
+    expected = [weight.numpy() for weight in small.weights]
+    for weight in small.weights:
+        weight.assign(np.ones(weight.shape))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setitem(IMAGENET_FILES, "resnet50", file._replace(md5=hashlib.md5(path.read_bytes()).hexdigest()))
+    report = load_backbone_weights(small, SPEC, "imagenet")
+    assert (report.source, report.path, report.mapped) == ("imagenet", str(path), 4)
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(expected, small.weights, strict=True))
+    with pytest.raises(UserError, match="would stay random"):  # the same file, given by name, is not known
+        load_backbone_weights(small, SPEC, str(path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
