@@ -48,7 +48,7 @@ def plot_boxes(axes, samples: Mapping[str, Sequence[float]], title: str = "", xl
         axes.scatter(places[i] + spread, values[i], s=size, alpha=0.55, color=f"C{i % 10}", linewidths=0, zorder=3)
         axes.scatter(places[i], values[i].mean(), marker="D", s=34, color="white", edgecolors="black", zorder=4)
     labels = [f"{level}\nn={len(sample)}" for level, sample in zip(samples, values, strict=True)]
-    crowded = len(labels) > 6 or max(map(len, samples)) > 14
+    crowded = len(labels) > 16 or max(map(len, samples)) > 12
     axes.set_xticks(places, labels, rotation=45 if crowded else 0, ha="right" if crowded else "center", fontsize=8)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(0.4, len(values) + 0.6))
     axes.grid(axis="y", color="0.9", linewidth=0.6)

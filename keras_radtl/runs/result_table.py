@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_radtl.config import UserError
-from keras_radtl.stats.mixed_design import is_numeric
+from keras_radtl.stats.mixed_design import NONE, is_numeric
 
-NONE = "none"
 _EMPTY = {"", "na", "n/a", "nan", "null", NONE}
 _DELIMITERS = (",", ";", "\t")
 

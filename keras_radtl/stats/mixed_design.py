@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 INTERCEPT = "(Intercept)"
+NONE = "none"  # the level of a factor that does not apply to a row
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,17 @@ def factor_levels(values: Sequence) -> tuple[tuple[str, ...], np.ndarray]:
     """Number the levels of a factor.
 
     Args:
-        values: n values, made text by `str`. Numbers are sorted by value, words by code point.
+        values: n values, made text by `str`. Numbers are sorted by value, words by code point; `none`, the level of
+            empty cells, comes after numbers.
 
     Returns:
         The levels in sorted order and the int code of each value.
     """
     text = [str(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
     names = sorted(set(text))
-    if is_numeric(names):
-        names.sort(key=float)
+    given = [name for name in names if name != NONE]
+    if is_numeric(given):
+        names = sorted(given, key=float) + [NONE] * (len(given) < len(names))
     position = {name: i for i, name in enumerate(names)}
     return tuple(names), np.fromiter((position[name] for name in text), dtype=np.intp, count=len(text))
 

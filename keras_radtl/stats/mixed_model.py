@@ -7,6 +7,7 @@ J. Stat. Softw. 82(13).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -113,6 +114,22 @@ def fit_design(design: Design, method: str = "reml") -> MixedModel:
     """
     if method not in ("reml", "ml"):
         raise ValueError(f"`method` must be one of reml, ml. Received: method={method!r}")
+    with _one_blas_thread():
+        return _fit(design, method)
+
+
+@contextmanager
+def _one_blas_thread():
+    """Keep BLAS to one thread: on matrices of this size threads lose more by waiting, on a busy machine all of it."""
+    import scipy.linalg  # noqa: F401  its BLAS has to be loaded before it can be limited
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def _fit(design: Design, method: str) -> MixedModel:
+    """Fit the model; see `fit_design`."""
     reml = method == "reml"
     # An orthonormal basis of X and a response with X and its scale taken out: the same model, without rounding trouble.
     basis, triangle = np.linalg.qr(design.fixed)
