@@ -116,11 +116,19 @@ class AugmentConfig:
     contrast: float = 0.0  # factor in [1 - contrast, 1 + contrast] about the mean grey
     blur: float = 0.0  # largest standard deviation of a Gaussian blur, pixels
 
+    @property
+    def changes(self) -> bool:
+        """Whether any picture is changed at all."""
+        return any(dataclasses.astuple(self))
+
     def __post_init__(self):
         require(0 <= self.rotation <= 180, "rotation", "in [0, 180] degrees", self.rotation)
         _fractions(self, "shift", "shear", "brightness", "contrast")
         require(0 <= self.zoom < 1, "zoom", "in [0, 1)", self.zoom)
         require(0 <= self.blur <= 50, "blur", "in [0, 50] pixels", self.blur)
+
+
+NO_CHANGES = AugmentConfig(0.0, 0.0, 0.0, 0.0, False)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from dataclasses import replace
 
 from keras_radtl import __version__
-from keras_radtl.config import Config, UserError, load_values, set_key, update
+from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, load_values, require, update
 
 FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
     "data": [
@@ -72,6 +72,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", help="a named configuration (default: quickstart)")
     group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="any key, such as augment.rotation=0")
+    group.add_argument("--augment", choices=("none", "standard"), help="no picture changes, or those of BACON")
     group.add_argument("--print-config", action="store_true", help="print the resulting configuration and stop")
     for title, flags in FLAGS.items():
         group = parser.add_argument_group(title)
@@ -88,37 +89,49 @@ def config_from(arguments: argparse.Namespace) -> Config:
     from keras_radtl.presets import get_preset
 
     values = load_values(arguments.config) if arguments.config else {}
-    config = get_preset(arguments.preset or values.get("preset", "quickstart"))
-    config = update(config, values)
+    config = update(get_preset(arguments.preset or values.get("preset", "quickstart")), values)
+    if arguments.augment:
+        config = replace(config, augment=NO_CHANGES if arguments.augment == "none" else AugmentConfig())
+    changes = {}
     for flags in FLAGS.values():
         for flag, key, kind, _ in flags:
             text = getattr(arguments, key)
             if text is not None:
-                config = _set_flag(config, flag, key, kind, text)
-    return _set_pairs(config, arguments.set)
+                _put(changes, *_flag_value(flag, key, kind, text))
+    for pair in arguments.set:
+        _put(changes, *_pair_value(pair))
+    return update(config, changes)  # all at once: the shares of a split are only right together
 
 
-def _set_flag(config: Config, flag: str, key: str, kind: type, text: str) -> Config:
+def _flag_value(flag: str, key: str, kind: type, text: str) -> tuple[str, object]:
     if key == "data.label" and "," in text:
-        return set_key(config, "data.labels", [name.strip() for name in text.split(",")])
+        return "data.labels", [name.strip() for name in text.split(",")]
     try:
-        return set_key(config, key, kind(text))
-    except UserError as error:
-        raise UserError(f"{flag}: {error}") from None
+        return key, kind(text)
     except ValueError:
         raise UserError(f"{flag} must be {'a whole number' if kind is int else 'a number'}. Received: {text!r}") from None
 
 
-def _set_pairs(config: Config, pairs: Sequence[str]) -> Config:
+def _pair_value(pair: str) -> tuple[str, object]:
     import yaml
 
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator:
-            raise UserError(f"--set takes KEY=VALUE. Received: {pair!r}")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UserError(f"--set {key}: not a value: {text!r}") from None
-        config = set_key(config, key, value)
-    return config
+    key, separator, text = pair.partition("=")
+    if not separator:
+        raise UserError(f"--set takes KEY=VALUE. Received: {pair!r}")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {key}: not a value: {text!r}") from None
+
+
+def _put(changes: dict, dotted: str, value) -> None:
+    """Set one key in nested dicts; a table is joined with what is there."""
+    *parents, last = dotted.split(".")
+    for part in parents:
+        changes = changes.setdefault(part, {})
+        require(isinstance(changes, dict), dotted, f"a key, and `{part}` is no table", value)
+    if isinstance(value, dict) and isinstance(changes.get(last), dict):
+        for key, inner in value.items():
+            _put(changes[last], str(key), inner)
+    else:
+        changes[last] = value
