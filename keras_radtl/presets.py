@@ -21,6 +21,6 @@ def get_preset(name: str) -> Config:
     Raises:
         UserError: for an unknown name, with the known ones.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:  # a configuration file may hold anything
         raise UserError(f"Unknown preset `{name}`. Known: {', '.join(PRESETS)}")
     return update(Config(), {"preset": name, **PRESETS[name]})
