@@ -1,0 +1,45 @@
+"""A backbone of three small convolutions as a row of `BACKBONES`, so that a whole run costs a second.
+
+`python tests/tiny_backbone.py OPTIONS...` is the command `fit` with that row.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def build(scaled):
+    """Build the backbone: three groups of convolution, BatchNorm and ReLU, each halving the sides."""
+    from keras import layers
+
+    x = scaled
+    for name, filters in (("stem", 4), ("middle", 6), ("last", 8)):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv")(x)
+        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    return x
+
+
+def register() -> None:
+    """Add the row `tiny`."""
+    from keras_radtl.models.backbones import BACKBONES, BackboneSpec
+
+    stages = tuple((name, f"{name}_relu") for name in ("stem", "middle", "last"))
+    BACKBONES["tiny"] = BackboneSpec(
+        name="tiny",
+        display_name="Tiny",
+        build=build,
+        image_size=32,
+        minimum_size=8,
+        features=8,
+        scalings={"imagenet": "tf"},
+        stages=stages,
+        gradcam_layers=("last_relu",),
+    )
+
+
+if __name__ == "__main__":
+    from keras_radtl.fit import main
+
+    register()
+    sys.exit(main(sys.argv[1:]))
