@@ -221,3 +221,32 @@ def test_import_is_light():
     code = f"import sys, keras_radtl.stats.mixed_model; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_other_search_finds_a_better_optimum(seed):
+    from scipy.optimize import minimize
+
+    from keras_radtl.stats import mixed_likelihood
+    from keras_radtl.stats.variance_components import cross_products
+
+    rng = np.random.default_rng(seed)
+    n, factors = int(rng.integers(20, 200)), int(rng.integers(1, 5))
+    codes = [np.unique(rng.integers(0, 2 + rng.integers(6), n), return_inverse=True)[1] for _ in range(factors)]
+    y = 10 ** rng.uniform(-2, 1) * rng.normal(size=n)
+    y += sum(rng.choice((0, 0.1, 1)) * rng.normal(size=8)[code] for code in codes)
+    cross = cross_products(codes, np.column_stack([np.full(n, n**-0.5), (y - y.mean()) / y.std()]))
+    reml = bool(seed % 2)
+    found = mixed_likelihood.minimise(cross, reml)
+    others = [
+        minimize(
+            lambda theta: mixed_likelihood.criterion(cross, theta, reml),
+            np.full(factors, start),
+            jac=lambda theta: 2 * theta * mixed_likelihood.profile(cross, theta, reml).gradient,
+            bounds=[(0, 1e4)] * factors,
+            method="L-BFGS-B",
+        ).fun
+        for start in (0.3, 1, 30)
+    ]
+    assert found.converged
+    assert found.criterion <= min(others) + 1e-7
