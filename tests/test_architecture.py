@@ -1,0 +1,161 @@
+"""The rules of the house: imports run one way, most of it needs no TensorFlow, commands and files are short."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_radtl
+from keras_radtl.__main__ import COMMANDS
+
+ROOT = Path(keras_radtl.__file__).parent
+FILES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+LAYERS = ("data", "models", "strategies", "runs")  # each may import those before it
+FOUNDATION = {"config", "reproducibility"}  # below every layer
+COMMAND_FILES = {f"keras_radtl.{name}.__main__" if name == "models" else f"keras_radtl.{name}" for name in COMMANDS}
+LIGHT = [
+    *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"])),
+    *(name for name in FILES if name.startswith("keras_radtl.data.sources")),
+    *(f"keras_radtl.data.{name}" for name in ("table", "split", "audit", "images", "phantoms", "augment", "dataset")),
+    *(f"keras_radtl.{name}" for name in ("config", "presets", "options", "command", "reproducibility", "runs.directory")),
+    *(f"keras_radtl.runs.{name}" for name in ("stopping", "progress", "request", "prediction_files")),
+    "keras_radtl.data.feature_store",
+]
+
+
+def imports(path: Path, inside_functions: bool) -> set[str]:
+    """Return the modules of the package that a file imports, at its top or anywhere."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if inside_functions else tree.body
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name in FILES}
+
+
+IMPORTS = {name: imports(path, inside_functions=True) for name, path in FILES.items()}
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def test_imports_run_one_way():
+    wrong = []
+    for name, imported in IMPORTS.items():
+        here = room(name)
+        for other in imported:
+            there = room(other)
+            upwards = here in LAYERS and there in LAYERS and LAYERS.index(there) > LAYERS.index(here)
+            alone = here == "stats" and there not in ("stats", "") or here == "metrics" and there not in (here, "stats", "")
+            command = other in COMMAND_FILES and name != "keras_radtl.__main__" and name not in COMMAND_FILES
+            if upwards or alone or command or (here in FOUNDATION and there not in {*FOUNDATION, ""}):
+                wrong.append(f"{name} -> {other}")
+    assert not wrong
+
+
+def test_no_module_imports_itself_by_any_way():
+    state = {}
+
+    def visit(name, path):
+        if state.get(name) == "open":
+            pytest.fail(f"cycle: {' -> '.join([*path[path.index(name) :], name])}")
+        if name not in state:
+            state[name] = "open"
+            for other in sorted(IMPORTS[name] - {name}):
+                visit(other, [*path, name])
+            state[name] = "done"
+
+    for name in IMPORTS:
+        visit(name, [])
+
+
+def test_figures_take_results_and_know_no_run_or_model():
+    for name, imported in IMPORTS.items():
+        if room(name) == "figures":
+            assert not {room(other) for other in imported} & {"runs", "models", "strategies", "data"}, name
+
+
+def test_library_code_prints_nothing():
+    may = {"keras_radtl.__main__", "keras_radtl.command", *COMMAND_FILES}
+    for name, path in FILES.items():
+        calls = (n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call))
+        prints = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+        assert name in may or not prints, f"{path}:{prints}"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_are_short_and_say_what_they_are(name):
+    source = FILES[name].read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert ast.get_docstring(tree), f"{name} has no docstring"
+    assert source.count("\n") <= (150 if name in COMMAND_FILES else 300)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            length = node.end_lineno - node.lineno + 1
+            assert isinstance(node, ast.ClassDef) or length <= 60, f"{name}.{node.name}: {length} lines"
+    public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
+    assert not [n.name for n in public if not ast.get_docstring(n)]
+
+
+def in_a_new_process(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_what_needs_no_tensorflow_imports_none():
+    code = (
+        "import importlib, json, sys\nheavy = {}\n"
+        f"for name in {sorted(set(LIGHT))!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    found = [m for m in ('tensorflow', 'keras', 'matplotlib', 'pandas', 'statsmodels') if m in sys.modules]\n"
+        "    if found:\n        heavy[name] = found\n        break\n"
+        "print(json.dumps(heavy))"
+    )
+    assert json.loads(in_a_new_process(code)) == {}
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_comes_at_once(command):
+    module = f"keras_radtl.{command}".rstrip(".")
+    code = (
+        "import runpy, sys, time\nstart = time.process_time()\nsys.argv = ['x', '--help']\n"
+        f"try:\n    runpy.run_module({module!r}, run_name='__main__', alter_sys=False)\nexcept SystemExit as stop:\n    code = stop.code\n"
+        "heavy = [m for m in ('tensorflow', 'keras', 'matplotlib', 'pandas') if m in sys.modules]\n"
+        "print(code, heavy, time.process_time() - start)"
+    )
+    *text, last = in_a_new_process(code).splitlines()
+    code, heavy, seconds = last.split(" ")
+    assert text and (code, heavy) == ("0", "[]")
+    assert float(seconds) < 0.5
+
+
+def test_importing_the_package_is_fast():
+    code = "import time; start = time.process_time(); import keras_radtl, sys; print(time.process_time() - start, 'numpy' in sys.modules)"
+    seconds, heavy = in_a_new_process(code).split()
+    assert float(seconds) < 0.3 and heavy == "False"
+
+
+def test_the_list_of_commands_is_the_list_of_command_modules():
+    found = {path.stem for path in ROOT.glob("*.py") if "\ndef main(argv" in path.read_text(encoding="utf-8")}
+    found = (found - {"__main__"}) | {"models"}
+    assert set(COMMANDS) == found
+
+
+def test_the_console_script_is_that_list():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT.parent / "setup.cfg")
+    assert setup["options.entry_points"]["console_scripts"].strip() == "keras-radtl = keras_radtl.__main__:main"

@@ -1,0 +1,80 @@
+"""Seeds that are the same everywhere, devices that exist, and a record that tells no secrets."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.reproducibility import derive_seed, environment, prepare
+
+
+def test_seeds_are_the_same_in_every_process_and_python_hash_seed():
+    code = "from keras_radtl.reproducibility import derive_seed; print(derive_seed(3, 'weights', 1), 'tensorflow' in __import__('sys').modules)"
+    for hash_seed in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{derive_seed(3, 'weights', 1)} False\n"
+
+
+def test_every_part_and_the_order_of_parts_matter():
+    seeds = {derive_seed(*parts) for parts in [(0,), (1,), (0, 0), (0, 1), (1, 0), ("a", "b"), ("b", "a"), ("ab",)]}
+    assert len(seeds) == 8
+
+
+def test_seeds_are_uniform_in_31_bits():
+    seeds = np.array([derive_seed(0, i) for i in range(4000)])
+    assert 0 <= seeds.min() and seeds.max() < 2**31
+    counts = np.bincount(seeds >> 28, minlength=8)
+    assert np.abs(counts - 500).max() < 5 * np.sqrt(500)
+
+
+def test_prepare_seeds_python_numpy_and_tensorflow():
+    import tensorflow as tf
+
+    def draws():
+        assert prepare(5, "cpu", deterministic=True) == f"CPU, {os.cpu_count()} threads"
+        return random.random(), np.random.random(), float(tf.random.uniform(()))
+
+    assert draws() == draws()
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    with pytest.raises(UserError, match="No GPU was found by TensorFlow"):
+        prepare(0, "gpu", deterministic=True)
+
+
+def test_another_keras_backend_is_refused(monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="KERAS_BACKEND=jax"):
+        prepare(0, "cpu", deterministic=True)
+
+
+def test_the_record_has_versions_but_neither_host_nor_user_nor_path():
+    record = environment("CPU, 2 threads")
+    assert record["packages"]["numpy"] == np.__version__ and record["device"] == "CPU, 2 threads"
+    text = json.dumps(record)
+    secrets = {platform.node(), getpass.getuser(), str(Path.home()), os.getcwd()} - {"", "root", "/"}
+    assert not [secret for secret in secrets if secret in text]
+
+
+def test_a_package_that_is_absent_is_recorded_as_such(monkeypatch):
+    from keras_radtl import reproducibility
+
+    monkeypatch.setattr(reproducibility, "PACKAGES", ("no-such-package",))
+    assert environment("CPU")["packages"] == {"no-such-package": None}
