@@ -116,11 +116,6 @@ class AugmentConfig:
     contrast: float = 0.0  # factor in [1 - contrast, 1 + contrast] about the mean grey
     blur: float = 0.0  # largest standard deviation of a Gaussian blur, pixels
 
-    @property
-    def changes(self) -> bool:
-        """Whether any picture is changed at all."""
-        return any(dataclasses.astuple(self))
-
     def __post_init__(self):
         require(0 <= self.rotation <= 180, "rotation", "in [0, 180] degrees", self.rotation)
         _fractions(self, "shift", "shear", "brightness", "contrast")

@@ -97,10 +97,10 @@ class FeatureFeed:
         def batches():
             for epoch in range(first_epoch, last_epoch):
                 order = epoch_order(self.job.split.train, seed, epoch)
-                read = self._changed(epoch) if self.job.config.augment.changes else self._unchanged(order)
+                stored = self._epoch(epoch)
                 for start in range(0, len(order), size):
                     rows = order[start : start + size]
-                    yield self._pack(read(start, start + len(rows))), targets[rows], weights[rows]
+                    yield self._pack([a[start : start + size] for a in stored]), targets[rows], weights[rows]
 
         tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
         label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
@@ -109,35 +109,16 @@ class FeatureFeed:
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
         """Return the logits of some cases without augmentation, float32 (cases, classes)."""
-        size, stored = self.job.config.training.batch_size, self._plain(indices, self.job.config.training.batch_size)
+        pixels, size = self.job.dataset.pixels, self.job.config.training.batch_size
+        key = {"epoch": None, "rows": _digest(indices)}
+        stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
 
-    def _changed(self, epoch: int):
-        """Return a reader of the changed pictures' activations, which are stored in the order of the epoch."""
+    def _epoch(self, epoch: int) -> list[np.ndarray]:
+        """Return the activations of an epoch's pictures, in its order and made in its batches."""
         config, train = self.job.config, self.job.split.train
         key = {"epoch": epoch, "rows": _digest(train), "seed": config.seed, "augment": to_dict(config.augment)}
-        stored = self._fetch(key, len(train), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
-        return lambda start, stop: [a[start:stop] for a in stored]
-
-    def _unchanged(self, order: np.ndarray):
-        """Return a reader of the unchanged pictures' activations, the same in every epoch.
-
-        An epoch's last batch is shorter and may round differently, so it has activations of its own.
-        """
-        train, size = self.job.split.train, self.job.config.training.batch_size
-        rows, rest = np.searchsorted(train, order), len(order) % size
-        whole, short = self._plain(_filled(train, size), size), self._plain(_filled(train, rest), rest) if rest else None
-
-        def read(start: int, stop: int) -> list[np.ndarray]:
-            stored = whole if stop - start == size else short
-            return [a[rows[start:stop]] for a in stored]
-
-        return read
-
-    def _plain(self, indices: np.ndarray, size: int) -> list[np.ndarray]:
-        pixels = self.job.dataset.pixels
-        key = {"epoch": None, "rows": _digest(indices), "size": size}
-        return self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
+        return self._fetch(key, len(train), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
 
     def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
         def make():
@@ -167,11 +148,6 @@ def _circumstances(job) -> dict:
     handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window")}
     shape = list(job.dataset.pixels.shape[1:])
     return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.config.training.batch_size}
-
-
-def _filled(indices: np.ndarray, size: int) -> np.ndarray:
-    """Return `indices` followed by as many of the first ones as make the last batch a whole one."""
-    return np.resize(indices, -(-len(indices) // size) * size)
 
 
 def _digest(indices: np.ndarray) -> str:
