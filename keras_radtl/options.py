@@ -80,16 +80,20 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, *_SHORT.get(flag, []), dest=key, metavar=kind.__name__.upper(), help=text)
 
 
-def config_from(arguments: argparse.Namespace) -> Config:
+def config_from(arguments: argparse.Namespace, study: dict | None = None) -> Config:
     """Return the configuration that the options of `add_config_options` say.
 
+    Args:
+        arguments: parsed options.
+        study: nested values put on the preset, below file and flags, as the list of a sweep does.
     Raises:
         UserError: naming the option or key that is wrong.
     """
     from keras_radtl.presets import get_preset
 
     values = load_values(arguments.config) if arguments.config else {}
-    config = update(get_preset(arguments.preset or values.get("preset", "quickstart")), values)
+    config = get_preset(arguments.preset or values.get("preset", "quickstart"))
+    config = update(update(config, study or {}), values)
     if arguments.augment:
         config = replace(config, augment=NO_CHANGES if arguments.augment == "none" else AugmentConfig())
     changes = {}
