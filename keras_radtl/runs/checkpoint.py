@@ -48,7 +48,7 @@ class TrainingState:
 
 def read_weights(model) -> Weights:
     """Return copies of all weights of a Keras model by variable path."""
-    return {variable.path: np.array(variable) for variable in model.weights}
+    return {variable.path: variable.numpy().copy() for variable in model.weights}
 
 
 def changed_weights(model, initial: Weights) -> Weights:
