@@ -6,22 +6,29 @@ data give equal results on one machine. Where the result is written is not part 
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
+from keras_radtl.config_values import dumps, from_dict, load_values, set_key, to_dict, update
+from keras_radtl.errors import UserError, require
 
-class UserError(ValueError):
-    """A mistake that the user can put right: told in one line, without a traceback, exit code 2."""
-
-
-def require(condition: bool, name: str, rule: str, value) -> None:
-    """Raise a `UserError` that names the option, the rule and the value, unless `condition` holds."""
-    if not condition:
-        raise UserError(f"`{name}` must be {rule}. Received: {name}={value!r}")
+__all__ = [
+    "AugmentConfig",
+    "Config",
+    "DataConfig",
+    "HeadConfig",
+    "ModelConfig",
+    "PhantomConfig",
+    "SplitConfig",
+    "TrainingConfig",
+    "UserError",
+    "dumps",
+    "from_dict",
+    "load_values",
+    "require",
+    "set_key",
+    "to_dict",
+    "update",
+]
 
 
 def _one_of(owner, name: str, choices: tuple[str, ...]) -> None:
@@ -67,6 +74,7 @@ class DataConfig:
     resize_side: int | None = None  # for crop: pixels of the shorter side; None: image_size * 256 / 224
     channels: str = "auto"  # auto (grey when every image is grey) | grey | rgb
     window: str = "image"  # 16 bit to 8: image (its own minimum to maximum) | full (0-65535) | LOW:HIGH
+    clahe: float = 0.0  # clip limit of contrast-limited adaptive histogram equalisation, 8 x 8 tiles; 0: none
     max_megapixels: float = 64.0  # larger images are refused before they are decoded
     phantoms: PhantomConfig = field(default_factory=PhantomConfig)
 
@@ -75,7 +83,9 @@ class DataConfig:
         _one_of(self, "on_bad_image", ("error", "skip"))
         _one_of(self, "resize", ("stretch", "crop", "pad"))
         _one_of(self, "channels", ("auto", "grey", "rgb"))
-        require(self.image_size is None or 8 <= self.image_size <= 4096, "image_size", "in [8, 4096] pixels", self.image_size)
+        possible = self.image_size is None or 8 <= self.image_size <= 4096
+        require(possible, "image_size", "in [8, 4096] pixels", self.image_size)
+        require(0 <= self.clahe <= 100, "clahe", "in [0, 100]", self.clahe)
         require(self.max_megapixels > 0, "max_megapixels", "> 0", self.max_megapixels)
         if self.window not in ("image", "full"):
             low, _, high = self.window.partition(":")
@@ -136,6 +146,9 @@ class HeadConfig:
     kernel_size: int = 2
     dropout: float = 0.5
     hidden_basis: str = "features"  # features (the paper) | flattened (the released code)
+    pooling: str = "average"  # of the last feature map: average | flatten
+    input_dropout: float = 0.0  # of the features, before any head
+    l2: float = 0.0  # times the sum of the squares of all kernels of the head, added to the training loss
 
     def __post_init__(self):
         require(self.ratio > 0, "ratio", "> 0", self.ratio)
@@ -143,6 +156,9 @@ class HeadConfig:
         require(self.kernel_size >= 1, "kernel_size", ">= 1", self.kernel_size)
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
         _one_of(self, "hidden_basis", ("features", "flattened"))
+        _one_of(self, "pooling", ("average", "flatten"))
+        require(0 <= self.input_dropout < 1, "input_dropout", "in [0, 1)", self.input_dropout)
+        require(0 <= self.l2 < float("inf"), "l2", ">= 0", self.l2)
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ class ModelConfig:
     weights: str = "imagenet"  # none | imagenet | radimagenet | a file; two joined by `+`: two backbones, one head
     weights_dir: str | None = None  # folder of the RadImageNet files
     scaling: str | None = None  # None: the scaling that belongs to the weights
-    batchnorm: str = "inference"  # frozen BatchNorm: inference (moving statistics) | adapt (batch statistics)
+    batchnorm: str = "inference"  # all of the backbone, frozen or not: inference (moving statistics) | adapt (batch's)
     head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self):
@@ -180,9 +196,13 @@ class TrainingConfig:
     weight_decay_mode: str = "decoupled"  # decoupled (w -= rate * decay * w) | coupled (decay * w joins the gradient)
     decay_bias_and_norm: bool = True  # also decay biases and BatchNorm scales, as torch does
     schedule: str = "constant"  # constant | cosine | beta
-    patience: int | None = None  # epochs without a better validation AUC before an early stop; None: never
-    class_weight: str = "none"  # none | balanced
-    precision: str = "float32"
+    monitor: str = "val_auc"  # what chooses the epoch: val_auc | val_loss
+    patience: int | None = None  # epochs without a better `monitor` before an early stop; None: never
+    loss: str = "cross_entropy"  # cross_entropy | focal, by softmax, or by sigmoid for several labels
+    focal_gamma: float = 2.0  # for focal: 0 is cross-entropy
+    class_weight: str = "none"  # none | balanced (each class, or presence and absence of each label, weighs the same)
+    sampling: str = "none"  # none | balanced (an epoch draws as many cases of each class)
+    precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
     deterministic: bool = True  # op determinism: same machine, same seed, same bits
 
     def __post_init__(self):
@@ -198,10 +218,18 @@ class TrainingConfig:
         _one_of(self, "weight_decay_mode", ("decoupled", "coupled"))
         _one_of(self, "counting", ("stages", "reference", "fts"))
         _one_of(self, "schedule", ("constant", "cosine", "beta"))
+        _one_of(self, "monitor", ("val_auc", "val_loss"))
+        _one_of(self, "loss", ("cross_entropy", "focal"))
+        require(0 <= self.focal_gamma <= 100, "focal_gamma", "in [0, 100]", self.focal_gamma)
         _one_of(self, "class_weight", ("none", "balanced"))
+        _one_of(self, "sampling", ("none", "balanced"))
+        _one_of(self, "precision", ("float32", "mixed_bfloat16", "mixed_float16"))
+        twice = self.sampling == self.class_weight == "balanced"
+        rule = "none where sampling is balanced: classes would count twice"
+        require(not twice, "class_weight", rule, self.class_weight)
         require(self.patience is None or self.patience >= 1, "patience", ">= 1", self.patience)
-        kind, _, count = self.unfreeze.partition(":") if ":" in self.unfreeze else (self.unfreeze[:3], "", self.unfreeze[3:])
-        valid = self.unfreeze in ("none", "all") or (kind in ("top", "layers") and count.isdigit())
+        count = self.unfreeze.removeprefix("layers:" if ":" in self.unfreeze else "top")
+        valid = self.unfreeze in ("none", "all") or (count.isdigit() and count != self.unfreeze)
         require(valid, "unfreeze", "none, all, topN or layers:N", self.unfreeze)
 
 
@@ -221,91 +249,11 @@ class Config:
     def __post_init__(self):
         require(0 <= self.seed < 2**31, "seed", "in [0, 2^31)", self.seed)
         _one_of(self, "device", ("auto", "cpu", "gpu"))
+        pulled = self.training.strategy in ("l1_sp", "l2_sp")
+        rule = f"0 with the strategy {self.training.strategy}, whose `beta` pulls the head"
+        require(not (pulled and self.model.head.l2), "model.head.l2", rule, self.model.head.l2)
 
     @property
     def split_seed(self) -> int:
         """Seed of the split: its own, or that of the run."""
         return self.seed if self.split.seed is None else self.split.seed
-
-
-def to_dict(config) -> dict:
-    """Return a configuration as nested plain dicts, lists and scalars."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
-def from_dict(kind: type, values: dict, where: str = ""):
-    """Build a configuration dataclass from nested dicts; unknown keys and wrong types are refused.
-
-    Args:
-        kind: the dataclass to make, such as `Config`.
-        values: dict of its fields; missing ones keep their default.
-        where: dotted name of the part, for messages.
-    Raises:
-        UserError: naming the key, the rule and the value.
-    """
-    return update(kind(), values, where)
-
-
-def update(config, values: dict, where: str = ""):
-    """Return a copy of `config` with the nested `values` put in place of its own."""
-    require(isinstance(values, dict), where or "configuration", "a table of keys and values", values)
-    hints, changes = typing.get_type_hints(type(config)), {}
-    known = [f.name for f in fields(config)]
-    for key, value in values.items():
-        name = f"{where}.{key}" if where else key
-        if key not in known:
-            raise UserError(f"Unknown configuration key `{name}`. Known keys here: {', '.join(known)}")
-        old = getattr(config, key)
-        changes[key] = update(old, value, name) if is_dataclass(old) else _cast(hints[key], value, name)
-    return replace(config, **changes)
-
-
-def _cast(hint, value, name: str):
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None and type(None) in options:
-        return None
-    kind = next(o for o in options if o is not type(None))
-    if typing.get_origin(kind) is tuple:
-        require(isinstance(value, (list, tuple)), name, "a list", value)
-        return tuple(_cast(typing.get_args(kind)[0], v, name) for v in value)
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if kind is float and isinstance(value, str):  # YAML reads 1e-4 as a string
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    require(type(value) is kind, name, f"of type {kind.__name__}", value)
-    return value
-
-
-def set_key(config, dotted: str, value):
-    """Return a copy of `config` with one key, such as `training.epochs`, set."""
-    nested = value
-    for part in reversed(dotted.split(".")):
-        nested = {part: nested}
-    return update(config, nested)
-
-
-def load_values(path: str | Path) -> dict:
-    """Read the nested dict of a JSON or YAML configuration file.
-
-    Raises:
-        UserError: when the file is missing or not valid JSON or YAML.
-    """
-    import yaml
-
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"No such configuration file: {path}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON or YAML: {' '.join(str(error).split())}") from None
-    require(isinstance(values, dict), str(path), "a table of keys and values", values)
-    return values
-
-
-def dumps(config) -> str:
-    """Return a configuration as indented JSON, which is also YAML."""
-    return json.dumps(to_dict(config), indent=2) + "\n"

@@ -46,6 +46,7 @@ def test_require_names_option_rule_and_value():
         (DataConfig, {"resize": "squeeze"}, "resize"),
         (DataConfig, {"channels": "cmyk"}, "channels"),
         (DataConfig, {"image_size": 7}, "image_size"),
+        (DataConfig, {"clahe": -1.0}, "clahe"),
         (DataConfig, {"max_megapixels": 0.0}, "max_megapixels"),
         (DataConfig, {"window": "9:9"}, "window"),
         (DataConfig, {"window": "low:high"}, "window"),
@@ -61,6 +62,9 @@ def test_require_names_option_rule_and_value():
         (HeadConfig, {"kernel_size": 0}, "kernel_size"),
         (HeadConfig, {"dropout": 1.0}, "dropout"),
         (HeadConfig, {"hidden_basis": "pixels"}, "hidden_basis"),
+        (HeadConfig, {"pooling": "max"}, "pooling"),
+        (HeadConfig, {"input_dropout": 1.0}, "input_dropout"),
+        (HeadConfig, {"l2": -0.1}, "l2"),
         (ModelConfig, {"batchnorm": "frozen"}, "batchnorm"),
         (TrainingConfig, {"epochs": 0}, "epochs"),
         (TrainingConfig, {"phase_epochs": (1, 0)}, "phase_epochs"),
@@ -76,6 +80,12 @@ def test_require_names_option_rule_and_value():
         (TrainingConfig, {"counting": "blocks"}, "counting"),
         (TrainingConfig, {"schedule": "linear"}, "schedule"),
         (TrainingConfig, {"class_weight": "auto"}, "class_weight"),
+        (TrainingConfig, {"class_weight": "balanced", "sampling": "balanced"}, "class_weight"),
+        (TrainingConfig, {"sampling": "random"}, "sampling"),
+        (TrainingConfig, {"loss": "hinge"}, "loss"),
+        (TrainingConfig, {"focal_gamma": -1.0}, "focal_gamma"),
+        (TrainingConfig, {"monitor": "loss"}, "monitor"),
+        (TrainingConfig, {"precision": "float16"}, "precision"),
         (TrainingConfig, {"patience": 0}, "patience"),
         (TrainingConfig, {"unfreeze": "top"}, "unfreeze"),
         (TrainingConfig, {"unfreeze": "top-1"}, "unfreeze"),
@@ -88,6 +98,11 @@ def test_require_names_option_rule_and_value():
 def test_values_out_of_range_are_refused_by_name(kind, values, named):
     with pytest.raises(UserError, match=f"^`{named}` must be"):
         kind(**values)
+
+
+def test_one_pull_of_the_head_is_enough():
+    with pytest.raises(UserError, match="^`model.head.l2` must be 0 with the strategy l2_sp"):
+        Config(model=ModelConfig(head=HeadConfig(l2=0.1)), training=TrainingConfig(strategy="l2_sp"))
 
 
 @pytest.mark.parametrize("unfreeze", ["none", "all", "top1", "top12", "layers:10"])
