@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import AugmentConfig, Config, UserError, dumps, to_dict
+from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, dumps, to_dict
 from keras_radtl.options import FLAGS, add_config_options, config_from, make_parser
 from keras_radtl.presets import PRESETS, get_preset
 
@@ -129,7 +129,7 @@ def test_every_preset_is_a_valid_configuration_that_names_itself(name):
 
 
 def test_picture_changes_by_one_word():
-    assert not parse("--augment", "none").augment.changes
+    assert parse("--augment", "none").augment == NO_CHANGES
     assert parse("--augment", "standard").augment == AugmentConfig()
     assert parse("--augment", "none", "--set", "augment.rotation=5").augment.rotation == 5
     with pytest.raises(UserError, match="invalid choice: 'wild'"):

@@ -7,6 +7,8 @@ learning rate of single variables: the update scales, not the gradient, so it ac
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import ops
 
@@ -86,18 +88,18 @@ class _Rectified(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
         step = ops.cast(self.iterations + 1, "float32")
-        power_1, power_2 = ops.power(self.beta_1, step), ops.power(self.beta_2, step)
+        bias_1, bias_2 = (-ops.expm1(step * math.log(beta)) for beta in (self.beta_1, self.beta_2))  # exact in float32
         index = self._get_variable_index(variable)
         mean, square = self._momentums[index], self._velocities[index]
         self.assign_add(mean, (gradient - mean) * (1 - self.beta_1))
         self.assign_add(square, (ops.square(gradient) - square) * (1 - self.beta_2))
         longest = 2 / (1 - self.beta_2) - 1
-        length = longest - 2 * step * power_2 / (1 - power_2)
+        length = longest - 2 * step * (1 - bias_2) / bias_2
         safe = ops.maximum(length, 5.0)  # the square root below exists from 4 on
         rectifier = ops.sqrt((safe - 4) * (safe - 2) * longest / ((longest - 4) * (longest - 2) * safe))
-        adaptive = rectifier * ops.sqrt(1 - power_2) / (ops.sqrt(square) + self.epsilon)
+        adaptive = rectifier * ops.sqrt(bias_2) / (ops.sqrt(square) + self.epsilon)
         direction = ops.where(length > 5, adaptive, ops.ones_like(adaptive))
-        self.assign_sub(variable, rate * mean / (1 - power_1) * direction)
+        self.assign_sub(variable, rate * mean / bias_1 * direction)
 
 
 @register

@@ -1,0 +1,150 @@
+"""Optimizers against torch step by step, what decays and what does not, and rates by variable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_radtl.config import TrainingConfig, UserError
+from keras_radtl.strategies.optimizers import OPTIMIZERS, get_optimizer, make_optimizer
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "optimizers_torch.json").read_text())
+RATE = REFERENCE["rate"]
+
+
+def variables(values):
+    made = [keras.Variable(np.array(value, "float32"), name=name) for name, value in values.items()]
+    return dict(zip(values, made, strict=True))
+
+
+def optimizer(name, rate=RATE, **options):
+    return make_optimizer(TrainingConfig(optimizer=name, **options), rate)
+
+
+def step(optimizer, held, gradients):
+    """Apply one step as the TensorFlow trainer does."""
+    optimizer.apply_gradients([(np.array(gradients[name], "float32"), held[name]) for name in held])
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "options", "tolerance"),
+    [
+        # Keras' Adam adds epsilon to the root of the uncorrected second moment, torch to that of the corrected one:
+        # relative to the root that is 1e-8 / |gradient| apart, below the rounding of float32 in 1 - beta ** step here.
+        ("adam", "adam", {}, 5e-6),
+        ("adam_coupled", "adam", {"weight_decay": 0.3, "weight_decay_mode": "coupled"}, 5e-6),
+        ("adamw", "adamw", {"weight_decay": 0.3}, 5e-6),
+        ("adamw", "adam", {"weight_decay": 0.3}, 5e-6),
+        ("radam", "radam", {}, 1e-6),
+        ("radam_coupled", "radam", {"weight_decay": 0.3, "weight_decay_mode": "coupled"}, 1e-6),
+        ("radam_decoupled", "radam", {"weight_decay": 0.3}, 1e-6),
+        ("sgd", "sgd", {}, 1e-6),
+        ("sgd_coupled", "sgd", {"weight_decay": 0.3, "weight_decay_mode": "coupled"}, 1e-6),
+        ("sgd_plain", "sgd", {"momentum": 0.0}, 1e-6),
+    ],
+)
+def test_ten_steps_as_torch_makes_them(case, name, options, tolerance):
+    held, ours = variables(REFERENCE["start"]), optimizer(name, **options)
+    for gradients, expected in zip(REFERENCE["gradients"], REFERENCE["steps"][case], strict=True):
+        step(ours, held, gradients)
+        for key, variable in held.items():
+            np.testing.assert_allclose(variable.numpy(), expected[key], rtol=0, atol=tolerance)
+
+
+def test_the_references_differ_from_each_other():
+    ends = {name: steps[-1]["kernel"] for name, steps in REFERENCE["steps"].items()}
+    assert len({json.dumps(end) for end in ends.values()}) == len(ends)
+
+
+ZERO = {"kernel": [[0.0, 0.0]], "bias": [0.0]}
+START = {"kernel": [[2.0, -4.0]], "bias": [3.0]}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_decoupled_decay_shrinks_weights_by_rate_times_decay(name):
+    held = variables(START)
+    step(optimizer(name, weight_decay=0.1), held, ZERO)
+    np.testing.assert_allclose(held["kernel"].numpy(), [[2 * (1 - RATE * 0.1), -4 * (1 - RATE * 0.1)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_coupled_decay_joins_the_gradient(momentum):
+    held = variables(START)
+    step(optimizer("sgd", weight_decay=0.1, weight_decay_mode="coupled", momentum=momentum), held, ZERO)
+    factor = 1 - RATE * 0.1 * (1 + momentum)  # Nesterov looks one step ahead
+    np.testing.assert_allclose(held["kernel"].numpy(), [[2 * factor, -4 * factor]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "coupled"])
+@pytest.mark.parametrize("name", ["adam", "radam", "sgd"])
+def test_biases_and_norms_can_be_spared(name, mode):
+    held = variables(START)
+    step(optimizer(name, weight_decay=0.1, weight_decay_mode=mode, decay_bias_and_norm=False), held, ZERO)
+    assert held["bias"].numpy() == [3.0]
+    assert (np.abs(held["kernel"].numpy()) < [[2.0, 4.0]]).all()
+
+
+@pytest.mark.parametrize("mode", ["decoupled", "coupled"])
+def test_biases_decay_by_default_as_in_torch(mode):
+    held = variables(START)
+    step(optimizer("sgd", weight_decay=0.1, weight_decay_mode=mode), held, ZERO)
+    assert held["bias"].numpy() < 3.0
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_without_decay_and_gradient_nothing_moves(name):
+    held = variables(START)
+    step(optimizer(name), held, ZERO)
+    assert np.array_equal(held["kernel"].numpy(), START["kernel"])
+
+
+class Halved:
+    """Half the rate for the kernel, none for the bias."""
+
+    def __init__(self):
+        self.seen = None
+
+    def observe(self, gradients, variables):
+        self.seen = [variable.path for variable in variables]
+
+    def scale(self, variable):
+        return {"kernel": 0.5, "bias": 0.0}[variable.path]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_rates_scale_the_update_and_the_decoupled_decay(name, decay):
+    """At the first step half the rate is half the way, under optimizers that ignore the scale of the gradient too."""
+    whole, part = variables(START), variables(START)
+    gradients = {"kernel": [[0.5, 1.0]], "bias": [1.0]}
+    step(optimizer(name, weight_decay=decay), whole, gradients)
+    scaled, rates = optimizer(name, weight_decay=decay), Halved()
+    scaled.set_rates(rates)
+    step(scaled, part, gradients)
+    moved = {key: [held[key].numpy() - START[key] for held in (whole, part)] for key in START}
+    np.testing.assert_allclose(moved["kernel"][1], moved["kernel"][0] / 2, rtol=5e-3)  # decay comes before the update
+    assert moved["bias"][1] == 0 and moved["bias"][0] != 0
+    assert rates.seen == ["kernel", "bias"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_survives_its_configuration(name):
+    made = optimizer(name, weight_decay=0.1, weight_decay_mode="decoupled" if name == "adamw" else "coupled")
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(made))
+    assert type(again) is type(made) and again.get_config() == made.get_config()
+    assert (again.coupled_weight_decay, again.decay_bias_and_norm) == (made.coupled_weight_decay, True)
+
+
+def test_names_in_any_case_and_the_list_of_them():
+    assert get_optimizer("RAdam") is OPTIMIZERS["radam"]
+    with pytest.raises(UserError, match="Unknown optimizer `lion`. Known: adam, adamw, radam, sgd"):
+        get_optimizer("lion")
+
+
+def test_coupled_adamw_is_refused_with_what_to_take():
+    with pytest.raises(UserError, match="`optimizer` adam"):
+        optimizer("adamw", weight_decay=0.1, weight_decay_mode="coupled")
