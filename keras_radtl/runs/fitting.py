@@ -138,9 +138,9 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
 
 
 def predict_splits(job: Job, model) -> dict[str, Predictions]:
-    """Return the logits of the training, validation and test cases, without augmentation."""
+    """Return the logits of the training, validation and test cases, without augmentation; see `Request.test`."""
     opened = frozenset().union(*(phase.layers for phase in plan_phases(model, job.config.training)))
     set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
     feed = make_feed(model, job, epochs=1)
-    parts = {name: getattr(job.split, name) for name in SPLITS}
+    parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.request.test}
     return {name: Predictions(indices, feed.logits(indices)) for name, indices in parts.items()}

@@ -23,6 +23,7 @@ class Request:
         checkpoint_seconds: at least so long between two checkpoints; 0: one after every epoch.
         save_model: keep the trained model; without it a run has predictions and metrics alone.
         figures: draw the figures of the run.
+        test: predict and judge the test cases; a search does not, so that they decide nothing.
     """
 
     output: Path
@@ -35,10 +36,12 @@ class Request:
     checkpoint_seconds: float = 0.0
     save_model: bool = True
     figures: bool = True
+    test: bool = True
 
     def __post_init__(self):
         require(self.feature_cache_gb >= 0, "feature_cache_size", ">= 0 gigabytes", self.feature_cache_gb)
         require(self.feature_dtype in ("float32", "float16"), "feature_dtype", "float32 or float16", self.feature_dtype)
+        require(self.test or not self.figures, "figures", "False without test predictions, which they show", self.figures)
 
     @property
     def cache_bytes(self) -> int:

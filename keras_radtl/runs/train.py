@@ -46,6 +46,8 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
         UserError: for any input that cannot be used; nothing is written then.
         Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
     """
+    if config.split.folds and not request.test:
+        raise UserError("`folds` must be None without test predictions: each case is a test case of one of them")
     with locked(request.output):
         action = check_output(request.output, config, request.resume, request.overwrite)
         if action == "done":
@@ -57,7 +59,7 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
 
         logger.info("device: %s", device)
         with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
-            _check_names(config)
+            check_names(config)
             dataset = dataset or load_data(config, Path(cache))
             model = build(config, dataset, dataset.splits[0].fold)
             describe(config, model)  # the last thing that refuses: until here no file is written
@@ -72,7 +74,7 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
     return run
 
 
-def _check_names(config: Config) -> None:
+def check_names(config: Config) -> None:
     """Refuse unknown names before the data are read."""
     from keras_radtl.models.branches import branches
     from keras_radtl.models.head_sizes import require_head
