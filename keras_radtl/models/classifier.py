@@ -75,15 +75,18 @@ def assemble_classifier(
     if num_classes < (1 if multilabel else 2):
         rule = ">= 1 for a multi-label task" if multilabel else ">= 2"
         raise UserError(f"`num_classes` must be {rule}. Received: num_classes={num_classes}")
-    count = require_head_memory(config, num_classes)
-    _log.info("Head %s: %s parameters", config.head.name, f"{count:,}")
+    if config.head.pooling == "average":  # known before anything is built; else the image size decides
+        require_head_memory(config.head, sum(branch.spec.features for branch in parts), num_classes)
+    pool = keras.layers.GlobalAveragePooling2D if config.head.pooling == "average" else keras.layers.Flatten
     image = keras.Input(image_shape, dtype="uint8", name="image")
     pooled, reports = [], []
     for branch in parts:
         backbone, report = _build_branch(branch, config, image, seed, load_weights)
-        pooled.append(keras.layers.GlobalAveragePooling2D(name=branch.prefix + POOLING)(backbone.output))
+        pooled.append(pool(name=branch.prefix + POOLING)(backbone.output))
         reports += [report] if report else []
     features = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="features")(pooled)
+    count = require_head_memory(config.head, features.shape[-1], num_classes)
+    _log.info("Head %s: %s parameters", config.head.name, f"{count:,}")
     logits = make_head(config.head, num_classes, name=HEAD, seed=seed)(features)
     return Classifier(keras.Model(image, logits, name="classifier"), tuple(reports))
 

@@ -10,6 +10,9 @@ F pooled features, C classes, r hidden ratio, k filters, s kernel size, p dropou
 | conv | Conv1D(k, s, valid, no bias) - BN - LeakyReLU - Dropout - Flatten - Dense(h, no bias) - BN - LeakyReLU - Dropout - Dense(C) |
 | conv_skip | as conv, with ReLU(BN(Dense(n, no bias)(F))) added after Flatten |
 
+`pooling="flatten"` gives a head every number of the last feature map as a feature instead of the channels' means.
+`input_dropout` comes before any head and has no parameters; `l2` adds none.
+
 Reference:
     Frees et al., arXiv 2508.17567, section 3.1.
 """

@@ -19,14 +19,28 @@ LEAKY_SLOPE = 0.01
 
 
 class _Head(keras.layers.Layer):
-    """What the heads share: logits in float32, and sublayers that are made in `build`, named and seeded."""
+    """What the heads share: logits in float32, and sublayers that are made in `build`, named and seeded.
 
-    def __init__(self, num_classes: int, seed: int = 0, **kwargs):
+    Each head says in `_forward` what follows the dropout of its input.
+    """
+
+    def __init__(self, num_classes: int, seed: int = 0, input_dropout: float = 0.0, l2: float = 0.0, **kwargs):
         super().__init__(**kwargs)
         if num_classes < 1:
             raise ValueError(f"`num_classes` must be >= 1. Received: num_classes={num_classes}")
         self.num_classes = num_classes
         self.seed = seed
+        self.input_dropout = input_dropout
+        self.l2 = l2
+        self._input_drop = self._dropout("input_dropout", input_dropout) if input_dropout else None
+
+    def call(self, inputs, training=None):
+        features = inputs if self._input_drop is None else self._input_drop(inputs, training=training)
+        return self._forward(features, training)
+
+    def _kernel_options(self, name: str) -> dict:
+        regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
+        return {"kernel_initializer": self._kaiming(name), "kernel_regularizer": regularizer}
 
     def _kaiming(self, name: str):
         return keras.initializers.VarianceScaling(
@@ -37,9 +51,9 @@ class _Head(keras.layers.Layer):
         dense = layers.Dense(
             units,
             use_bias=use_bias,
-            kernel_initializer=self._kaiming(name),
             dtype=dtype or self.dtype_policy,
             name=name,
+            **self._kernel_options(name),
         )
         dense.build((None, width))
         return dense
@@ -65,7 +79,8 @@ class _Head(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "seed": self.seed}
+        own = {"num_classes": self.num_classes, "seed": self.seed}
+        return {**super().get_config(), **own, "input_dropout": self.input_dropout, "l2": self.l2}
 
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
@@ -74,7 +89,9 @@ class LinearHead(_Head):
 
     Args:
         num_classes: int, number of logits.
-        seed: int, of the initial weights.
+        seed: int, of the initial weights and of the dropout masks.
+        input_dropout: float in [0, 1), of the features.
+        l2: float >= 0, strength of the L2 penalty on every kernel.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
@@ -82,8 +99,8 @@ class LinearHead(_Head):
     def build(self, input_shape):
         self.logits = self._logits(input_shape[-1])
 
-    def call(self, inputs, training=None):
-        return self.logits(inputs)
+    def _forward(self, features, training):
+        return self.logits(features)
 
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
@@ -94,13 +111,13 @@ class NonLinearHead(_Head):
         num_classes: int, number of logits.
         ratio: float > 0, hidden size as a ratio to the features.
         dropout: float in [0, 1).
-        seed: int, of the initial weights and of the dropout masks.
+        kwargs: `seed`, `input_dropout` and `l2` as for `LinearHead`, and those of a Keras layer.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
 
-    def __init__(self, num_classes: int, ratio: float = 0.5, dropout: float = 0.5, seed: int = 0, **kwargs):
-        super().__init__(num_classes, seed, **kwargs)
+    def __init__(self, num_classes: int, ratio: float = 0.5, dropout: float = 0.5, **kwargs):
+        super().__init__(num_classes, **kwargs)
         self.ratio = ratio
         self.dropout = dropout
 
@@ -115,8 +132,8 @@ class NonLinearHead(_Head):
         self.hidden_dropout = self._dropout("hidden_dropout", self.dropout)
         self.logits = self._logits(hidden)
 
-    def call(self, inputs, training=None):
-        x = self._activation(self.hidden_norm(self.hidden(inputs), training=training))
+    def _forward(self, features, training):
+        x = self._activation(self.hidden_norm(self.hidden(features), training=training))
         return self.logits(self.hidden_dropout(x, training=training))
 
     def get_config(self):
@@ -137,7 +154,7 @@ class ConvHead(NonLinearHead):
         ratio: float > 0, hidden size as a ratio to `hidden_basis`.
         dropout: float in [0, 1).
         hidden_basis: str, `features` or `flattened`.
-        seed: int, of the initial weights and of the dropout masks.
+        kwargs: as for `NonLinearHead`.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
@@ -152,10 +169,9 @@ class ConvHead(NonLinearHead):
         ratio: float = 0.5,
         dropout: float = 0.5,
         hidden_basis: str = "features",
-        seed: int = 0,
         **kwargs,
     ):
-        super().__init__(num_classes, ratio, dropout, seed, **kwargs)
+        super().__init__(num_classes, ratio, dropout, **kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.hidden_basis = hidden_basis
@@ -170,9 +186,9 @@ class ConvHead(NonLinearHead):
             self.filters,
             self.kernel_size,
             use_bias=False,
-            kernel_initializer=self._kaiming("convolution"),
             dtype=self.dtype_policy,
             name="convolution",
+            **self._kernel_options("convolution"),
         )
         self.convolution.build((None, features, 1))
         self.convolution_norm = self._norm("convolution_norm", (None, None, self.filters))
@@ -185,8 +201,8 @@ class ConvHead(NonLinearHead):
         x = self.convolution_dropout(x, training=training)
         return ops.reshape(ops.transpose(x, (0, 2, 1)), (-1, self.flattened))
 
-    def call(self, inputs, training=None):
-        return super().call(self._flat(inputs, training), training=training)
+    def _forward(self, features, training):
+        return super()._forward(self._flat(features, training), training)
 
     def get_config(self):
         own = {"filters": self.filters, "kernel_size": self.kernel_size, "hidden_basis": self.hidden_basis}
@@ -235,5 +251,5 @@ def make_head(config: HeadConfig, num_classes: int, name: str = "head", seed: in
         UserError: for an unknown head.
     """
     require_head(config.name)
-    arguments = {argument: getattr(config, argument) for argument in _ARGUMENTS[config.name]}
+    arguments = {argument: getattr(config, argument) for argument in ("input_dropout", "l2", *_ARGUMENTS[config.name])}
     return HEADS[config.name](num_classes, seed=seed, name=name, **arguments)

@@ -1,4 +1,10 @@
-"""Losses on logits: softmax for one label a case, sigmoid for several, unknown labels left out."""
+"""Losses on logits: softmax for one label a case, sigmoid for several, unknown labels left out; both also as focal loss.
+
+Focal loss multiplies the cross-entropy of a class by (1 - p)^gamma, p being its probability, so that cases that are
+already right count less; gamma 0 is cross-entropy. Its factor is computed from logits, without the difference 1 - p.
+
+Reference: Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equations 4 and 5.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +12,52 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_radtl.config import TrainingConfig
 
-@keras.saving.register_keras_serializable(package="keras_radtl")
+register = keras.saving.register_keras_serializable(package="keras_radtl")
+
+
+@register
+class SparseFocalCrossentropy(keras.losses.Loss):
+    """Softmax focal loss; call with `y_true` int of shape (batch,) and `y_pred` logits (batch, classes >= 2).
+
+    Args:
+        gamma: float >= 0.
+        kwargs: those of `keras.losses.Loss`.
+    """
+
+    def __init__(self, gamma: float = 2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.gamma = gamma
+
+    def call(self, y_true, y_pred):
+        y_pred = ops.cast(y_pred, "float32")
+        chosen = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1], dtype="float32")
+        total = ops.logsumexp(y_pred, axis=-1)
+        others = ops.logsumexp(ops.where(chosen > 0, -1e30, y_pred), axis=-1)
+        return ops.exp(self.gamma * (others - total)) * (total - ops.sum(chosen * y_pred, axis=-1))
+
+    def get_config(self):
+        return {**super().get_config(), "gamma": self.gamma}
+
+
+@register
 class MaskedBinaryCrossentropy(keras.losses.Loss):
     """Mean sigmoid cross-entropy over the labels of a case that are known; NaN is an unknown label.
 
     Call with `y_true` float of shape (batch, labels) with 0, 1 or NaN and `y_pred` logits of the same shape. A case
     without a known label has loss 0.
+
+    Args:
+        gamma: float >= 0, of the focal loss; 0 is cross-entropy.
+        label_weights: list of (weight where absent, weight where present), one pair a label; None: ones.
+        kwargs: those of `keras.losses.Loss`.
     """
+
+    def __init__(self, gamma: float = 0.0, label_weights=None, **kwargs):
+        super().__init__(**kwargs)
+        self.gamma = gamma
+        self.label_weights = None if label_weights is None else [[float(w) for w in pair] for pair in label_weights]
 
     def call(self, y_true, y_pred):
         y_pred = ops.cast(y_pred, "float32")
@@ -21,14 +65,35 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         known = ops.logical_not(ops.isnan(y_true))
         target = ops.where(known, y_true, 0.0)
         each = ops.maximum(y_pred, 0) - y_pred * target + ops.log1p(ops.exp(-ops.abs(y_pred)))
+        if self.gamma:
+            each = each * ops.exp(-self.gamma * ops.softplus(y_pred * (2 * target - 1)))
+        if self.label_weights is not None:
+            absent, present = ops.unstack(ops.convert_to_tensor(self.label_weights, "float32"), axis=1)
+            each = each * ops.where(target > 0.5, present, absent)
         weight = ops.cast(known, "float32")
         return ops.sum(each * weight, axis=-1) / ops.maximum(ops.sum(weight, axis=-1), 1.0)
 
+    def get_config(self):
+        return {**super().get_config(), "gamma": self.gamma, "label_weights": self.label_weights}
 
-def make_loss(multilabel: bool) -> keras.losses.Loss:
-    """Return the training loss: softmax cross-entropy on class indices, or the masked sigmoid one."""
+
+def focal_exponent(training: TrainingConfig) -> float:
+    """Return the exponent of the loss: that of the focal loss, or 0 for cross-entropy."""
+    return training.focal_gamma if training.loss == "focal" else 0.0
+
+
+def make_loss(multilabel: bool, gamma: float = 0.0, label_weights: np.ndarray | None = None) -> keras.losses.Loss:
+    """Return the training loss: by softmax on class indices, or the masked one by sigmoid.
+
+    Args:
+        multilabel: bool, whether a case may have several labels.
+        gamma: float >= 0, exponent of the focal loss; 0 is cross-entropy.
+        label_weights: float (labels, 2), weights where a label is absent and present; for `multilabel` alone.
+    """
     if multilabel:
-        return MaskedBinaryCrossentropy(name="loss")
+        return MaskedBinaryCrossentropy(gamma, label_weights, name="loss")
+    if gamma:
+        return SparseFocalCrossentropy(gamma, name="loss")
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True, name="loss")
 
 
@@ -41,14 +106,23 @@ def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def mean_loss(logits: np.ndarray, targets: np.ndarray, multilabel: bool) -> float:
-    """Return the unweighted mean loss of known cases in float64; the same losses as `make_loss`."""
+def mean_loss(logits: np.ndarray, targets: np.ndarray, multilabel: bool, gamma: float = 0.0) -> float:
+    """Return the unweighted mean loss of known cases in float64: that of `make_loss` without any weights.
+
+    Args:
+        logits: float (cases, classes).
+        targets: int (cases,), or float (cases, labels) with NaN for unknown.
+        multilabel: bool.
+        gamma: float >= 0, exponent of the focal loss.
+    """
     logits = np.asarray(logits, np.float64)
     if multilabel:
         known = ~np.isnan(targets)
         target = np.where(known, targets, 0)
-        each = np.maximum(logits, 0) - logits * target + np.log1p(np.exp(-np.abs(logits)))
+        away = logits * (1 - 2 * target)  # the logit of being wrong
+        each = np.logaddexp(0, away) * np.exp(-gamma * np.logaddexp(0, -away))
         return float(np.mean((each * known).sum(1) / np.maximum(known.sum(1), 1)))
-    top = logits.max(axis=1)
-    total = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-    return float(np.mean(total - logits[np.arange(len(targets)), targets]))
+    chosen = np.arange(logits.shape[1]) == np.asarray(targets)[:, None]
+    total = np.logaddexp.reduce(logits, axis=1)
+    others = np.logaddexp.reduce(np.where(chosen, -np.inf, logits), axis=1)
+    return float(np.mean(np.exp(gamma * (others - total)) * (total - logits[chosen])))

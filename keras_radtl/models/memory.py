@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.branches import branches
+from keras_radtl.config import HeadConfig, UserError
 from keras_radtl.models.head_sizes import head_parameters
 
 _FLOAT = 4  # bytes of a float32; weights, gradients and slots are float32 under every precision
@@ -82,21 +81,21 @@ def require_memory(estimate: MemoryEstimate, what: str) -> None:
         )
 
 
-def require_head_memory(config: ModelConfig, num_classes: int) -> int:
+def require_head_memory(head: HeadConfig, features: int, num_classes: int) -> int:
     """Refuse a head that cannot be trained in the memory there is, before anything is allocated.
 
     A head always trains: its weights, their gradients and two slots of Adam are counted.
 
     Args:
-        config: ModelConfig.
+        head: HeadConfig.
+        features: int, numbers that the head gets of each image.
         num_classes: int, number of logits.
     Returns:
         int, trainable parameters of the head.
     Raises:
         UserError: with the numbers.
     """
-    features = sum(branch.spec.features for branch in branches(config))
-    count = head_parameters(config.head, features, num_classes)
+    count = head_parameters(head, features, num_classes)
     size = count * _FLOAT
-    require_memory(MemoryEstimate(size, size, 2 * size, 0), f"A {config.head.name} head of {count:,} parameters")
+    require_memory(MemoryEstimate(size, size, 2 * size, 0), f"A {head.name} head of {count:,} parameters")
     return count

@@ -185,6 +185,18 @@ def test_two_backbones_join_their_features(pair, small_classifier, images):
     }
 
 
+@pytest.mark.parametrize(("backbone", "features"), [("efficientnet_lite0", 2 * 1280), ("vgg19+vgg19", 2 * 2 * 512)])
+def test_a_head_on_the_whole_feature_map(backbone, features, images):
+    model = build_classifier(
+        ModelConfig(backbone, weights="none", head=HeadConfig("linear", pooling="flatten")), 3, (32, 64, 1), seed=0
+    )
+    assert model.get_layer("head").count_params() == 3 * features + 3
+    last = [layer for layer in model.layers if layer.name.endswith("pooling")]
+    assert all(type(layer) is keras.layers.Flatten for layer in last)
+    assert trainable_layers(model, "all")  # the groups end where they did
+    assert model(images(model)).shape == (4, 3)
+
+
 RELOAD = """
 import json, pathlib, sys
 import keras, numpy as np
@@ -201,6 +213,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
 @keras_saves
 def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small_classifier, images):
     heads = {"efficientnet_lite0": "conv", "resnet50": "conv_skip", "inception_resnet_v2": "nonlinear"}
+    heads |= {"densenet121": "conv_skip", "inception_v3": "linear", "vgg19": "nonlinear"}
     models = {name: with_head(small_classifier(name), head, "adapt") for name, head in heads.items()}
     models["two"] = pair
     tables = {}

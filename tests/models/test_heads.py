@@ -17,9 +17,11 @@ VARIANTS = [
     HeadConfig("conv", filters=3, kernel_size=4, hidden_basis="flattened"),
     HeadConfig("conv_skip", filters=3, kernel_size=4),
     HeadConfig("conv_skip", filters=2, kernel_size=12, ratio=2.0, hidden_basis="flattened"),
+    HeadConfig("linear", input_dropout=0.5, l2=0.05),
+    HeadConfig("conv_skip", filters=3, input_dropout=0.2, l2=1e-3),
 ]
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
-battery = pytest.mark.parametrize("config", VARIANTS, ids=lambda c: f"{c.name}-{c.ratio}-{c.hidden_basis}")
+battery = pytest.mark.parametrize("config", VARIANTS, ids=lambda c: f"{c.name}-{c.ratio}-{c.hidden_basis}-{c.input_dropout}")
 
 
 def trained(config, seed=0):
@@ -115,6 +117,24 @@ def test_dropout_acts_in_training_only():
     head.hidden_norm.trainable = head.convolution_norm.trainable = head.skip_norm.trainable = False
     assert not np.array_equal(head(FEATURES, training=True), head(FEATURES, training=True))
     np.testing.assert_array_equal(head(FEATURES), head(FEATURES))
+
+
+def test_dropout_of_the_input_spares_or_doubles_each_feature():
+    head = make_head(HeadConfig("linear", input_dropout=0.5), 12)
+    head.build((None, 12))
+    head.logits.set_weights([np.eye(12), np.zeros(12)])
+    ratios = np.asarray(head(FEATURES, training=True)) / FEATURES
+    assert set(np.unique(ratios.round(5))) == {0.0, 2.0}
+    np.testing.assert_array_equal(head(FEATURES), FEATURES)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_penalty_is_that_of_every_kernel_and_nothing_else(name):
+    head = make_head(HeadConfig(name, filters=2, l2=0.3), 3)
+    head.build((None, 12))
+    kernels = [np.asarray(w, "float64") for w in head.weights if w.name == "kernel"]
+    assert len(kernels) == {"linear": 1, "nonlinear": 2, "conv": 3, "conv_skip": 4}[name]
+    assert float(sum(head.losses)) == pytest.approx(0.3 * sum((kernel**2).sum() for kernel in kernels), rel=1e-5)
 
 
 def test_the_flattened_vector_is_filter_major():

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_radtl.config import HeadConfig, ModelConfig, UserError
+from keras_radtl.config import HeadConfig, UserError
 from keras_radtl.models import memory
 from keras_radtl.models.groups import set_trainable, trainable_layers
 
@@ -38,11 +38,10 @@ def test_activations_grow_with_the_batch_and_with_what_trains(small_classifier):
 
 def test_a_head_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 4 * 10**9)
-    config = ModelConfig(backbone="resnet50", head=REFERENCE_HEAD)
     message = r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are free"
     with pytest.raises(UserError, match=message):
-        memory.require_head_memory(config, 2)
-    assert memory.require_head_memory(ModelConfig(backbone="resnet50", head=HeadConfig("linear")), 2) == 4098
+        memory.require_head_memory(REFERENCE_HEAD, 2048, 2)
+    assert memory.require_head_memory(HeadConfig("linear"), 2048, 2) == 4098
 
 
 def test_nothing_is_refused_where_the_system_tells_nothing(monkeypatch):
