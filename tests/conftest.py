@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "1"), ("TF_NUM_INTEROP_THREADS", "1")):
+    os.environ.setdefault(name, value)
+
+TINY_OPTIONS = (
+    "--backbone tiny --weights none --image-size 32 --head linear --unfreeze all --epochs 3 --batch-size 16 "
+    "--learning-rate 0.01 --schedule constant"
+).split()
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +41,47 @@ def write_image(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep what runs store between runs out of the user's cache folder."""
+    os.environ["KERAS_RADTL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny_backbone():
+    """Add the row `tiny` of `tiny_backbone.py` to the backbones, for one module; returns that file."""
+    from keras_radtl.models.backbones import BACKBONES
+
+    file = Path(__file__).with_name("tiny_backbone.py")
+    runpy.run_path(str(file))["register"]()
+    yield file
+    del BACKBONES["tiny"]
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """Return a folder of 60 small pictures in two class folders, whose names have spaces and brackets."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("pictures") / "data"
+    generator = np.random.default_rng(0)
+    for target, name in enumerate(("benign mass", "malignant [sic] (2)")):
+        (folder / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = generator.normal(110, 40, (32, 32)).clip(0, 255)
+            pixels[8:18, 8 : 12 + 10 * target] /= 3
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{name} ({number}).png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_fit(tiny_backbone, pictures):
+    """Return a function (output folder, further options) -> exit code of `fit` with the tiny backbone."""
+    from keras_radtl.fit import main
+
+    def fit(output, *options: str) -> int:
+        return main([*TINY_OPTIONS, "--data", str(pictures), "--output", str(output), *options])
+
+    return fit
