@@ -1,0 +1,247 @@
+"""The space of a search: configuration keys with the values they may take, declared in YAML or JSON.
+
+A key is the dotted name of a configuration option. It has a list of values, or a range, and may depend on another key:
+
+    model.head.name: [linear, conv]
+    model.head.filters: {values: [4, 16], when: {model.head.name: [conv]}}
+    model.head.dropout: {low: 0.0, high: 0.6, step: 0.2}
+    training.learning_rate: {low: 1e-5, high: 1e-2, log: true}
+
+Every value is checked against the configuration before the search begins. Keys that decide which cases validate, and
+the epochs, which the tuner decides, cannot be searched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+
+from keras_radtl.config import Config, UserError, load_values, require, update
+
+_CONV, _HIDDEN = {"model.head.name": ["conv", "conv_skip"]}, {"model.head.name": ["nonlinear", "conv", "conv_skip"]}
+DEFAULT_SPACE: dict[str, object] = {
+    "model.head.name": ["linear", "nonlinear", "conv", "conv_skip"],
+    "model.head.ratio": {"values": [0.25, 0.5, 1.0], "when": _HIDDEN},
+    "model.head.filters": {"values": [4, 8, 16], "when": _CONV},
+    "model.head.kernel_size": {"values": [2, 4, 8], "when": _CONV},
+    "model.head.dropout": {"low": 0.0, "high": 0.6, "step": 0.1, "when": _HIDDEN},
+    "training.strategy": ["fixed", "l2_sp"],
+    "training.unfreeze": {"values": ["none", "top1", "top2", "all"], "when": {"training.strategy": ["fixed"]}},
+    "training.alpha": {"low": 1e-4, "high": 1e-1, "log": True, "when": {"training.strategy": ["l2_sp"]}},
+    "training.learning_rate": {"low": 1e-5, "high": 1e-2, "log": True},
+    "training.optimizer": ["adam", "sgd"],
+    "training.weight_decay": {"low": 1e-6, "high": 1e-2, "log": True},
+}
+_OTHERS = {
+    "training.epochs": "the search decides them",
+    "training.phase_epochs": "the search decides the epochs",
+    "training.deterministic": "it is no choice of a model",
+}
+_FIELDS = ("values", "low", "high", "log", "step", "when")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key of a space: with `values` a choice, else a range.
+
+    Attributes:
+        key: dotted configuration key.
+        values: what it may be.
+        low: least number of a range.
+        high: greatest number of a range.
+        log: whether the range is sampled on a logarithmic scale.
+        step: distance of the numbers of a range; None: any number.
+        whole: whether the numbers of a range are whole.
+        when: pairs (other key, its values) that must hold for this one to be in use.
+    """
+
+    key: str
+    values: tuple = ()
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    step: float | None = None
+    whole: bool = False
+    when: tuple[tuple[str, tuple], ...] = ()
+
+    def active(self, chosen: Mapping) -> bool:
+        """Say whether the parameter is in use, given the values chosen for others."""
+        return all(key in chosen and chosen[key] in values for key, values in self.when)
+
+    @property
+    def default(self):
+        """The first value, or the high end: what needs most memory and time."""
+        return self.values[0] if self.values else self.high
+
+    @property
+    def count(self) -> float:
+        """How many values there are; infinity for a range without steps."""
+        if self.values:
+            return len(self.values)
+        step = self.step or (1 if self.whole else None)
+        return math.floor((self.high - self.low) / step + 1e-9) + 1 if step else math.inf
+
+
+@dataclass(frozen=True)
+class Space:
+    """Parameters in an order in which each stands after those it depends on."""
+
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The configuration keys."""
+        return tuple(parameter.key for parameter in self.parameters)
+
+    @property
+    def combinations(self) -> float:
+        """At most so many different configurations are in the space; infinity with a range without steps."""
+        return math.prod(parameter.count for parameter in self.parameters)
+
+    def to_dict(self) -> dict:
+        """Return the space as it would be declared, every field written out."""
+        return {p.key: {**{name: getattr(p, name) for name in _FIELDS[:-1]}, "when": dict(p.when)} for p in self.parameters}
+
+    def complete(self, wanted: Mapping) -> dict:
+        """Return a value for each parameter in use: the wanted one, else its default."""
+        chosen: dict = {}
+        for parameter in self.parameters:
+            if parameter.active(chosen):
+                chosen[parameter.key] = wanted.get(parameter.key, parameter.default)
+        return chosen
+
+    def corners(self) -> Iterator[dict]:
+        """Give combinations in which every value of every choice, and the low and high end of every range, occurs."""
+        yield self.complete({})
+        for parameter in self.parameters:
+            for value in parameter.values or (parameter.low, parameter.high):
+                if value != parameter.default or parameter.when:
+                    yield self.complete({**self._enabling(parameter), parameter.key: value})
+
+    def _enabling(self, parameter: Parameter) -> dict:
+        wanted: dict = {}
+        for key, values in parameter.when:
+            wanted |= self._enabling(next(p for p in self.parameters if p.key == key))
+            wanted[key] = values[0]
+        return wanted
+
+
+def apply(config: Config, chosen: Mapping, epochs: int) -> Config:
+    """Return a configuration with chosen values and a number of epochs in place.
+
+    Args:
+        config: what is not searched.
+        chosen: dict from dotted keys to values.
+        epochs: of the whole training, over all its phases.
+    """
+    nested: dict = {}
+    for key, value in {**chosen, "training.epochs": epochs}.items():
+        *parents, name = key.split(".")
+        part = nested
+        for parent in parents:
+            part = part.setdefault(parent, {})
+        part[name] = value
+    return update(config, nested)
+
+
+def read_space(source: str | Path, config: Config) -> Space:
+    """Read a declared space from a YAML or JSON file, or take the built-in one by the word `default`.
+
+    Raises:
+        UserError: for a file that cannot be read, or a space that cannot be searched from `config`.
+    """
+    return make_space(DEFAULT_SPACE if str(source) == "default" else load_values(source), config)
+
+
+def make_space(declared: Mapping, config: Config) -> Space:
+    """Check a declared space against a configuration.
+
+    Args:
+        declared: dict from dotted keys to a list of values or a dict with `low` and `high` or `values`, and optionally
+            `log`, `step` and `when`.
+        config: what is not searched.
+    Raises:
+        UserError: naming the key, the rule and the value.
+    """
+    require(isinstance(declared, Mapping) and len(declared) > 0, "space", "a table with at least one key", declared)
+    found = {key: _parameter(str(key), entry, config) for key, entry in declared.items()}
+    for parameter in found.values():
+        for key, values in parameter.when:
+            known = key in found and found[key].values
+            require(bool(known), f"{parameter.key}.when", "about keys of the space that have a list of values", key)
+            missing = [value for value in values if value not in known]
+            require(not missing, f"{parameter.key}.when.{key}", f"among {list(known)}", missing)
+    space = Space(tuple(_ordered(found)))
+    for chosen in space.corners():
+        apply(config, chosen, config.training.epochs)
+    return space
+
+
+def _ordered(found: dict[str, Parameter]) -> Iterator[Parameter]:
+    left, done = dict(found), set()
+    while left:
+        ready = [p for p in left.values() if all(key in done for key, _ in p.when)]
+        require(bool(ready), "when", "without a circle", ", ".join(left))
+        for parameter in ready:
+            done.add(parameter.key)
+            del left[parameter.key]
+        yield from ready
+
+
+def _parameter(key: str, entry, config: Config) -> Parameter:
+    _require_searchable(key)
+    entry = {"values": entry} if isinstance(entry, list) else entry
+    require(isinstance(entry, Mapping), key, "a list of values, or a table with `low` and `high`", entry)
+    unknown = [name for name in entry if name not in _FIELDS]
+    require(not unknown, key, f"a table with some of {', '.join(_FIELDS)}", unknown)
+    when = entry.get("when") or {}
+    pairs = isinstance(when, Mapping) and all(isinstance(values, (list, tuple)) and values for values in when.values())
+    require(pairs, f"{key}.when", "a table from keys to lists of values", when)
+    depends = tuple((other, tuple(values)) for other, values in when.items())
+    if entry.get("values") is None or "low" in entry or "high" in entry:
+        return _range(key, entry, depends, config)
+    values = entry["values"]
+    require(isinstance(values, (list, tuple)) and len(values) > 0, key, "a list of one or more values", values)
+    require("log" not in entry and "step" not in entry, key, "without log and step, having a list of values", dict(entry))
+    checked = [_checked(config, key, value) for value in values]
+    return Parameter(key, tuple(v for i, v in enumerate(checked) if v not in checked[:i]), when=depends)
+
+
+def _range(key: str, entry: Mapping, when: tuple, config: Config) -> Parameter:
+    require({"low", "high"} <= set(entry) and "values" not in entry, key, "`values`, or both `low` and `high`", dict(entry))
+    low, high = _checked(config, key, entry["low"]), _checked(config, key, entry["high"])
+    number = all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high))
+    require(number, key, "an option with a number; give a list of values", [low, high])
+    require(low < high, f"{key}.high", f"> low, {low}", high)
+    log, step = entry.get("log") or False, entry.get("step")
+    require(isinstance(log, bool), f"{key}.log", "true or false", log)
+    require(not log or low > 0, f"{key}.low", "> 0 on a logarithmic scale", low)
+    whole = isinstance(low, int)
+    kinds = int if whole else (int, float)
+    valid = step is None or (isinstance(step, kinds) and not isinstance(step, bool) and 0 < step <= high - low and not log)
+    require(valid, f"{key}.step", f"a number in (0, {high - low}], without log", step)
+    return Parameter(key, low=low, high=high, log=log, step=step, whole=whole, when=when)
+
+
+def _require_searchable(key: str) -> None:
+    part, _, name = key.partition(".")
+    searched = part in ("model", "training", "augment") or key == "data.image_size"
+    known = hasattr(Config(), part)
+    if known and not searched:
+        raise UserError(f"`{key}` cannot be searched: trials are compared on the same cases of the same split, with one seed")
+    if key in _OTHERS:
+        raise UserError(f"`{key}` cannot be searched: {_OTHERS[key]}")
+
+
+def _checked(config: Config, key: str, value):
+    """Return a value as the configuration takes it."""
+    nested = value
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    taken = update(config, nested)
+    for part in key.split("."):
+        taken = getattr(taken, part)
+    require(not is_dataclass(taken), key, "one option; name it after a dot", value)
+    return list(taken) if isinstance(taken, tuple) else taken

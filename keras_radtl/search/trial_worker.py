@@ -1,0 +1,128 @@
+"""Train the trials of a search in a process of its own: `python -m keras_radtl.search.trial_worker`.
+
+Takes a line of JSON on stdin for each task and answers with one on stdout. Ends at once when its parent goes, whose end
+of stdin then closes; a run directory is whole at every moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import math
+import os
+import queue
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from keras_radtl.config import Config, UserError, from_dict
+from keras_radtl.runs.request import Request
+from keras_radtl.runs.stopping import Stopped
+
+logger = logging.getLogger(__name__)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class TrialWorker:
+    """Executes tasks and keeps the last data set for the next one.
+
+    Args:
+        cache: folder for the pixels of large data sets.
+    """
+
+    def __init__(self, cache: Path):
+        self.cache, self._key, self._dataset = cache, None, None
+
+    def answer(self, task: dict) -> dict:
+        """Execute a task; returns its result, or why there is none: `mistake`, `stopped` or `failure`."""
+        try:
+            return self._train(task) if "output" in task else self._rehearse(task)
+        except UserError as error:
+            return {"mistake": str(error)}
+        except Stopped as stop:
+            return {"stopped": str(stop)}
+        except Exception as error:  # a defect in one trial must not cost the others
+            logger.exception("failed")
+            if getattr(error, "errno", None) in _NO_ROOM:
+                return {"mistake": f"{error.strerror}: {error.filename or task.get('output')}. What was written before is intact"}
+            return {"failure": f"{type(error).__name__}: {error}"}
+
+    def _train(self, task: dict) -> dict:
+        from keras_radtl.runs.train import train
+
+        config = from_dict(Config, task["config"])
+        request = Request(Path(task["output"]), resume=True, figures=False, test=False, **task["options"])
+        logger.info("---- trial %s", request.output.name)
+        train(config, request, self._load(config))
+        return {}
+
+    def _rehearse(self, task: dict) -> dict:
+        """Build what the given configurations build, so that what cannot be trained is refused before the search."""
+        from keras_radtl.runs.train import build, check_names, describe
+
+        configs = [from_dict(Config, values) for values in task["configs"]]
+        for config in configs:
+            check_names(config)
+        built, model, weights, trainable = None, None, 0, 0
+        for config in sorted(configs, key=lambda config: repr(config.model)):
+            dataset = self._load(config)
+            if built != (config.model, self._key):
+                model, built = build(config, dataset, dataset.splits[0].fold), (config.model, self._key)
+            describe(config, model)
+            weights = max(weights, int(model.count_params()))
+            trainable = max(trainable, sum(math.prod(weight.shape) for weight in model.trainable_weights))
+        dataset = self._load(configs[0])
+        return {
+            "data_sha256": dataset.fingerprint,
+            "cases": len(dataset.table),
+            "weights": weights,
+            "trainable": trainable,
+        }
+
+    def _load(self, config: Config):
+        key = json.dumps([repr(config.data), repr(config.split), config.split_seed, _image_size(config)])
+        if key != self._key:
+            from keras_radtl.reproducibility import prepare
+            from keras_radtl.runs.train import load_data
+
+            self._key, self._dataset = None, None
+            prepare(config.seed, config.device, config.training.deterministic)
+            self._dataset = load_data(config, Path(tempfile.mkdtemp(dir=self.cache)))
+            self._key = key
+        return self._dataset
+
+
+def _image_size(config: Config):
+    return config.data.image_size or config.model.backbone
+
+
+def main(argv=None) -> None:
+    """Answer tasks until stdin closes, which ends the process.
+
+    Args:
+        argv: the folder for the pixels of large data sets, which the parent makes and removes.
+    """
+    (cache,) = sys.argv[1:] if argv is None else argv
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    worker = TrialWorker(Path(cache))
+    while True:
+        answer = worker.answer(json.loads(tasks.get()))
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _listen(tasks: queue.SimpleQueue) -> None:
+    for line in sys.stdin:
+        tasks.put(line)
+    os._exit(0)  # the parent has gone, or needs no more
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The 176 runs of the BACON grid: tasks x pretraining x backbones x schedules x 11 heads, frozen backbone, 5 epochs.
+
+    python tuners/grid176.py --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
+    python -m keras_radtl.sweep grid176 --tasks breast --data FOLDER --pretraining ImageNet --backbones EfficientNet-Lite0
+
+Reference: Frees et al., arXiv 2508.17567, section 4.3.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import product
+
+from keras_radtl.config import update
+from keras_radtl.search.grid import Run, add_levels, name_of
+from keras_radtl.search.tasks import add_task_options, task_config
+from keras_radtl.sweep import main
+
+TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
+PRETRAINING = ("ImageNet", "RadImageNet")
+BACKBONES = ("ResNet50", "DenseNet121")
+SCHEDULES = ("cosine", "beta")
+RATIOS, FILTERS = (0.5, 1.0), (4, 16)
+HEADS = (
+    ("Linear", None, None),
+    *(("NonLinear", ratio, None) for ratio in RATIOS),
+    *((name, ratio, filters) for name in ("Conv", "ConvSkip") for ratio in RATIOS for filters in FILTERS),
+)
+KEYS = {"Linear": "linear", "NonLinear": "nonlinear", "Conv": "conv", "ConvSkip": "conv_skip"}
+STUDY = {
+    "data": {"image_size": 256},
+    "training": {
+        "strategy": "fixed", "unfreeze": "none", "epochs": 5, "batch_size": 64, "learning_rate": 1e-4,
+        "optimizer": "adam", "weight_decay": 1e-5, "weight_decay_mode": "coupled",
+    },
+}  # fmt: skip
+FIXED = ("pretrain",)  # of the mixed model at the end; the other factors get random intercepts
+RANDOM = ("task", "backbone", "lrdecay", "clf", "fc_ratio", "numfilters")
+
+
+def add_options(group) -> None:
+    """Add the levels of the factors and the data of each task."""
+    add_task_options(group, TASKS)
+    add_levels(group, "--pretraining", PRETRAINING, "weight sets", free=True)
+    add_levels(group, "--backbones", BACKBONES, "backbones", free=True)
+
+
+def runs(arguments) -> list[Run]:
+    """Return the list of runs."""
+    listed = []
+    for task in arguments.tasks:
+        config = task_config(arguments, task, TASKS, STUDY)
+        for pretrain, backbone, schedule, (head, ratio, filters) in product(
+            arguments.pretraining, arguments.backbones, SCHEDULES, HEADS
+        ):
+            sizes = {key: value for key, value in (("ratio", ratio), ("filters", filters)) if value is not None}
+            changes = {
+                "model": {"backbone": backbone, "weights": pretrain.lower(), "head": {"name": KEYS[head], **sizes}},
+                "training": {"schedule": schedule},
+            }
+            factors = {
+                "task": task, "pretrain": pretrain, "backbone": backbone, "lrdecay": schedule,
+                "clf": head, "fc_ratio": ratio, "numfilters": filters,
+            }  # fmt: skip
+            listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
+    return listed
+
+
+if __name__ == "__main__":
+    sys.exit(main([__file__, *sys.argv[1:]]))
