@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_radtl.config import AugmentConfig, require
-from keras_radtl.data.augment import apply, draw, epoch_order
+from keras_radtl.data.augment import apply, draw
+from keras_radtl.data.sampling import Balanced, Shuffled
 
 _PREFETCH = 2  # batches that wait ready for the model
 
@@ -30,6 +31,7 @@ def training_batches(
     last_epoch: int,
     weights: np.ndarray | None = None,
     workers: int | None = None,
+    order: Shuffled | Balanced | None = None,
 ) -> tf.data.Dataset:
     """Return the shuffled, augmented batches of the epochs [first_epoch, last_epoch), one after the other.
 
@@ -49,22 +51,21 @@ def training_batches(
         last_epoch: the epoch after the last one.
         weights: float array of shape (n_all,), weight of each image in the loss; None: ones.
         workers: batches made at the same time; None: one per processor core, at most eight.
+        order: which images an epoch draws, and when (see `sampling`); None: each of `indices` once, by `seed`.
     Returns:
         Dataset of (uint8 (B, height, width, channels), targets (B, ...), float32 weights (B,)).
     Raises:
         UserError: when the batch size is below 1 or there is no image or epoch.
     """
-    indices = np.asarray(indices, np.int64)
-    require(len(indices) > 0, "indices", "not empty", indices)
+    order = Shuffled(np.asarray(indices, np.int64), seed) if order is None else order
+    require(len(order) > 0, "indices", "not empty", indices)
     require(batch_size >= 1, "batch_size", ">= 1", batch_size)
     require(0 <= first_epoch < last_epoch, "first_epoch", f"in [0, {last_epoch})", first_epoch)
     weights = np.ones(len(pixels), np.float32) if weights is None else np.asarray(weights, np.float32)
 
-    def order(epoch):
-        return epoch_order(indices, seed, int(epoch))
-
     def batches_of_epoch(epoch):
-        shuffled = tf.ensure_shape(tf.numpy_function(order, [epoch], tf.int64, stateful=False), [len(indices)])
+        drawn = tf.numpy_function(lambda number: order(int(number)), [epoch], tf.int64, stateful=False)
+        shuffled = tf.ensure_shape(drawn, [len(order)])
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size).map(lambda batch: (epoch, batch))
 
     def make(epoch, batch):
@@ -77,7 +78,7 @@ def training_batches(
         shapes = [(None, *pixels.shape[1:]), (None, *targets.shape[1:]), (None,)]
         return tuple(tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
 
-    steps = -(-len(indices) // batch_size)
+    steps = -(-len(order) // batch_size)
     dataset = tf.data.Dataset.range(first_epoch, last_epoch).flat_map(batches_of_epoch)
     return _in_parallel(dataset, make_batch, workers, steps * (last_epoch - first_epoch))
 

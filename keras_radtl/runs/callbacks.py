@@ -62,11 +62,13 @@ class Validate(keras.callbacks.Callback):
         targets: their targets.
         score: function (targets, probabilities) -> AUC, macro over classes or labels.
         multilabel: whether targets are 0/1/NaN by label.
+        gamma: exponent of the focal loss, which `val_loss` then is; 0: cross-entropy. No weights count in it.
     """
 
-    def __init__(self, predict, targets, score, multilabel: bool):
+    def __init__(self, predict, targets, score, multilabel: bool, gamma: float = 0.0):
         super().__init__()
         self.predict, self.targets, self.score, self.multilabel = predict, targets, score, multilabel
+        self.gamma = gamma
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
@@ -75,7 +77,7 @@ class Validate(keras.callbacks.Callback):
         if not np.isfinite(logits).all():
             raise UserError(f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved.")
         chances = probabilities(logits, self.multilabel)
-        logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel)
+        logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
         logs["val_auc"] = float(self.score(self.targets, chances))
         if math.isnan(logs["val_auc"]):
             raise UserError("The validation AUC does not exist: a class or label is absent in the validation cases")
@@ -90,7 +92,7 @@ class Validate(keras.callbacks.Callback):
 
 
 class Keep(keras.callbacks.Callback):
-    """Keep the state: history, best epoch by validation AUC, early stop, checkpoint after every epoch.
+    """Keep the state: history, best epoch, early stop, checkpoint after every epoch.
 
     Args:
         run: `RunDirectory` for the checkpoint.
@@ -98,15 +100,18 @@ class Keep(keras.callbacks.Callback):
         initial: its weights as built.
         state: updated in place.
         phase: name of the phase, for the history.
-        patience: epochs without a better AUC before the phase stops; None: never.
+        monitor: `val_auc` or `val_loss`, by which an epoch is better.
+        patience: epochs without a better one before the phase stops; None: never.
         rates: factors of the learning rate by layer, for the history, or None.
         interval: at least so many seconds between two checkpoints; 0: one after every epoch.
     """
 
     def __init__(
-        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, patience: int | None, rates, interval: float
-    ):
+        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, monitor: str, patience: int | None, rates,
+        interval: float,
+    ):  # fmt: skip
         super().__init__()
+        self.monitor = monitor
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
         self.phase, self.patience, self.rates = phase, patience, rates
         self.interval, self._saved = interval, time.monotonic()
@@ -116,15 +121,15 @@ class Keep(keras.callbacks.Callback):
             self.rates.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        state, value = self.state, logs["val_auc"]
+        state, value = self.state, logs[self.monitor]
         state.epoch = epoch + 1
         state.history.append({"epoch": epoch + 1, "phase": self.phase, **{name: float(logs[name]) for name in sorted(logs)}})
         if self.rates is not None:
             state.history[-1]["rates"] = self.rates.means()
-        improved = state.best_value is None or value > state.best_value
+        improved = self._is_better(value, state.best_value)
         if improved:
             state.best_epoch, state.best_value = epoch + 1, value
-        better = state.phase_best is None or value > state.phase_best
+        better = self._is_better(value, state.phase_best)
         state.phase_best = value if better else state.phase_best
         state.phase_stale = 0 if better else state.phase_stale + 1
         due = time.monotonic() - self._saved >= self.interval
@@ -138,6 +143,9 @@ class Keep(keras.callbacks.Callback):
         logs["improved"] = improved
         if self.patience is not None and state.phase_stale >= self.patience:
             self.model.stop_training = True
+
+    def _is_better(self, value: float, best: float | None) -> bool:
+        return best is None or (value < best if self.monitor == "val_loss" else value > best)
 
 
 class Report(keras.callbacks.Callback):

@@ -27,10 +27,11 @@ class TrainingState:
         epoch: finished epochs over all phases.
         phase: index of the current phase.
         phase_start: epoch at which it began; an early stop makes this earlier than planned.
-        phase_stale: epochs since the phase's best validation AUC.
-        phase_best: that AUC; None before the first epoch of the phase.
-        best_epoch: epoch (1-based) of the best validation AUC of the run; 0 before the first.
-        best_value: that AUC.
+        phase_stale: epochs since the phase's best one by the monitored value.
+        phase_best: that value; None before the first epoch of the phase.
+        best_epoch: epoch (1-based) with the best monitored value of the run; 0 before the first.
+        best_value: that value.
+        jit_compile: whether XLA compiled the training step of the last phase.
         history: one dict an epoch.
         best_weights: changed weights of the best epoch while no file holds them.
     """
@@ -42,6 +43,7 @@ class TrainingState:
     phase_best: float | None = None
     best_epoch: int = 0
     best_value: float | None = None
+    jit_compile: bool | None = None
     history: list[dict] = field(default_factory=list)
     best_weights: Weights | None = field(default=None, repr=False)
 

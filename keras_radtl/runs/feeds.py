@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_radtl.config import to_dict
 from keras_radtl.data.feature_store import FeatureStore, default_folder
-from keras_radtl.data.pipeline import epoch_order, evaluation_batches, training_batches
+from keras_radtl.data.pipeline import evaluation_batches, training_batches
 from keras_radtl.models.prefix import cut
 from keras_radtl.runs.predict import Predictor
 
@@ -37,7 +37,7 @@ def make_feed(model, job, epochs: int):
         return PixelFeed(model, job)
     limit = job.request.cache_bytes
     per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
-    needed = per_image * (len(job.split.train) * epochs + len(job.split.val))
+    needed = per_image * (len(job.order) * epochs + len(job.split.val))
     folder = default_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     if needed > min(limit, free // 2):
@@ -70,7 +70,7 @@ def _pixel_batches(job, first_epoch: int, last_epoch: int):
     config, dataset = job.config, job.dataset
     return training_batches(
         dataset.pixels, dataset.table.targets, job.split.train, config.training.batch_size, config.seed,
-        config.augment, first_epoch, last_epoch, job.weights,
+        config.augment, first_epoch, last_epoch, job.weights, order=job.order,
     )  # fmt: skip
 
 
@@ -92,12 +92,12 @@ class FeatureFeed:
 
         targets, weights = self.job.dataset.table.targets, self.job.weights
         weights = np.ones(len(targets), np.float32) if weights is None else weights
-        size, seed = self.job.config.training.batch_size, self.job.config.seed
+        size = self.job.config.training.batch_size
 
         def batches():
             for epoch in range(first_epoch, last_epoch):
-                order = epoch_order(self.job.split.train, seed, epoch)
-                stored = self._epoch(epoch)
+                order = self.job.order(epoch)
+                stored = self._epoch(epoch, order)
                 for start in range(0, len(order), size):
                     rows = order[start : start + size]
                     yield self._pack([a[start : start + size] for a in stored]), targets[rows], weights[rows]
@@ -114,17 +114,18 @@ class FeatureFeed:
         stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
 
-    def _epoch(self, epoch: int) -> list[np.ndarray]:
+    def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
         """Return the activations of an epoch's pictures, in its order and made in its batches."""
-        config, train = self.job.config, self.job.split.train
-        key = {"epoch": epoch, "rows": _digest(train), "seed": config.seed, "augment": to_dict(config.augment)}
-        return self._fetch(key, len(train), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
+        config = self.job.config
+        key = {"epoch": epoch, "rows": _digest(order), "seed": config.seed, "augment": to_dict(config.augment)}
+        return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
 
     def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
         def make():
             for batch in pixels():
                 out = self._lower.step(batch)
-                yield [part.numpy() for part in (out if isinstance(out, (list, tuple)) else [out])]
+                parts = out if isinstance(out, (list, tuple)) else [out]
+                yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # bfloat16 is NumPy's guest
 
         return self.store.fetch({**self._base, **key}, rows, make)
 
@@ -145,7 +146,7 @@ def _identity(lower) -> dict:
 
 def _circumstances(job) -> dict:
     data = to_dict(job.config.data)
-    handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window")}
+    handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window", "clahe")}
     shape = list(job.dataset.pixels.shape[1:])
     return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.config.training.batch_size}
 

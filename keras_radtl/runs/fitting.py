@@ -11,11 +11,12 @@ import numpy as np
 
 from keras_radtl.config import Config
 from keras_radtl.data.dataset import Dataset
+from keras_radtl.data.sampling import Balanced, Shuffled, class_weights, label_weights, make_order
 from keras_radtl.data.split import Split
 from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import set_trainable
-from keras_radtl.models.losses import make_loss
+from keras_radtl.models.losses import focal_exponent, make_loss
 from keras_radtl.runs import callbacks, checkpoint
 from keras_radtl.runs.directory import SPLITS, TENSORBOARD, RunDirectory
 from keras_radtl.runs.feeds import make_feed
@@ -51,20 +52,39 @@ class Job:
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
-        return math.ceil(len(self.split.train) / self.config.training.batch_size)
+        return math.ceil(len(self.order) / self.config.training.batch_size)
 
+    @cached_property
+    def order(self) -> Shuffled | Balanced:
+        """Which training cases an epoch draws, and when."""
+        training, targets = self.config.training, self.dataset.table.targets
+        order = make_order(training.sampling, targets, self.split.train, self.config.seed)
+        if training.sampling == "balanced":
+            text = "%sbalanced sampling: an epoch draws %d cases of each of %d classes"
+            logger.info(text, self.prefix, order.share, len(order.groups))
+        return order
 
     @cached_property
     def weights(self) -> np.ndarray | None:
         """Weight a case, float32 (cases,), that gives each class the same sum in training; None without weighting."""
-        if self.config.training.class_weight == "none":
+        table = self.dataset.table
+        if self.config.training.class_weight == "none" or table.multilabel:
             return None
-        targets, classes = self.dataset.table.targets, self.dataset.table.classes
-        counts = np.bincount(targets[self.split.train], minlength=len(classes))
-        weights = len(self.split.train) / (len(counts) * counts)
-        shown = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(classes, weights, strict=True))
+        weights = class_weights(table.targets[self.split.train], len(table.classes))
+        shown = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(table.classes, weights, strict=True))
         logger.info("%sclass weights: %s", self.prefix, shown)
-        return weights[targets].astype(np.float32)
+        return weights[table.targets].astype(np.float32)
+
+    @cached_property
+    def loss(self):
+        """The training loss: with several labels also the weight of each one's absence and presence."""
+        training, table, weights = self.config.training, self.dataset.table, None
+        if table.multilabel and training.class_weight == "balanced":
+            weights = label_weights(table.targets[self.split.train])
+            rows = zip(table.classes, weights, strict=True)
+            shown = ", ".join(f"{name} {absent:.3f}/{present:.3f}" for name, (absent, present) in rows)
+            logger.info("%slabel weights (absent/present): %s", self.prefix, shown)
+        return make_loss(table.multilabel, focal_exponent(training), weights)
 
 
 def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
@@ -102,7 +122,8 @@ def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report)
         starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
     rates = make_rates(model, training, strategy.auto_rates)
     feed = make_feed(model, job, phase.epochs)
-    compile_phase(feed.model, phase, training, make_loss(job.dataset.table.multilabel), rates)
+    compile_phase(feed.model, phase, training, job.loss, rates)
+    state.jit_compile = bool(feed.model.jit_compile)
     if optimizer is not None and state.epoch > state.phase_start:
         checkpoint.assign_optimizer(feed.model.optimizer, optimizer)
     last = state.phase_start + phase.epochs
@@ -121,6 +142,7 @@ def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report)
 def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, report) -> list:
     training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
     start, score = state.phase_start, multilabel_auc if multilabel else macro_auc
+    gamma = focal_exponent(training)
 
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
@@ -129,8 +151,11 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
         callbacks.Reseed(job.config.seed),
         callbacks.Rate(rate),
         callbacks.Penalty(),
-        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel),
-        callbacks.Keep(job.run, model, initial, state, phase.name, training.patience, rates, job.request.checkpoint_seconds),
+        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
+        callbacks.Keep(
+            job.run, model, initial, state, phase.name, training.monitor, training.patience, rates,
+            job.request.checkpoint_seconds,
+        ),  # fmt: skip
         report,
         callbacks.StopOnRequest(job.stop),
     ]

@@ -83,9 +83,11 @@ def load_run(path: str | Path) -> LoadedRun:
 
 def _load_model(path: Path, config: Config, classes, shape, multilabel: bool):
     from keras_radtl.models.classifier import build_classifier
+    from keras_radtl.models.precision import dtype_policy
 
     if not path.is_file():
         raise UserError(f"No model file: {path}")
-    model = build_classifier(config.model, len(classes), shape, config.seed, multilabel, load_weights=False)
+    with dtype_policy(config.training.precision):
+        model = build_classifier(config.model, len(classes), shape, config.seed, multilabel, load_weights=False)
     model.load_weights(path)
     return model

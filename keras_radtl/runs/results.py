@@ -128,7 +128,7 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
     pooled = Predictions(indices[order], logits[order])
     write_results(run, table, {"test": pooled}, seed)
     summaries = [read_json(fold / SUMMARY) for fold in folds]
-    summary = {key: summaries[0][key] for key in ("classes", "multilabel", "image_shape", "parameters")}
+    summary = {key: summaries[0][key] for key in ("classes", "multilabel", "image_shape", "parameters", "monitor", "precision", "jit_compile")}
     summary["fold_auc"] = [read_json(fold / METRICS)["test"]["auc"]["value"] for fold in folds]
     summary["fold_val_auc"] = [s["best_val_auc"] for s in summaries]
     summary["seconds"] = round(sum(s["seconds"] for s in summaries), 1)

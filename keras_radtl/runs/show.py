@@ -5,6 +5,8 @@ from __future__ import annotations
 from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMARY, RunDirectory, read_csv, read_json
 from keras_radtl.runs.results import metrics_table
 
+MONITORS = {"val_auc": "validation AUC", "val_loss": "validation loss"}
+
 
 def show_run(run: RunDirectory, splits=("val", "test")) -> str:
     """Return the metrics of a run with their 95 % intervals, what was left out, and where things are."""
@@ -14,7 +16,7 @@ def show_run(run: RunDirectory, splits=("val", "test")) -> str:
         each = summary["fold_auc"]
         lines += [f"test AUC by fold: {', '.join(f'{value:.3f}' for value in each)}"]
     else:
-        lines += [f"best epoch {summary['best_epoch']} of {summary['epochs']} by validation AUC"]
+        lines += [f"best epoch {summary['best_epoch']} of {summary['epochs']} by {MONITORS[summary['monitor']]}"]
     if (run / REJECTED).is_file():
         lines.append(f"left out: {len(read_csv(run / REJECTED))} files, with reasons in {run / REJECTED}")
     model = run.path / "fold_*" / MODEL if "fold_auc" in summary else run / MODEL

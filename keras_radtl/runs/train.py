@@ -75,12 +75,14 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
 
 
 def check_names(config: Config) -> None:
-    """Refuse unknown names before the data are read."""
+    """Refuse unknown names, and a precision without use, before the data are read."""
     from keras_radtl.models.branches import branches
     from keras_radtl.models.head_sizes import require_head
+    from keras_radtl.models.precision import require_gain
     from keras_radtl.strategies.optimizers import make_optimizer
     from keras_radtl.strategies.table import get_strategy
 
+    require_gain(config.training.precision)
     branches(config.model)
     require_head(config.model.head.name)
     get_strategy(config.training.strategy)
@@ -90,9 +92,9 @@ def check_names(config: Config) -> None:
 def load_data(config: Config, cache: Path):
     """Read, check and split the data of a configuration, and log what was found; returns a `Dataset`."""
     from keras_radtl.data.dataset import load_dataset
-    from keras_radtl.models.branches import branches
+    from keras_radtl.models.branches import default_image_size
 
-    image_size = config.data.image_size or min(branch.spec.image_size for branch in branches(config.model))
+    image_size = config.data.image_size or default_image_size(config.model)
     with Progress("images", 1) as progress:
         dataset = load_dataset(config, image_size, cache, progress.update)
     table = dataset.table
@@ -110,12 +112,14 @@ def build(config: Config, dataset, fold: int):
     import keras
 
     from keras_radtl.models.classifier import build_classifier
+    from keras_radtl.models.precision import dtype_policy
     from keras_radtl.reproducibility import derive_seed
 
     keras.backend.clear_session()
     table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
     seed = derive_seed(config.seed, "weights", fold)
-    return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel)
+    with dtype_policy(config.training.precision):
+        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel)
 
 
 def describe(config: Config, model) -> None:
@@ -179,7 +183,7 @@ def _train_split(job, model) -> None:
     write_history(run, state.history)
     parts = predict_splits(job, model)
     write_results(run, dataset.table, parts, config.seed)
-    write_json(run / SUMMARY, _summary(dataset, model, state, time.monotonic() - started))
+    write_json(run / SUMMARY, _summary(job, model, state, time.monotonic() - started))
     if job.request.figures:
         draw_run(run, config, dataset, job.split, parts, state.history)
     if job.split.fold:
@@ -187,14 +191,18 @@ def _train_split(job, model) -> None:
         checkpoint.remove(run)
 
 
-def _summary(dataset, model, state, seconds: float) -> dict:
+def _summary(job, model, state, seconds: float) -> dict:
+    dataset, training = job.dataset, job.config.training
     return {
         "classes": list(dataset.table.classes),
         "multilabel": dataset.table.multilabel,
         "image_shape": [int(n) for n in dataset.pixels.shape[1:]],
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
-        "best_val_auc": state.best_value,
+        "best_val_auc": state.history[state.best_epoch - 1]["val_auc"],
+        "monitor": training.monitor,
+        "precision": training.precision,
+        "jit_compile": state.jit_compile,
         "parameters": int(model.count_params()),
         "seconds": round(seconds, 1),
     }

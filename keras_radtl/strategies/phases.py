@@ -31,7 +31,8 @@ def compile_phase(model: keras.Model, phase: Phase, training: TrainingConfig, lo
     """Compile a model whose flags are set for `phase`, with a fresh optimizer.
 
     Keras reads `trainable` when a step is traced, so flags changed after `compile` have no effect; and an optimizer
-    knows only the variables it was built with. Momentum therefore restarts with each phase.
+    knows only the variables it was built with. Momentum therefore restarts with each phase. Small gradients would be
+    lost in float16: there the loss is scaled up and the gradients down again before the optimizer sees them.
 
     Args:
         model: the classifier, or its upper part.
@@ -44,7 +45,8 @@ def compile_phase(model: keras.Model, phase: Phase, training: TrainingConfig, lo
     """
     optimizer = make_optimizer(training, phase.learning_rate)
     optimizer.set_rates(rates)
-    model.compile(optimizer=optimizer, loss=loss, weighted_metrics=[], jit_compile="auto")
+    scaled = keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
+    model.compile(optimizer=scaled, loss=loss, weighted_metrics=[], jit_compile="auto", auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     held = {variable.path for variable in optimizer._trainable_variables}
     if held != {variable.path for variable in model.trainable_variables}:
