@@ -1,0 +1,28 @@
+"""The tiny classifier, whole and with what it needs to train by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def classifier(tiny_backbone):
+    """Return a fresh tiny classifier with a linear head on two classes."""
+    from keras_radtl.config import HeadConfig, ModelConfig
+    from keras_radtl.models.classifier import build_classifier
+
+    return build_classifier(ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear")), 2, (16, 16, 1), seed=0)
+
+
+@pytest.fixture(scope="session")
+def batch():
+    """Return eight images and their targets."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (8, 16, 16, 1), np.uint8), np.arange(8) % 2
+
+
+@pytest.fixture
+def weights():
+    """Return a function from a model to copies of its weights by path."""
+    return lambda model: {variable.path: variable.numpy().copy() for variable in model.weights}
