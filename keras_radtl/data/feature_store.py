@@ -63,6 +63,7 @@ class FeatureStore:
     def _open(self, name: str, key: dict, rows: int) -> list[np.ndarray] | None:
         entry = self.folder / name
         if not (entry / _MANIFEST).is_file():
+            shutil.rmtree(entry, ignore_errors=True)  # left by a kill within a removal
             return None
         try:
             manifest = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))

@@ -64,7 +64,7 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         y_true = ops.cast(y_true, "float32")
         known = ops.logical_not(ops.isnan(y_true))
         target = ops.where(known, y_true, 0.0)
-        each = ops.maximum(y_pred, 0) - y_pred * target + ops.log1p(ops.exp(-ops.abs(y_pred)))
+        each = ops.softplus((1 - 2 * target) * y_pred)  # whose gradient is right at a logit of 0 too
         if self.gamma:
             each = each * ops.exp(-self.gamma * ops.softplus(y_pred * (2 * target - 1)))
         if self.label_weights is not None:
