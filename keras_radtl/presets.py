@@ -5,9 +5,9 @@ from __future__ import annotations
 from keras_radtl.config import Config, UserError, update
 
 _QUICKSTART = {
-    "data": {"image_size": 160},
-    "model": {"backbone": "efficientnet_lite0", "weights": "imagenet", "head": {"name": "conv_skip", "filters": 16}},
-    "training": {"unfreeze": "top2", "epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "schedule": "cosine"},
+    "data": {"image_size": 160, "positive": "malignant"},
+    "model": {"backbone": "efficientnet_lite0", "weights": "imagenet", "head": {"name": "conv_skip", "filters": 4}},
+    "training": {"unfreeze": "top2", "epochs": 8, "batch_size": 32, "learning_rate": 2e-4, "schedule": "cosine"},
 }
 
 PRESETS: dict[str, dict] = {
