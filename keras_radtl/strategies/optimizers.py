@@ -69,13 +69,39 @@ class TransferOptimizer:
         return {**super().get_config(), **own}
 
 
+class _OnePass:
+    """The update of Adam as one kernel of TensorFlow; Keras makes ten passes over the variable and its slots.
+
+    The formula is that of Keras, so results differ by rounding alone.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        import tensorflow as tf
+
+        index, kind = self._get_variable_index(variable), variable.dtype
+        step = ops.cast(self.iterations + 1, kind)
+        beta_1, beta_2 = ops.cast(self.beta_1, kind), ops.cast(self.beta_2, kind)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=ops.power(beta_1, step),
+            beta2_power=ops.power(beta_2, step),
+            lr=ops.cast(learning_rate, kind),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=ops.cast(self.epsilon, kind),
+            grad=ops.cast(gradient, kind),
+        )
+
+
 @register
-class Adam(TransferOptimizer, keras.optimizers.Adam):
+class Adam(TransferOptimizer, _OnePass, keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015) of Keras with the options of `TransferOptimizer`."""
 
 
 @register
-class AdamW(TransferOptimizer, keras.optimizers.AdamW):
+class AdamW(TransferOptimizer, _OnePass, keras.optimizers.AdamW):
     """AdamW (Loshchilov and Hutter, 2019) of Keras with the options of `TransferOptimizer`."""
 
 
