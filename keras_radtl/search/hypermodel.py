@@ -1,11 +1,11 @@
-"""KerasTuner draws the trials: a space as its hyperparameters, its three algorithms, and a tuner that trains in a child.
+"""KerasTuner draws the trials: a space as its hyperparameters, its three algorithms, a tuner that trains in a child.
 
-Imports KerasTuner, and with it TensorFlow. What is different from KerasTuner's own tuners:
+Imports KerasTuner, and with it TensorFlow. What differs from KerasTuner's own tuners:
 
-- A trial is a configuration that is trained from its start for the epochs the algorithm gives it. KerasTuner's Hyperband
-  goes on with the weights of the shorter trial, with a new optimizer and in the middle of a learning rate schedule; no
-  plain run could repeat that. Here the best trial is a plain run, phases and schedule know the number of epochs, and what
-  is frozen is not computed again, since its activations are stored.
+- A trial is a configuration that is trained from its start for the epochs the algorithm gives it. KerasTuner's
+  Hyperband goes on with the weights of the shorter trial, with a new optimizer and in the middle of a learning rate
+  schedule; no plain run could repeat that. Here the best trial is a plain run, phases and schedule know the number of
+  epochs, and what is frozen is not computed again, since its activations are stored.
 - Seed 0 is a seed, though KerasTuner takes it for "any".
 - A mistake in data or configuration ends the search. A trial that failed keeps its reason in one line.
 - The search goes on from a copy of its files (see `tuner_state`), in the order of the trials, with the same draws.
@@ -23,6 +23,7 @@ import numpy as np
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.stopping import Stopped
 from keras_radtl.search.space import Parameter, Space, apply
+from keras_radtl.search.trial_process import one_line
 from keras_radtl.search.tuner_settings import TunerSettings
 
 OBJECTIVE = "val_auc"
@@ -31,6 +32,10 @@ FAILURES_IN_A_ROW = 3
 
 class SearchEnded(keras_tuner.errors.FatalError):
     """Carries an exception through KerasTuner, which swallows others."""
+
+
+class TooManyFailures(Exception):
+    """Trials failed one after the other; the text says how many, and why the last one did."""
 
 
 def make_hyperparameters(space: Space) -> keras_tuner.HyperParameters:
@@ -85,8 +90,9 @@ class HyperbandOracle(_Orderly, keras_tuner.oracles.HyperbandOracle):
 
     def __init__(self, settings: TunerSettings, **kwargs):
         self._settings = settings
-        numbers = {"max_epochs": settings.max_epochs, "factor": settings.factor, "hyperband_iterations": settings.iterations}
-        super().__init__(**numbers, **kwargs)
+        super().__init__(
+            max_epochs=settings.max_epochs, factor=settings.factor, hyperband_iterations=settings.iterations, **kwargs
+        )
 
     def _get_num_brackets(self):
         return self._settings.brackets
@@ -143,9 +149,9 @@ class TrialTuner(keras_tuner.Tuner):
         space: of the search.
         config: what is not searched.
         settings: of the search.
-        train: trains a trial: function (trial id, configuration) -> validation AUC. It raises `UserError` or `Stopped` to
-            end the search and anything else when the trial failed.
-        ended: called after every trial, when KerasTuner's files of it are written.
+        train: trains a trial: function (trial id, configuration) -> validation AUC. It raises `UserError` or `Stopped`
+            to end the search and anything else when the trial failed.
+        ended: called after every trial with this tuner, the trial id, and whether the search goes on from there.
         kwargs: `directory` and `project_name` of KerasTuner.
     """
 
@@ -156,7 +162,7 @@ class TrialTuner(keras_tuner.Tuner):
         config: Config,
         settings: TunerSettings,
         train: Callable[[str, Config], float],
-        ended: Callable[[TrialTuner, str], None],
+        ended: Callable[[TrialTuner, str, bool], None],
         **kwargs,
     ):
         self.space, self.config, self.settings, self._train, self._ended = space, config, settings, train, ended
@@ -176,16 +182,24 @@ class TrialTuner(keras_tuner.Tuner):
 
     def run_trial(self, trial, *args, **kwargs) -> dict[str, float]:
         """Train a trial; returns the objective."""
+        self._reason = None
         try:
             return {OBJECTIVE: self._train(trial.trial_id, self.trial_config(trial))}
         except (UserError, Stopped) as error:
             raise SearchEnded(str(error)) from error
+        except Exception as error:
+            self._reason = one_line(str(error) or type(error).__name__)
+            raise
 
     def on_trial_end(self, trial) -> None:
         """Keep the reason of a failure as one line, not as a traceback, and tell that the trial ended."""
-        if trial.message:
-            trial.message = trial.message.strip().splitlines()[-1]
+        trial.message = self._reason
         try:
             super().on_trial_end(trial)
-        finally:
-            self._ended(self, trial.trial_id)
+        except RuntimeError as error:
+            if self.oracle.get_trial(trial.trial_id).status != "FAILED":
+                raise
+            self._ended(self, trial.trial_id, False)
+            reason = f"{FAILURES_IN_A_ROW} trials in a row failed, the last one: {self._reason}"
+            raise SearchEnded(reason) from TooManyFailures(reason).with_traceback(error.__traceback__)
+        self._ended(self, trial.trial_id, True)

@@ -70,6 +70,14 @@ class Parameter:
         """Say whether the parameter is in use, given the values chosen for others."""
         return all(key in chosen and chosen[key] in values for key, values in self.when)
 
+    def declaration(self) -> list | dict:
+        """Return the parameter as it would be declared."""
+        if self.values and not self.when:
+            return list(self.values)
+        found = {"values": list(self.values)} if self.values else {"low": self.low, "high": self.high}
+        found |= {name: value for name, value in (("log", self.log), ("step", self.step)) if value}
+        return {**found, **({"when": {key: list(values) for key, values in self.when}} if self.when else {})}
+
     @property
     def default(self):
         """The first value, or the high end: what needs most memory and time."""
@@ -101,8 +109,8 @@ class Space:
         return math.prod(parameter.count for parameter in self.parameters)
 
     def to_dict(self) -> dict:
-        """Return the space as it would be declared, every field written out."""
-        return {p.key: {**{name: getattr(p, name) for name in _FIELDS[:-1]}, "when": dict(p.when)} for p in self.parameters}
+        """Return the space as it would be declared."""
+        return {parameter.key: parameter.declaration() for parameter in self.parameters}
 
     def complete(self, wanted: Mapping) -> dict:
         """Return a value for each parameter in use: the wanted one, else its default."""
@@ -113,7 +121,7 @@ class Space:
         return chosen
 
     def corners(self) -> Iterator[dict]:
-        """Give combinations in which every value of every choice, and the low and high end of every range, occurs."""
+        """Give combinations in which every value of a choice and both ends of a range occur."""
         yield self.complete({})
         for parameter in self.parameters:
             for value in parameter.values or (parameter.low, parameter.high):
@@ -197,20 +205,22 @@ def _parameter(key: str, entry, config: Config) -> Parameter:
     unknown = [name for name in entry if name not in _FIELDS]
     require(not unknown, key, f"a table with some of {', '.join(_FIELDS)}", unknown)
     when = entry.get("when") or {}
-    pairs = isinstance(when, Mapping) and all(isinstance(values, (list, tuple)) and values for values in when.values())
+    pairs = isinstance(when, Mapping) and all(isinstance(some, (list, tuple)) and some for some in when.values())
     require(pairs, f"{key}.when", "a table from keys to lists of values", when)
     depends = tuple((other, tuple(values)) for other, values in when.items())
     if entry.get("values") is None or "low" in entry or "high" in entry:
         return _range(key, entry, depends, config)
     values = entry["values"]
     require(isinstance(values, (list, tuple)) and len(values) > 0, key, "a list of one or more values", values)
-    require("log" not in entry and "step" not in entry, key, "without log and step, having a list of values", dict(entry))
+    plain = "log" not in entry and "step" not in entry
+    require(plain, key, "without log and step, having a list of values", dict(entry))
     checked = [_checked(config, key, value) for value in values]
     return Parameter(key, tuple(v for i, v in enumerate(checked) if v not in checked[:i]), when=depends)
 
 
 def _range(key: str, entry: Mapping, when: tuple, config: Config) -> Parameter:
-    require({"low", "high"} <= set(entry) and "values" not in entry, key, "`values`, or both `low` and `high`", dict(entry))
+    ends = {"low", "high"} <= set(entry) and "values" not in entry
+    require(ends, key, "a table with `values`, or with both `low` and `high`", dict(entry))
     low, high = _checked(config, key, entry["low"]), _checked(config, key, entry["high"])
     number = all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high))
     require(number, key, "an option with a number; give a list of values", [low, high])
@@ -220,7 +230,8 @@ def _range(key: str, entry: Mapping, when: tuple, config: Config) -> Parameter:
     require(not log or low > 0, f"{key}.low", "> 0 on a logarithmic scale", low)
     whole = isinstance(low, int)
     kinds = int if whole else (int, float)
-    valid = step is None or (isinstance(step, kinds) and not isinstance(step, bool) and 0 < step <= high - low and not log)
+    number = isinstance(step, kinds) and not isinstance(step, bool)
+    valid = step is None or (number and 0 < step <= high - low and not log)
     require(valid, f"{key}.step", f"a number in (0, {high - low}], without log", step)
     return Parameter(key, low=low, high=high, log=log, step=step, whole=whole, when=when)
 
@@ -230,7 +241,7 @@ def _require_searchable(key: str) -> None:
     searched = part in ("model", "training", "augment") or key == "data.image_size"
     known = hasattr(Config(), part)
     if known and not searched:
-        raise UserError(f"`{key}` cannot be searched: trials are compared on the same cases of the same split, with one seed")
+        raise UserError(f"`{key}` cannot be searched: trials are compared on the same cases, split and seed")
     if key in _OTHERS:
         raise UserError(f"`{key}` cannot be searched: {_OTHERS[key]}")
 

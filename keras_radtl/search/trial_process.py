@@ -37,11 +37,10 @@ class TrialProcess:
         log: file to which the child's lines are added.
         stop: told here, passed on to the child.
         tasks: after so many a fresh process is started.
-        command: what is started, with the folder for large pixel files as its last argument.
     """
 
-    def __init__(self, log: Path, stop: StopRequest, tasks: int = 8, command: Sequence[str] = WORKER):
-        self.log, self.stop, self.tasks, self.command = log, stop, tasks, tuple(command)
+    def __init__(self, log: Path, stop: StopRequest, tasks: int = 8):
+        self.log, self.stop, self.tasks = log, stop, tasks
         self._child = self._answers = self._reader = self._cache = None
         self._done = 0
 
@@ -59,7 +58,7 @@ class TrialProcess:
         paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with open(self.log, "ab") as log:
             self._child = subprocess.Popen(
-                [*self.command, self._cache],
+                [*WORKER, self._cache],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

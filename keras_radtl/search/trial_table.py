@@ -42,7 +42,9 @@ class TrialRow:
 
 def write_trials(path: Path, rows: Sequence[TrialRow], keys: Sequence[str]) -> None:
     """Write trials as CSV, with a column for each searched key and the reason of failures last."""
-    table = [[*(getattr(row, name) for name in _FIRST), *(row.values.get(key) for key in keys), row.error] for row in rows]
+    table = []
+    for row in rows:
+        table.append([*(getattr(row, name) for name in _FIRST), *(row.values.get(key) for key in keys), row.error])
     write_csv(path, [*_FIRST, *keys, "error"], table)
 
 
@@ -83,7 +85,8 @@ def show_trials(rows: Sequence[TrialRow], keys: Sequence[str], count: int = 5) -
     used = [key for key in keys if any(key in row.values for row in best)]
     head = ["trial", "val AUC", "epochs", *(key.rpartition(".")[2] for key in used)]
     cells = [head] + [
-        [row.trial, f"{row.val_auc:.4f}", str(row.epochs), *(_text(row.values.get(key)) for key in used)] for row in best
+        [row.trial, f"{row.val_auc:.4f}", str(row.epochs), *(_text(row.values.get(key)) for key in used)]
+        for row in best
     ]
     widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]

@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError, from_dict
+from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.request import Request
 from keras_radtl.runs.stopping import Stopped
 
@@ -46,7 +47,8 @@ class TrialWorker:
         except Exception as error:  # a defect in one trial must not cost the others
             logger.exception("failed")
             if getattr(error, "errno", None) in _NO_ROOM:
-                return {"mistake": f"{error.strerror}: {error.filename or task.get('output')}. What was written before is intact"}
+                where = error.filename or task.get("output")
+                return {"mistake": f"{error.strerror}: {where}. What was written before is intact"}
             return {"failure": f"{type(error).__name__}: {error}"}
 
     def _train(self, task: dict) -> dict:
@@ -111,6 +113,7 @@ def main(argv=None) -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    import_tensorflow()  # every task needs it
     worker = TrialWorker(Path(cache))
     while True:
         answer = worker.answer(json.loads(tasks.get()))

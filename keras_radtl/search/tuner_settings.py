@@ -36,7 +36,8 @@ class TunerSettings:
 
     def __post_init__(self):
         require(self.algorithm in ALGORITHMS, "algorithm", f"one of {', '.join(ALGORITHMS)}", self.algorithm)
-        require(1 <= self.min_epochs <= self.max_epochs, "min_epochs", f"in [1, {self.max_epochs}], max_epochs", self.min_epochs)
+        require(1 <= self.max_epochs <= 9999, "max_epochs", "in [1, 9999]", self.max_epochs)
+        require(1 <= self.min_epochs <= self.max_epochs, "min_epochs", f"in [1, {self.max_epochs}]", self.min_epochs)
         require(self.factor >= 2, "factor", ">= 2", self.factor)
         for name in ("iterations", "trials"):
             require(1 <= getattr(self, name) <= 9999, name, "in [1, 9999]", getattr(self, name))
@@ -45,7 +46,7 @@ class TunerSettings:
 
     @property
     def brackets(self) -> int:
-        """Number of hyperband's brackets: how often `max_epochs` can be divided by `factor` and stay >= `min_epochs`."""
+        """Number of hyperband's brackets: how many of max_epochs / factor^0, / factor^1, ... are >= min_epochs."""
         epochs, count = float(self.max_epochs), 0
         while epochs >= self.min_epochs:
             epochs, count = epochs / self.factor, count + 1
@@ -96,6 +97,6 @@ class TunerSettings:
         )
         if combinations < drawn:
             raise UserError(
-                f"The space has at most {int(combinations)} combinations, but hyperband with these epochs draws {drawn} "
-                "different ones; search it with --algorithm random, or add values"
+                f"The space has at most {int(combinations)} combinations, but hyperband with these epochs draws {drawn}"
+                " different ones; search it with --algorithm random, or add values"
             )

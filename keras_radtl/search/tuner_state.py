@@ -1,9 +1,9 @@
 """What a search leaves in its folder, and how it goes on after a kill.
 
-KerasTuner writes its files in place, one by one, so that a kill may leave them damaged or of different moments. Here all
-of them are copied into one file after each trial, whole or not at all, and a search goes on from that copy alone. Since
-a search draws the same trials from the same seed, and a trial whose run directory is finished is read and not trained
-again, even the loss of the copy costs no finished trial.
+KerasTuner writes its files in place, one by one, so that a kill may leave them damaged or of different moments. Here
+all of them are copied into one file after each trial, whole or not at all, and a search goes on from that copy alone.
+Since a search draws the same trials from the same seed, and a trial whose run directory is finished is read and not
+trained again, even the loss of the copy costs no finished trial.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class SearchFolder:
         """Return the run directory of one trial."""
         return RunDirectory(self.path / TRIALS / trial)
 
-    def prepare(self, overwrite: bool) -> bool:
-        """Make the folder, or accept one of an earlier search; returns whether it is new.
+    def prepare(self) -> bool:
+        """Make the folder, or accept one of an earlier search; returns whether there was none.
 
         Raises:
             UserError: when other files are in it.
@@ -95,29 +95,39 @@ class SearchFolder:
         there = [name for name in os.listdir(self.path) if name != LOG] if self.path.exists() else []
         if there and SEARCH not in there:
             raise UserError(f"--output {self.path} is a folder with other files in it; name a new or empty folder")
-        if there and overwrite:
-            shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        return overwrite or not there
+        return not there
 
     def discard(self) -> None:
         """Remove the folder again, if there is no more in it than the log."""
         if set(os.listdir(self.path)) <= {LOG}:
             shutil.rmtree(self.path)
 
-    def claim(self, description: dict) -> Path:
-        """Write what this search is, or compare it with what stands there; returns the folder of its KerasTuner project.
+    def claim(self, description: dict, overwrite: bool) -> Path:
+        """Write what this search is, or compare it with what stands there; returns KerasTuner's project folder.
 
+        Args:
+            description: from `describe_search`.
+            overwrite: remove what stands there.
         Raises:
             UserError: when another search stands there, with the differences.
         """
         project = self.path / f"search-{search_hash(description)}"
-        old = self._read_search(project, description)
-        changed = difference(old, description)
+        if overwrite:
+            self._clear()
+        changed = difference(self._read_search(project, description), description)
         if changed:
-            raise UserError(f"{self.path} holds another search ({'; '.join(changed[:3])}); name another --output, or --overwrite it")
+            there = f"{self.path} holds another search ({'; '.join(changed[:3])})"
+            raise UserError(f"{there}; name another --output, or --overwrite it")
         write_json(self / SEARCH, description)
         return project
+
+    def _clear(self) -> None:
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOG:
+                path.unlink()
 
     def _read_search(self, project: Path, description: dict) -> dict:
         if not (self / SEARCH).is_file():
@@ -130,7 +140,7 @@ class SearchFolder:
             raise UserError(f"{self / SEARCH} is damaged; --overwrite starts over, or name another --output") from None
 
     def result(self, trial: str, config: Config) -> TrialResult | None:
-        """Return what a trial gave; None when its run directory is not finished, is of another configuration, or damaged."""
+        """Return what a trial gave; None when its run directory is unfinished, of another configuration, or damaged."""
         run = self.run(trial)
         try:
             if not run.finished or difference(read_json(run / CONFIG), to_dict(config)):
@@ -140,24 +150,25 @@ class SearchFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def sound(self, trial: str, config: Config) -> bool:
-        """Say whether a trial can go on in its run directory: there is none yet, or one of this configuration that can be read."""
+    def clear_unsound(self, trial: str, config: Config) -> None:
+        """Remove the run directory of a trial, unless it is of this configuration, unfinished and readable."""
         run = self.run(trial)
-        if not run.path.exists():
-            return True
         try:
             unfinished = read_json(run / STATUS)["state"] != "finished"
-            return unfinished and not difference(read_json(run / CONFIG), to_dict(config))
+            if unfinished and not difference(read_json(run / CONFIG), to_dict(config)):
+                return
         except (OSError, ValueError, KeyError, TypeError):
-            return False
+            logger.debug("trial %s has no run directory that can be read", trial)
+        shutil.rmtree(run.path, ignore_errors=True)
 
     def take_snapshot(self, project: Path) -> None:
         """Copy KerasTuner's files into one, whole or not at all."""
-        files = {path.relative_to(project).as_posix(): path.read_text(encoding="utf-8") for path in project.rglob("*.json")}
+        paths = sorted(project.rglob("*.json"))
+        files = {path.relative_to(project).as_posix(): path.read_text(encoding="utf-8") for path in paths}
         write_json(self / SNAPSHOT, {"project": project.name, "sha256": _checksum(files), "files": files})
 
     def restore_snapshot(self, project: Path) -> None:
-        """Put KerasTuner's files back to what they were after the last trial that ended; without a sound copy remove them."""
+        """Put KerasTuner's files back to what they were after the last trial; without a sound copy remove them."""
         files = self._read_snapshot(project)
         shutil.rmtree(project, ignore_errors=True)
         for name, text in files.items():
