@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 
 from keras_radtl import __version__
-from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, load_values, require, update
+from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, load_values, require, set_key, update
 
 FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
     "data": [
@@ -93,6 +93,10 @@ def config_from(arguments: argparse.Namespace, study: dict | None = None) -> Con
 
     values = load_values(arguments.config) if arguments.config else {}
     config = get_preset(arguments.preset or values.get("preset", "quickstart"))
+    data = values.get("data")
+    named = getattr(arguments, "data.path") or (data.get("path") if isinstance(data, dict) else None)
+    if named not in (None, config.data.path):
+        config = set_key(config, "data.positive", None)  # what a preset says of its own data
     config = update(update(config, study or {}), values)
     if arguments.augment:
         config = replace(config, augment=NO_CHANGES if arguments.augment == "none" else AugmentConfig())

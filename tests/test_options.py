@@ -141,3 +141,11 @@ def test_tables_and_keys_are_joined_by_set():
     assert (config.training.epochs, config.training.batch_size, config.training.patience) == (3, 4, 1)
     with pytest.raises(UserError, match="`data.path.name` must be a key, and `path` is no table"):
         parse("--data", "x", "--set", "data.path.name=3")
+
+
+def test_the_positive_class_of_a_preset_holds_for_its_own_data_only(tmp_path):
+    assert parse().data.positive == "malignant"
+    assert parse("--data", "folder").data.positive is None
+    assert parse("--data", "folder", "--positive", "cancer").data.positive == "cancer"
+    (tmp_path / "a.yaml").write_text("data: {path: folder}")
+    assert parse("--config", str(tmp_path / "a.yaml")).data.positive is None
