@@ -35,7 +35,7 @@ CHECKPOINT = "checkpoint.npz"
 FIGURES = "figures"
 TENSORBOARD = "tensorboard"
 SPLITS = ("train", "val", "test")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # spreadsheets run a cell that begins so; the apostrophe marks them
 _TEMPORARY = ".tmp-"
 
 
@@ -214,7 +214,11 @@ def create(path: str | Path, config: Config, environment: dict) -> RunDirectory:
         if path.exists():
             old = path.with_name(f"{_TEMPORARY}old-{os.getpid()}-{path.name}")
             os.replace(path, old)
-            os.replace(fresh.path, path)
+            try:
+                os.replace(fresh.path, path)
+            except OSError:
+                os.replace(old, path)
+                raise
             shutil.rmtree(old)
         else:
             os.replace(fresh.path, path)

@@ -1,0 +1,72 @@
+"""Progress as lines where there is no terminal, and as a bar where there is one."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from keras_radtl.runs import progress
+from keras_radtl.runs.progress import Progress, clock
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (36061, "10:01:01")]
+)
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+class Clock:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """Return a clock that stands still until it is set."""
+    made = Clock()
+    monkeypatch.setattr(progress.time, "monotonic", made.monotonic)
+    return made
+
+
+def test_a_line_now_and_then_with_the_time_left(watch, caplog):
+    with caplog.at_level("INFO"), Progress("images", 100, interval=10) as bar:
+        for second in range(1, 22):
+            watch.now = float(second)
+            bar.advance()
+    assert caplog.messages == ["images: 11 of 100, left 1:21", "images: 21 of 100, left 1:15"]
+
+
+def test_what_is_told_stays(caplog):
+    with caplog.at_level("INFO"), Progress("x", 1) as bar:
+        bar.say("epoch 1 [a]")
+    assert caplog.messages == ["epoch 1 [a]"]
+
+
+def test_functions_that_report_done_and_total_can_drive_it(watch, caplog):
+    with caplog.at_level("INFO"), Progress("images", 1, interval=1) as bar:
+        watch.now = 2.0
+        bar.update(1, 4)
+        bar.describe("pictures")
+        watch.now = 4.0
+        bar.update(2)
+    assert caplog.messages == ["pictures: 2 of 4, left 0:02"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_on_a_terminal_keeps_brackets_and_is_taken_off(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress("training", 2) as bar:
+        bar.advance()
+        bar.describe("epoch 2")
+        bar.say("epoch 1 [bold]done[/bold]")
+    assert "epoch 1 [bold]done[/bold]" in terminal.getvalue() and "left" in terminal.getvalue()
