@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 
 import keras_tuner
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.stopping import Stopped
@@ -113,7 +114,8 @@ class BayesianOracle(_Orderly, keras_tuner.oracles.BayesianOptimizationOracle):
 
     def populate_space(self, trial_id):
         self._random_state = np.random.RandomState((self.seed + 7919 * len(self.trials)) % 2**32)
-        return super().populate_space(trial_id)
+        with threadpool_limits(1):  # small matrices: threads only cost time, and change last bits
+            return super().populate_space(trial_id)
 
 
 ORACLES = {"hyperband": HyperbandOracle, "random": RandomOracle, "bayesian": BayesianOracle}
