@@ -69,7 +69,13 @@ def _run(argv: Sequence[str] | None) -> int:
     from keras_radtl.search.conduct import conduct, estimate_sweep
     from keras_radtl.search.folder import Options, SweepFolder
 
-    options = Options(not arguments.no_reuse, arguments.feature_cache_size, arguments.save_models, arguments.figures)
+    options = Options(
+        reuse=not arguments.no_reuse,
+        feature_cache_gb=arguments.feature_cache_size,
+        save_models=arguments.save_models,
+        figures=arguments.figures,
+        module=str(Path(module.__file__).resolve()),
+    )
     options.request(Path())  # refuses wrong values
     folder = SweepFolder(arguments.output or RUNS / f"sweep-{Path(module.__file__).stem}")
     folder.check(runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,36 @@ def tiny_fit(tiny_backbone, pictures):
         return main([*TINY_OPTIONS, "--data", str(pictures), "--output", str(output), *options])
 
     return fit
+
+
+TINY_RUN = {
+    "data": {"image_size": 32, "phantoms": {"count": 40, "image_size": 32}},
+    "model": {"backbone": "tiny", "weights": "none", "head": {"name": "linear"}},
+    "training": {"epochs": 1, "unfreeze": "none", "batch_size": 32},
+}
+
+
+@pytest.fixture
+def write_list(tmp_path):
+    """Return a function that writes a list of runs with the tiny backbone; `body` follows the definition of `base`."""
+
+    def write(body: str, attributes: str = "") -> Path:
+        head = f"""
+            import runpy
+import textwrap
+
+            from keras_radtl.config import update
+            from keras_radtl.options import config_from
+            from keras_radtl.search.grid import Run
+
+            runpy.run_path({str(Path(__file__).with_name("tiny_backbone.py"))!r})["register"]()
+            {attributes}
+
+            def runs(arguments):
+                base = config_from(arguments, {TINY_RUN!r})
+        """
+        path = tmp_path / "some.py"
+        path.write_text(textwrap.dedent(head) + textwrap.indent(textwrap.dedent(body), "    "))
+        return path
+
+    return write

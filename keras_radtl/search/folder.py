@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keras_radtl.config import UserError, load_values, to_dict
-from keras_radtl.runs.directory import CONFIG, RunDirectory, difference, read_json, write_json
+from keras_radtl.runs.directory import CONFIG, RunDirectory, atomic, difference, read_json, write_json
 from keras_radtl.runs.request import Request
 from keras_radtl.search.grid import Run, from_json, to_json
 
@@ -22,6 +24,7 @@ class Options:
         save_models: keep the model of every run.
         figures: draw the figures of every run.
         checkpoint_seconds: at least so long between two checkpoints of a run.
+        module: file of the list of runs; a worker loads it first, so that it may add backbones of its own.
     """
 
     reuse: bool = True
@@ -29,6 +32,7 @@ class Options:
     save_models: bool = False
     figures: bool = False
     checkpoint_seconds: float = 60.0
+    module: str = ""
 
     def request(self, output: Path) -> Request:
         """Return the request for one run."""
@@ -83,6 +87,22 @@ class SweepFolder:
         """Return `error` and `seconds` of a failed run; None when it did not fail."""
         file = self._failure(name)
         return read_json(file) if file.is_file() else None
+
+    def receive(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Put the directory of a run that was done elsewhere in its place, whole or not at all.
+
+        Args:
+            name: of the run; what an interrupted run left there goes.
+            files: content by relative path.
+        """
+        target = self.run(name).path
+        fresh = target.with_name(f".tmp-{target.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        for path, content in files.items():
+            with atomic(fresh / path) as temporary:
+                temporary.write_bytes(content)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(fresh, target)
 
     def check(self, runs: Sequence[Run]) -> None:
         """Refuse a folder that holds a run of the same name with another configuration.

@@ -34,8 +34,8 @@ class Run:
 
 def name_of(*levels: Level) -> str:
     """Return a run name from levels: `breast-imagenet-resnet50-0.5`; None is left out."""
-    parts = (f"{level:g}" if isinstance(level, float) else str(level) for level in levels if level is not None)
-    return "-".join(re.sub(r"[^a-z0-9._+]+", "_", part.lower()) for part in parts)
+    parts = (f"{level:g}" if isinstance(level, float) else str(level).replace("-", "_") for level in levels if level is not None)
+    return "-".join(re.sub(r"[^a-z0-9._+-]+", "_", part.lower()) for part in parts)
 
 
 def check_runs(runs: Sequence[Run]) -> None:

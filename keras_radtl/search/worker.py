@@ -21,7 +21,7 @@ from pathlib import Path
 from keras_radtl.config import UserError
 from keras_radtl.runs.stopping import Stopped
 from keras_radtl.search.folder import Options, SweepFolder
-from keras_radtl.search.grid import Run, data_key
+from keras_radtl.search.grid import Run, data_key, load_list
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 FULL_DISK = 3  # exit code: going on would only fail every other run too
@@ -39,6 +39,8 @@ class Worker:
 
     def __init__(self, options: Options, cache: Path):
         self.options, self.cache = options, cache
+        if options.module:
+            load_list(options.module)
         self._key, self._dataset = "", None
 
     def run(self, run: Run, output: Path) -> str | None:

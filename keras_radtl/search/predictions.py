@@ -1,0 +1,49 @@
+"""What a comparison of strategies reads of a run: its test predictions and the figures taken of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_radtl.metrics.macro import macro_metrics
+from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, predictions_name, read_csv, read_json
+
+_MULTILABEL = {"map": "average_precision", "macro_accuracy": "accuracy", "macro_auroc": "auc", "kappa": "kappa", "macro_f1": "f1"}
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """One finished run.
+
+    Attributes:
+        seed: of the run.
+        metrics: test figures by name, as in `MACRO_METRICS`.
+        cases: names of the test cases with a label, in order.
+        groups: group of each of them.
+        targets: int (n,), class of each of them; empty for a multi-label task, whose unknown labels are not in the file.
+        probabilities: float64 (n, classes).
+    """
+
+    seed: int
+    metrics: Mapping[str, float | None]
+    cases: tuple[str, ...]
+    groups: tuple[str, ...]
+    targets: np.ndarray
+    probabilities: np.ndarray
+
+
+def read_seed(run: RunDirectory, seed: int) -> Seed:
+    """Read the test predictions of a finished run and judge them."""
+    summary = read_json(run / SUMMARY)
+    if summary["multilabel"]:
+        stored = read_json(run / METRICS)["test"]
+        metrics = {name: stored[key]["value"] for name, key in _MULTILABEL.items()}
+        return Seed(seed, metrics, (), (), np.zeros(0, int), np.zeros((0, len(summary["classes"]))))
+    rows = sorted((row for row in read_csv(run / predictions_name("test")) if row["label"]), key=lambda row: row["case"])
+    classes = summary["classes"]
+    targets = np.array([classes.index(row["label"]) for row in rows])
+    chances = np.array([[float(row[f"prob_{name}"]) for name in classes] for row in rows])
+    cases, groups = (tuple(row[key] for row in rows) for key in ("case", "group"))
+    return Seed(seed, macro_metrics(targets, chances), cases, groups, targets, chances)

@@ -1,0 +1,140 @@
+"""The command: results equal single runs, a sweep stops anywhere and goes on, failures are named, memory is bounded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_radtl.runs.directory import read_csv, read_json
+from keras_radtl.sweep import main
+
+HEADS = """
+    listed = []
+    for head in ("linear", "nonlinear"):
+        for rate in (1e-3, 1e-2):
+            config = update(base, {"model": {"head": {"name": head}}, "training": {"learning_rate": rate}})
+            listed.append(Run(f"{head}-{rate:g}", config, {"clf": head, "learning_rate": rate}))
+    return listed
+"""
+
+
+def rows_of(output):
+    return {row["name"]: row for row in read_csv(output / "results.csv")}
+
+
+def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, capsys, tiny_backbone):
+    from keras_radtl.runs.request import Request
+    from keras_radtl.runs.train import train
+    from keras_radtl.search.grid import from_json
+
+    output, path = tmp_path / "sweep", write_list(HEADS)
+    assert main([str(path), "--output", str(output), "--epochs", "2", "--runs-per-process", "3"]) == 0
+    rows = rows_of(output)
+    assert list(rows) == ["linear-0.001", "linear-0.01", "nonlinear-0.001", "nonlinear-0.01"]
+    assert {row["status"] for row in rows.values()} == {"finished"}
+    assert {"clf", "learning_rate", "val_auc", "test_auc", "test_f1", "test_loss", "best_epoch", "seconds", "error"} <= set(rows["linear-0.01"])
+    assert (output / "figures").is_dir() and not (output / "runs" / "linear-0.01" / "model.keras").exists()
+
+    config = next(run.config for run in from_json(read_json(output / "plan.json")["runs"]) if run.name == "nonlinear-0.01")
+    alone = train(config, Request(tmp_path / "alone", reuse=False))
+    for name in ("predictions_test.csv", "history.csv"):
+        assert (alone / name).read_bytes() == (output / "runs" / "nonlinear-0.01" / name).read_bytes(), name
+
+    before, times = (output / "results.csv").read_bytes(), [p.stat().st_mtime_ns for p in output.rglob("status.json")]
+    assert main([str(path), "--output", str(output), "--epochs", "2"]) == 0
+    assert (output / "results.csv").read_bytes() == before
+    assert [p.stat().st_mtime_ns for p in output.rglob("status.json")] == times
+    assert main([str(path), "--output", str(output), "--epochs", "3"]) == 2, "other configurations do not mix"
+    assert "training.epochs: 2 there, 3 now" in capsys.readouterr().err
+
+
+def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys):
+    body = """
+        bad = update(base, {"model": {"head": {"name": "conv", "kernel_size": 50}}})
+        return [Run("bad", bad, {"clf": "conv"}), Run("good", base, {"clf": "linear"})]
+    """
+    output = tmp_path / "sweep"
+    assert main([str(write_list(body)), "--output", str(output)]) == 1
+    rows = rows_of(output)
+    assert rows["good"]["status"] == "finished" and np.isfinite(float(rows["good"]["test_auc"]))
+    assert rows["bad"]["status"] == "failed" and "kernel_size" in rows["bad"]["error"]
+    out = capsys.readouterr().out
+    assert "failed: bad (" in out and "1 finished, 1 failed" in out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_sweep_goes_on(tmp_path, write_list, number):
+    output = tmp_path / "sweep"
+    command = [sys.executable, "-m", "keras_radtl.sweep", str(write_list(HEADS)), "--output", str(output)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("[1/4]"):
+                process.send_signal(number)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), rest
+    finished = {p.parent.name: p.stat().st_mtime_ns for p in output.glob("runs/*/status.json") if '"finished"' in p.read_text()}
+    assert 1 <= len(finished) < 4
+    second = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True, stdout=subprocess.DEVNULL)
+    assert f"{len(finished)} finished before" in second.stderr
+    assert {row["status"] for row in rows_of(output).values()} == {"finished"}
+    for name, when in finished.items():
+        assert (output / "runs" / name / "status.json").stat().st_mtime_ns == when, f"{name} was repeated"
+
+
+def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
+    body = """
+        return [Run("a", base, {"clf": "linear"}), Run("b", update(base, {"seed": 1}), {"clf": "linear"})]
+    """
+    output = tmp_path / "sweep"
+    command = [sys.executable, "-m", "keras_radtl.sweep", str(write_list(body)), "--output", str(output), "--epochs", "40"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        worker = _child_of(process.pid)
+        _wait_for(output / "runs" / "a" / "status.json")
+        os.kill(worker, signal.SIGKILL)
+        told = process.stderr.read()
+    assert process.returncode == 0, told
+    assert "SIGKILL" in told and "tried once more" in told
+    assert {row["status"] for row in rows_of(output).values()} == {"finished"}
+
+
+def _child_of(parent: int, seconds: float = 60.0) -> int:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        children = open(f"/proc/{parent}/task/{parent}/children").read().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.05)
+    raise AssertionError("no worker was started")
+
+
+def _wait_for(path, seconds: float = 60.0):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} was not written"
+        time.sleep(0.02)
+
+
+def test_options_that_the_list_decides_are_refused(write_list, tmp_path, capsys):
+    path = str(write_list(HEADS))
+    assert main([path, "--head", "conv", "--output", str(tmp_path / "x")]) == 2
+    assert "--head is decided by the list" in capsys.readouterr().err
+    assert main([path, "--runs-per-process", "0"]) == 2
+    assert main([path, "--ray-address", "auto", "--output", str(tmp_path / "x")]) == 2
+    assert main(["--epochs", "3"]) == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_dry_run_lists_and_writes_nothing(write_list, tmp_path, capsys):
+    assert main([str(write_list(HEADS)), "--dry-run", "--output", str(tmp_path / "x")]) == 0
+    found = capsys.readouterr()
+    assert found.out.split() == ["linear-0.001", "linear-0.01", "nonlinear-0.001", "nonlinear-0.01"]
+    assert "4 runs; disk: activations" in found.err and "GB free" in found.err
+    assert not (tmp_path / "x").exists()
