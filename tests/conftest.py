@@ -102,7 +102,6 @@ def write_list(tmp_path):
     def write(body: str, attributes: str = "") -> Path:
         head = f"""
             import runpy
-import textwrap
 
             from keras_radtl.config import update
             from keras_radtl.options import config_from
