@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from keras_radtl import __version__
 from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, load_values, require, set_key, update
+from keras_radtl.presets import PRESETS, get_preset
+from keras_radtl.radimagenet_flags import read_radimagenet_flags
 
 FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
     "data": [
@@ -40,8 +42,11 @@ FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
         ("--weight-decay", "training.weight_decay", float, "decay strength; see training.weight_decay_mode"),
         ("--weight-decay-mode", "training.weight_decay_mode", str, "decoupled, or coupled as torch's L2"),
         ("--schedule", "training.schedule", str, "constant, cosine or beta"),
-        ("--patience", "training.patience", int, "stop after so many epochs without a better validation AUC"),
+        ("--patience", "training.patience", int, "stop after so many epochs without a better validation"),
+        ("--monitor", "training.monitor", str, "what chooses the epoch: val_auc or val_loss"),
+        ("--loss", "training.loss", str, "cross_entropy or focal"),
         ("--class-weight", "training.class_weight", str, "none or balanced"),
+        ("--sampling", "training.sampling", str, "none, or balanced: as many cases of each class an epoch"),
         ("--precision", "training.precision", str, "float32, mixed_bfloat16 or mixed_float16"),
     ],
     "run": [
@@ -69,11 +74,13 @@ def make_parser(command: str, description: str) -> argparse.ArgumentParser:
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add `--preset`, `--config`, `--set`, `--print-config` and every flag of `FLAGS`."""
     group = parser.add_argument_group("configuration", "applied in this order: preset, file, flags, --set")
-    group.add_argument("--preset", help="a named configuration (default: quickstart)")
+    group.add_argument("--preset", help=f"a named configuration: {', '.join(PRESETS)} (default: quickstart)")
     group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="any key, such as augment.rotation=0")
     group.add_argument("--augment", choices=("none", "standard"), help="no picture changes, or those of BACON")
     group.add_argument("--print-config", action="store_true", help="print the resulting configuration and stop")
+    text = "flags of the RadImageNet scripts in one string, put on the preset radimagenet below all other flags"
+    group.add_argument("--radimagenet-flags", metavar="FLAGS", help=text)
     for title, flags in FLAGS.items():
         group = parser.add_argument_group(title)
         for flag, key, kind, text in flags:
@@ -89,15 +96,16 @@ def config_from(arguments: argparse.Namespace, study: dict | None = None) -> Con
     Raises:
         UserError: naming the option or key that is wrong.
     """
-    from keras_radtl.presets import get_preset
-
     values = load_values(arguments.config) if arguments.config else {}
-    config = get_preset(arguments.preset or values.get("preset", "quickstart"))
+    scripts = arguments.radimagenet_flags
+    config = get_preset(arguments.preset or values.get("preset", "quickstart" if scripts is None else "radimagenet"))
     data = values.get("data")
     named = getattr(arguments, "data.path") or (data.get("path") if isinstance(data, dict) else None)
     if named not in (None, config.data.path):
         config = set_key(config, "data.positive", None)  # what a preset says of its own data
     config = update(update(config, study or {}), values)
+    if scripts is not None:
+        config = update(config, read_radimagenet_flags(scripts))
     if arguments.augment:
         config = replace(config, augment=NO_CHANGES if arguments.augment == "none" else AugmentConfig())
     changes = {}

@@ -15,7 +15,7 @@ VALUES = {
     "--scaling": "tf", "--head": "linear", "--batchnorm": "adapt", "--strategy": "ft", "--unfreeze": "all",
     "--epochs": "3", "--batch-size": "8", "--learning-rate": "0.5", "--optimizer": "sgd", "--weight-decay": "0.1",
     "--weight-decay-mode": "coupled", "--schedule": "beta", "--patience": "2", "--class-weight": "balanced",
-    "--seed": "7", "--device": "cpu",
+    "--monitor": "val_loss", "--loss": "focal", "--precision": "mixed_bfloat16", "--seed": "7", "--device": "cpu",
 }  # fmt: skip
 EVERY = [(flag, key, kind) for flags in FLAGS.values() for flag, key, kind, _ in flags]
 

@@ -43,6 +43,7 @@ SCALINGS: dict[str, Scaling] = {
         tuple(255 * s for s in reversed(IMAGENET_STD)),
         "bgr_mean_255 by the standard deviation, in BGR order (arXiv 2508.17567)",
     ),
+    "zero_one": Scaling(False, (0.0,) * 3, (255.0,) * 3, "RGB in [0, 1]"),
     "none": Scaling(False, (0.0,) * 3, (1.0,) * 3, "RGB, 0-255 as they are"),
 }
 

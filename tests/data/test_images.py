@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data import images as images_module
-from keras_radtl.data.images import load_images, pixel_hash, resize_image
+from keras_radtl.data.images import equalize, load_images, pixel_hash, resize_image
 from keras_radtl.data.table import CaseTable
 
 RANDOM = np.random.default_rng(0)
@@ -144,3 +144,29 @@ def test_no_image_left(tmp_path):
 def test_constant_images_are_noted():
     images = load_images(table_of([np.zeros((5, 5), np.uint8), np.eye(5, dtype=np.uint8)]), DataConfig(), 8)
     assert images.notes == ("images of a single grey value: 1 (first: case 0)",)
+
+
+def test_equalization_raises_contrast_where_there_is_some():
+    ramp = np.tile(np.linspace(100, 120, 64).astype(np.uint8), (64, 1))
+    clear = equalize(ramp, 2.0)
+    assert np.ptp(clear.astype(int)) > 1.4 * np.ptp(ramp.astype(int))
+    flat = equalize(np.full((64, 64), 90, np.uint8), 2.0)
+    assert len(np.unique(flat)) == 1  # no contrast, none made
+
+
+def test_equalization_keeps_hues_and_shapes():
+    grey = RANDOM.integers(60, 120, (40, 40), np.uint8)
+    colour = np.stack([grey, grey, grey // 2], axis=-1)
+    clear = equalize(colour, 2.0)
+    a_b = [cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1:].astype(int) for image in (colour, clear)]
+    assert np.abs(a_b[0] - a_b[1]).mean() < 2
+    assert equalize(grey[:5, :7], 2.0).shape == (5, 7)
+
+
+def test_equalized_images_have_the_hash_of_their_files(files):
+    plain, clear = (load_images(files, DataConfig(clahe=clip), 16) for clip in (0.0, 2.0))
+    assert plain.hashes == clear.hashes
+    assert not np.array_equal(plain.pixels, clear.pixels)
+    first = cv2.imread(str(files.root / files.paths[0]), cv2.IMREAD_GRAYSCALE)
+    expected = resize_image(cv2.createCLAHE(2.0, (8, 8)).apply(first), 16)
+    np.testing.assert_array_equal(clear.pixels[0, ..., 0], expected)  # at full size, then resized

@@ -1,0 +1,155 @@
+"""Mixed precision through whole runs: float32 weights and logits, resume, and the same result by every way.
+
+Processors gain nothing by float16, so the refusal is put aside here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_radtl.config import Config, UserError, update
+from keras_radtl.runs.directory import read_csv, read_json
+from keras_radtl.runs.request import Request
+
+CONFIG = {
+    "data": {"image_size": 16, "phantoms": {"count": 60, "image_size": 32}},
+    "model": {"backbone": "tiny", "weights": "none", "head": {"name": "nonlinear"}},
+    "training": {"epochs": 3, "batch_size": 16, "unfreeze": "all"},
+}
+policies = pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+
+
+@pytest.fixture(scope="module")
+def dataset(tiny_backbone, tmp_path_factory):
+    """Return simulated images, read once for all runs."""
+    from keras_radtl.runs.train import load_data
+
+    return load_data(update(Config(), CONFIG), tmp_path_factory.mktemp("pixels"))
+
+
+@pytest.fixture
+def run(dataset, tmp_path, monkeypatch):
+    from keras_radtl.models import precision as module
+    from keras_radtl.runs.train import train
+
+    monkeypatch.setattr(module, "require_gain", lambda precision: None)
+
+    def go(where, reuse=True, **training):
+        config = update(update(Config(), CONFIG), {"training": training})
+        return train(config, Request(tmp_path / where, reuse=reuse, figures=False), dataset)
+
+    return go
+
+
+def logits(run):
+    rows = read_csv(run / "predictions_test.csv")
+    return np.array([[float(row[name]) for name in row if name.startswith("logit_")] for row in rows])
+
+
+@policies
+def test_a_run_is_recorded_reloads_and_is_near_that_in_float32(precision, run):
+    import keras
+
+    from keras_radtl.runs.load import load_run
+
+    mixed, plain = run("mixed", precision=precision, learning_rate=1e-4), run("plain", learning_rate=1e-4)
+    assert keras.config.dtype_policy().name == "float32"  # restored
+    assert read_json(mixed / "summary.json")["precision"] == precision
+    loaded = load_run(mixed.path)
+    assert loaded.models[0].get_layer("stem_conv").compute_dtype == precision.removeprefix("mixed_")
+    assert {w.dtype for w in loaded.models[0].weights} <= {"float32", "uint32"}
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
+    assert loaded.logits(images).dtype == np.float32
+    assert 0 < np.abs(logits(mixed) - logits(plain)).max() < 0.2
+
+
+@policies
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_stored_features_train_as_pixels_do(precision, optimizer, run):
+    options = {"precision": precision, "optimizer": optimizer, "unfreeze": "top1", "group_rates": [1.0, 0.1]}
+    assert np.array_equal(logits(run("stored", **options)), logits(run("pixels", reuse=False, **options)))
+
+
+@pytest.mark.parametrize("strategy", ["lp_ft", "auto_rgn", "l2_sp"])
+def test_strategies_train_under_a_scaled_loss(strategy, run):
+    finished = run("run", precision="mixed_float16", strategy=strategy)
+    history = read_csv(finished / "history.csv")
+    assert all(np.isfinite(float(row["loss"])) for row in history)
+    assert len(history) == 3
+
+
+def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch):
+    from keras_radtl.runs import fitting
+
+    whole = run("whole", precision="mixed_float16")
+    report = fitting.callbacks.Report.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        report(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting.callbacks.Report, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("parts", precision="mixed_float16")
+    with pytest.raises(UserError):
+        run("parts", precision="float32")  # another precision is another run
+    resumed = run("parts", precision="mixed_float16")
+    assert np.array_equal(logits(whole), logits(resumed))
+
+
+def test_the_loss_is_scaled_for_float16_alone(tiny_backbone):
+    import keras
+
+    from keras_radtl.config import ModelConfig, TrainingConfig
+    from keras_radtl.models.classifier import build_classifier
+    from keras_radtl.models.losses import make_loss
+    from keras_radtl.models.precision import dtype_policy
+    from keras_radtl.strategies.phases import compile_phase
+    from keras_radtl.strategies.table import plan_phases
+
+    for precision, scaled in (("mixed_float16", True), ("mixed_bfloat16", False), ("float32", False)):
+        training = TrainingConfig(precision=precision)
+        with dtype_policy(precision):
+            model = build_classifier(ModelConfig("tiny", weights="none"), 2, (16, 16, 1), seed=0)
+        compile_phase(model, plan_phases(model, training)[0], training, make_loss(False))
+        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) is scaled
+
+
+GPU = {"device_name": "Card", "compute_capability": (7, 0)}
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "flags", "reason"),
+    [
+        ("float32", None, set(), None),
+        ("mixed_float16", None, {"amx_bf16"}, "slower than float32 on a CPU"),
+        ("mixed_bfloat16", None, {"avx2"}, "neither AVX512_BF16 nor AMX"),
+        ("mixed_bfloat16", None, {"avx512_bf16"}, None),
+        ("mixed_float16", GPU, set(), None),
+        ("mixed_bfloat16", GPU, set(), "gains nothing on Card: compute capability 7.0, and 8.0 is needed"),
+        ("mixed_bfloat16", GPU | {"compute_capability": (9, 0)}, set(), None),
+        ("mixed_float16", {}, set(), None),  # a device that does not tell, such as Metal
+    ],
+)
+def test_a_precision_without_use_is_refused_with_the_reason(precision, gpu, flags, reason, monkeypatch):
+    from keras_radtl.models import precision as module
+
+    monkeypatch.setattr(module.tf.config, "get_visible_devices", lambda kind: [] if gpu is None else ["gpu"])
+    monkeypatch.setattr(module.tf.config.experimental, "get_device_details", lambda device: gpu)
+    monkeypatch.setattr(module, "cpu_flags", lambda: flags)
+    if reason is None:
+        module.require_gain(precision)
+    else:
+        with pytest.raises(UserError, match=reason):
+            module.require_gain(precision)
+
+
+def test_the_processor_names_its_features():
+    from pathlib import Path
+
+    from keras_radtl.models.precision import cpu_flags
+
+    assert bool(cpu_flags()) == Path("/proc/cpuinfo").is_file()
