@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
 def _child_of(parent: int, seconds: float = 60.0) -> int:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        children = open(f"/proc/{parent}/task/{parent}/children").read().split()
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children:
             return int(children[0])
         time.sleep(0.05)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from keras_radtl.config import Config
+from keras_radtl.config import Config, UserError
 from keras_radtl.search.grid import Run, feature_key
 
 _BYTES_PER_CASE = 200  # a row of a predictions file, about
@@ -48,7 +48,10 @@ def _feature_bytes(config: Config, cases: int) -> int:
 def _parameters(config: Config) -> int:
     from keras_radtl.models.head_sizes import head_parameters
 
-    return head_parameters(config.model.head, _widths(config), num_classes=2) + 25_000_000  # a backbone, about
+    try:
+        return head_parameters(config.model.head, _widths(config), num_classes=2) + 25_000_000  # a backbone, about
+    except UserError:  # that run will fail, by name
+        return 0
 
 
 class Clock:
