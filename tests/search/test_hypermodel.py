@@ -91,7 +91,9 @@ RATE = make_space({"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": 
 def test_bayesian_search_learns_where_it_is_good_and_goes_on_with_the_same_draws(tmp_path):
     settings = TunerSettings("bayesian", trials=7)
     whole = drawn(run(tmp_path / "whole", settings, space=RATE))
-    learned = [abs(math.log10(config.training.learning_rate) + 3) for _, config in whole[4:]]  # the first three are random
+    learned = [
+        abs(math.log10(config.training.learning_rate) + 3) for _, config in whole[4:]
+    ]  # the first three are random
     assert min(learned) < 0.2  # 1 is the mean by chance
 
     def stop_in(trial, config):
@@ -115,7 +117,9 @@ def test_a_failed_trial_keeps_its_reason_and_the_search_goes_on(tmp_path):
 
     tuner = run(tmp_path, TunerSettings(max_epochs=9, retries=1), train=fail_third)
     failed = tuner.oracle.get_trial("0003")
-    assert failed.status == "FAILED" and failed.message.startswith("loss is NaN in ") and "Traceback" not in failed.message
+    assert (
+        failed.status == "FAILED" and failed.message.startswith("loss is NaN in ") and "Traceback" not in failed.message
+    )
     assert tried["0003"] == 2 and set(tried.values()) == {1, 2}
     assert max(config.training.epochs for _, config in drawn(tuner)) == 9
 

@@ -10,7 +10,10 @@ import pytest
 from keras_radtl.config import Config, UserError, set_key
 from keras_radtl.search.space import DEFAULT_SPACE, apply, make_space, read_space
 
-HEAD = {"model.head.name": ["linear", "conv"], "model.head.filters": {"values": [4, 16], "when": {"model.head.name": ["conv"]}}}
+HEAD = {
+    "model.head.name": ["linear", "conv"],
+    "model.head.filters": {"values": [4, 16], "when": {"model.head.name": ["conv"]}},
+}
 
 
 def test_a_space_is_read_from_yaml(tmp_path):
@@ -37,7 +40,12 @@ def test_a_space_can_be_declared_again_from_what_it_tells():
 def test_values_become_a_configuration_and_the_rest_stays():
     config = set_key(Config(seed=5), "data.image_size", 64)
     made = apply(config, {"model.head.filters": 4, "model.head.name": "conv", "training.learning_rate": 0.5}, epochs=7)
-    expected = [("model.head.filters", 4), ("model.head.name", "conv"), ("training.learning_rate", 0.5), ("training.epochs", 7)]
+    expected = [
+        ("model.head.filters", 4),
+        ("model.head.name", "conv"),
+        ("training.learning_rate", 0.5),
+        ("training.epochs", 7),
+    ]
     for key, value in expected:
         config = set_key(config, key, value)
     assert made == config
@@ -46,7 +54,11 @@ def test_values_become_a_configuration_and_the_rest_stays():
 def test_corners_have_every_value_and_only_parameters_in_use():
     space = make_space({**HEAD, "training.learning_rate": {"low": 0.1, "high": 0.2}}, Config())
     corners = list(space.corners())
-    for key, values in (("model.head.name", {"linear", "conv"}), ("model.head.filters", {4, 16}), ("training.learning_rate", {0.1, 0.2})):
+    for key, values in (
+        ("model.head.name", {"linear", "conv"}),
+        ("model.head.filters", {4, 16}),
+        ("training.learning_rate", {0.1, 0.2}),
+    ):
         assert {corner[key] for corner in corners if key in corner} == values
     assert all(("model.head.filters" in corner) == (corner["model.head.name"] == "conv") for corner in corners)
 
@@ -57,12 +69,17 @@ def test_parameters_stand_after_those_they_depend_on():
 
 
 def test_combinations_are_counted():
-    space = make_space({"training.optimizer": ["adam", "sgd"], "model.head.dropout": {"low": 0.0, "high": 0.6, "step": 0.1}}, Config())
+    space = make_space(
+        {"training.optimizer": ["adam", "sgd"], "model.head.dropout": {"low": 0.0, "high": 0.6, "step": 0.1}}, Config()
+    )
     assert space.combinations == 2 * 7
     assert make_space({"training.batch_size": {"low": 4, "high": 6}}, Config()).combinations == 3
     assert make_space({"model.head.dropout": {"low": 0.0, "high": 0.5}}, Config()).combinations == math.inf
     dependent = make_space(HEAD, Config())
-    every = {tuple(sorted(dependent.complete(dict(zip(dependent.keys, v, strict=True))).items())) for v in itertools.product(("linear", "conv"), (4, 16))}
+    every = {
+        tuple(sorted(dependent.complete(dict(zip(dependent.keys, v, strict=True))).items()))
+        for v in itertools.product(("linear", "conv"), (4, 16))
+    }
     assert len(every) <= dependent.combinations
 
 

@@ -65,7 +65,7 @@ def test_what_the_child_writes_on_stderr_is_in_the_log(process, tmp_path):
 
 
 def test_a_stop_is_passed_on(process):
-    told = "lambda *_: print('{\"stopped\": \"\"}', flush=True)"
+    told = 'lambda *_: print(\'{"stopped": ""}\', flush=True)'
     code = f"import os, signal\nsignal.signal(signal.SIGTERM, {told})\nwhile os.read(0, 100): pass"
     with StopRequest() as stop:
         child = process(code, stop)

@@ -46,7 +46,9 @@ def test_the_project_goes_back_to_the_last_copy_as_one(tmp_path):
     assert content(project) == before
 
 
-@pytest.mark.parametrize("change", [lambda text: text[:50], lambda text: text.replace("tuner0", "tuner1"), lambda text: "[]"])
+@pytest.mark.parametrize(
+    "change", [lambda text: text[:50], lambda text: text.replace("tuner0", "tuner1"), lambda text: "[]"]
+)
 def test_a_damaged_or_foreign_copy_is_not_used(tmp_path, change, caplog):
     folder, project = SearchFolder(tmp_path), tmp_path / "search-0123"
     write_project(project, 2)
