@@ -18,6 +18,7 @@ COMMANDS = {
     "tune": "search for the configuration with the best validation AUC",
     "phantoms": "write simulated breast-ultrasound images as a folder",
     "models": "list backbones, their layer groups and weights",
+    "doctor": "look over the installation, devices, weights and room",
 }
 
 

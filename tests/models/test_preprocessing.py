@@ -21,6 +21,7 @@ ORACLES = {
     "lite": lambda x: (x.astype("float64") - 127) / 128,
     "bgr_mean_255": bgr_mean_255,
     "bacon": lambda x: (x[..., ::-1] - MEAN) / 255 / np.array([0.225, 0.224, 0.229]),
+    "zero_one": lambda x: x / 255,
     "none": lambda x: x.astype("float64"),
 }
 
