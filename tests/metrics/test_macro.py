@@ -1,0 +1,36 @@
+"""The figures of the strategy comparison, against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from keras_radtl.metrics.macro import MACRO_METRICS, macro_metrics
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_equal_to_scikit_learn(classes):
+    generator = np.random.default_rng(classes)
+    targets = np.append(np.arange(classes), generator.integers(0, classes, 80))
+    scores = np.round(generator.random((len(targets), classes)) + 0.3 * np.eye(classes)[targets], 1) + 0.1
+    chances = scores / scores.sum(axis=1, keepdims=True)
+    one_hot, predicted = np.eye(classes)[targets], chances.argmax(axis=1)
+    expected = {
+        "map": sk.average_precision_score(one_hot, chances, average="macro"),
+        "macro_accuracy": np.mean([sk.accuracy_score(targets == c, predicted == c) for c in range(classes)]),
+        "macro_auroc": sk.roc_auc_score(one_hot, chances, average="macro"),
+        "kappa": sk.cohen_kappa_score(targets, predicted),
+        "macro_f1": sk.f1_score(targets, predicted, average="macro"),
+    }
+    found = macro_metrics(targets, chances)
+    assert found.keys() == MACRO_METRICS.keys()
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_what_does_not_exist_is_none():
+    found = macro_metrics([0, 0], [[0.9, 0.1], [0.8, 0.2]])
+    assert found == {"map": None, "macro_accuracy": 1.0, "macro_auroc": None, "kappa": None, "macro_f1": None}
+    with pytest.raises(ValueError, match="a row for each target"):
+        macro_metrics([0, 1], [[0.5, 0.5]])
