@@ -15,6 +15,7 @@ COMMANDS = {
     "audit": "check images and labels: duplicates, conflicts, bad files, groups",
     "compare": "paired tests between runs or prediction files",
     "analyze": "mixed model and rank tests on a table of results",
+    "sweep": "execute a list of runs, sharing their work, and compare them",
     "tune": "search for the configuration with the best validation AUC",
     "phantoms": "write simulated breast-ultrasound images as a folder",
     "models": "list backbones, their layer groups and weights",

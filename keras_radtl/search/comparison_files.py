@@ -135,11 +135,12 @@ def write_comparison(folder: Path, found: StrategyComparison) -> list[Path]:
 
 def draw_changes(path: Path, found: StrategyComparison) -> None:
     """Draw the change of each metric against full fine-tuning, one panel a backbone."""
+    from matplotlib.figure import Figure
+
     from keras_radtl.figures.strategies import plot_relative_change
-    from keras_radtl.runs.draw import make_figure
 
     count = len(found.backbones)
-    figure = make_figure(9, 0.6 + 2.9 * count)
+    figure = Figure(figsize=(9, 0.6 + 2.9 * count), dpi=120, layout="constrained")
     panels = figure.subplots(count, 1, squeeze=False)[:, 0]
     for axes, backbone in zip(panels, found.backbones, strict=True):
         changes = {
