@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import os
 import shutil
 
@@ -47,7 +49,7 @@ def test_same_seed_same_bits_another_seed_other_bits(whole, go, tmp_path, outcom
         assert other[name] != first[name]
 
 
-@pytest.mark.parametrize("training", [{"unfreeze": "none"}, {"unfreeze": "top1"}, LP_FT], ids=["none", "top1", "lp_ft"])
+@pytest.mark.parametrize("training", [{"unfreeze": "top1"}, LP_FT], ids=["top1", "lp_ft"])
 def test_stored_activations_change_no_bit(whole, go, tmp_path, outcome, training):
     assert outcome(go(tmp_path / "run", training, reuse=False)) == whole(training)
 
@@ -55,11 +57,9 @@ def test_stored_activations_change_no_bit(whole, go, tmp_path, outcome, training
 @pytest.mark.parametrize(
     ("training", "epochs"),
     [
-        (LP_FT, [0]),
+        (LP_FT, [0, 2]),
         (LP_FT, [1]),
-        (LP_FT, [2]),
         (LP_FT, [3]),
-        (LP_FT, [1, 3]),
         ({**LP_FT, "optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3]),
         ({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2]),
         ({"strategy": "l2_sp", "optimizer": "radam"}, [2]),
@@ -75,10 +75,12 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, st
 
 
 def test_an_early_stop_of_a_phase_begins_the_next(whole):
-    rows = whole({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]})["history.csv"].splitlines()[1:]
-    phases = [row.split(",")[1] for row in rows]
-    assert list(dict.fromkeys(phases)) == ["+stem", "+middle", "+last"] and len(phases) < 9
-    assert [int(row.split(",")[0]) for row in rows] == list(range(1, len(rows) + 1))
+    text = whole({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]})["history.csv"]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    phases = [row["phase"].strip("'+") for row in rows]
+    assert list(dict.fromkeys(phases)) == ["stem", "middle", "last"]
+    assert len(phases) < 9
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
 
 
 def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
@@ -105,7 +107,6 @@ def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tm
                 assert error.errno == errno.ENOSPC and count >= failing
         assert not list(tmp_path.rglob(".tmp-*")) and not RunDirectory(tmp_path / "run").finished
     assert attempts >= 3
-    shutil.copytree(tmp_path / "run", tmp_path / "copy")
     assert outcome(go(tmp_path / "run", LP_FT)) == whole(LP_FT)
 
 
