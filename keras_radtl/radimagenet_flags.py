@@ -76,7 +76,8 @@ def _split(text: str) -> dict:
 def _value(flag: str, name: str, word: str):
     if name in _CHOICES:
         if word not in _CHOICES[name]:
-            raise UserError(f"--radimagenet-flags: {flag} must be one of {', '.join(_CHOICES[name])}. Received: {word!r}")
+            known = ", ".join(_CHOICES[name])
+            raise UserError(f"--radimagenet-flags: {flag} must be one of {known}. Received: {word!r}")
         return word
     try:
         return _NUMBERS[name](word)

@@ -68,6 +68,13 @@ def training_batches(
         shuffled = tf.ensure_shape(drawn, [len(order)])
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size).map(lambda batch: (epoch, batch))
 
+    steps = -(-len(order) // batch_size)
+    dataset = tf.data.Dataset.range(first_epoch, last_epoch).flat_map(batches_of_epoch)
+    make_batch = _batch_maker(pixels, targets, weights, augment, seed)
+    return _in_parallel(dataset, make_batch, workers, steps * (last_epoch - first_epoch))
+
+
+def _batch_maker(pixels, targets, weights, augment: AugmentConfig | None, seed: int):
     def make(epoch, batch):
         images = _changed(pixels, batch, augment, seed, int(epoch)) if augment else pixels[batch]
         return images, targets[batch], weights[batch]
@@ -78,9 +85,7 @@ def training_batches(
         shapes = [(None, *pixels.shape[1:]), (None, *targets.shape[1:]), (None,)]
         return tuple(tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
 
-    steps = -(-len(order) // batch_size)
-    dataset = tf.data.Dataset.range(first_epoch, last_epoch).flat_map(batches_of_epoch)
-    return _in_parallel(dataset, make_batch, workers, steps * (last_epoch - first_epoch))
+    return make_batch
 
 
 def evaluation_batches(

@@ -47,7 +47,7 @@ def require_gain(precision: str) -> None:
     elif precision == "mixed_float16":
         raise UserError("`precision` mixed_float16 is slower than float32 on a CPU, which has no float16 arithmetic")
     elif not cpu_flags() & _CPU_FLAGS:
-        raise UserError("`precision` mixed_bfloat16 is slower than float32 on this CPU: it has neither AVX512_BF16 nor AMX")
+        raise UserError("`precision` mixed_bfloat16 is slower than float32 on this CPU: no AVX512_BF16, no AMX")
 
 
 def _require_gpu(precision: str, details: dict) -> None:

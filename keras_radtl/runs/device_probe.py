@@ -44,7 +44,7 @@ def compute(device: str):
 
 
 def differences(run: Callable, devices: Iterable[str], reference: str = "CPU:0") -> dict[str, float | str]:
-    """Return, for each device, its largest difference to the reference as a share of the largest number, or why it failed.
+    """Return how far each device is from the reference, as a share of its largest number, or why it failed.
 
     Args:
         run: function from a device's name to a vector of numbers.

@@ -24,10 +24,10 @@ TIMEOUT = 300.0  # seconds for TensorFlow to be imported and tested
 _ADVICE = (  # part of what the child says -> what to do
     ("No module named 'tensorflow'", "Install it: pip install keras_radtl"),
     ("No module named 'keras'", "Install it: pip install keras_radtl"),
-    ("metal_plugin", "tensorflow-metal 1.2.0 fits TensorFlow 2.18 alone: pip install 'keras_radtl[metal]', or pip uninstall "
-              "tensorflow-metal to compute on the CPU"),
+    ("metal_plugin", "tensorflow-metal 1.2.0 fits TensorFlow 2.18 alone: pip install 'keras_radtl[metal]', or "
+                     "pip uninstall tensorflow-metal to compute on the CPU"),
     ("tensorflow-plugins", "A plugin does not fit this TensorFlow: uninstall it, or install the version made for it"),
-    ("compiled using NumPy 1", "TensorFlow and NumPy do not fit each other: pip install --upgrade --force-reinstall keras_radtl"),
+    ("compiled using NumPy 1", "TensorFlow and NumPy do not fit: pip install --upgrade --force-reinstall keras_radtl"),
     ("KERAS_BACKEND", "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"),
 )  # fmt: skip
 
@@ -77,7 +77,8 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
     found = []
     backend = environment.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
-        found.append(Finding("KERAS_BACKEND", backend, "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"))
+        advice = "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"
+        found.append(Finding("KERAS_BACKEND", backend, advice))
     legacy = environment.get("TF_USE_LEGACY_KERAS", "0")
     if legacy.lower() not in ("", "0", "false"):
         advice = "It makes tf.keras the old Keras 2, and keras_radtl needs Keras 3: unset TF_USE_LEGACY_KERAS"

@@ -126,7 +126,7 @@ GPU = {"device_name": "Card", "compute_capability": (7, 0)}
     [
         ("float32", None, set(), None),
         ("mixed_float16", None, {"amx_bf16"}, "slower than float32 on a CPU"),
-        ("mixed_bfloat16", None, {"avx2"}, "neither AVX512_BF16 nor AMX"),
+        ("mixed_bfloat16", None, {"avx2"}, "no AVX512_BF16, no AMX"),
         ("mixed_bfloat16", None, {"avx512_bf16"}, None),
         ("mixed_float16", GPU, set(), None),
         ("mixed_bfloat16", GPU, set(), "gains nothing on Card: compute capability 7.0, and 8.0 is needed"),
