@@ -21,6 +21,7 @@ from keras_radtl.runs.device_probe import TOLERANCE
 PYTHON, TENSORFLOW, KERAS = ((3, 11), (3, 14)), ((2, 18), (2, 22)), ((3, 15), (4, 0))  # from, and below
 DISK, MEMORY = 2e9, 2e9  # bytes below which a run may not end
 TIMEOUT = 300.0  # seconds for TensorFlow to be imported and tested
+_BACKEND = "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"
 _ADVICE = (  # part of what the child says -> what to do
     ("No module named 'tensorflow'", "Install it: pip install keras_radtl"),
     ("No module named 'keras'", "Install it: pip install keras_radtl"),
@@ -28,7 +29,9 @@ _ADVICE = (  # part of what the child says -> what to do
                      "pip uninstall tensorflow-metal to compute on the CPU"),
     ("tensorflow-plugins", "A plugin does not fit this TensorFlow: uninstall it, or install the version made for it"),
     ("compiled using NumPy 1", "TensorFlow and NumPy do not fit: pip install --upgrade --force-reinstall keras_radtl"),
-    ("KERAS_BACKEND", "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"),
+    ("No module named 'jax'", _BACKEND),
+    ("No module named 'torch'", _BACKEND),
+    ("KERAS_BACKEND", _BACKEND),
 )  # fmt: skip
 
 
@@ -77,8 +80,7 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
     found = []
     backend = environment.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
-        advice = "keras_radtl runs on the TensorFlow backend: unset KERAS_BACKEND"
-        found.append(Finding("KERAS_BACKEND", backend, advice))
+        found.append(Finding("KERAS_BACKEND", backend, _BACKEND))
     legacy = environment.get("TF_USE_LEGACY_KERAS", "0")
     if legacy.lower() not in ("", "0", "false"):
         advice = "It makes tf.keras the old Keras 2, and keras_radtl needs Keras 3: unset TF_USE_LEGACY_KERAS"

@@ -105,6 +105,7 @@ def test_a_child_that_hangs_or_dies_is_told(tmp_path, monkeypatch):
             "tensorflow-metal 1.2.0 fits TensorFlow 2.18 alone",
         ),
         ("A module that was compiled using NumPy 1.x cannot be run\nImportError: numpy", "--force-reinstall"),
+        ("ModuleNotFoundError: No module named 'jax'", "unset KERAS_BACKEND"),
         ("", "--force-reinstall"),
     ],
 )
