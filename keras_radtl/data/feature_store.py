@@ -105,7 +105,12 @@ class FeatureStore:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _new(self, folder: Path, number: int, rows: int, shape) -> np.ndarray:
-        return np.lib.format.open_memmap(folder / f"tensor_{number}.npy", "w+", self.dtype, (rows, *shape))
+        path = folder / f"tensor_{number}.npy"
+        array = np.lib.format.open_memmap(path, "w+", self.dtype, (rows, *shape))
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a SIGBUS in the middle of the mapping
+            with open(path, "rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
     @staticmethod
     def _place(temporary: Path, entry: Path) -> None:

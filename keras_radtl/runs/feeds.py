@@ -51,7 +51,10 @@ class PixelFeed:
 
     Attributes:
         model: what trains.
+        failure: None; see `FeatureFeed`.
     """
+
+    failure = None
 
     def __init__(self, model, job):
         self.model, self.job = model, job
@@ -79,9 +82,11 @@ class FeatureFeed:
 
     Attributes:
         model: the upper part, which trains.
+        failure: the error of the store, such as a full disk, that ended the batches; TensorFlow hides it in its own.
     """
 
     def __init__(self, parts, job, store: FeatureStore):
+        self.failure: OSError | None = None
         self.model, self.job, self.store = parts.upper, job, store
         self._lower, self._upper = Predictor(parts.lower), Predictor(parts.upper)
         self._base = {**_identity(parts.lower), **_circumstances(job)}
@@ -127,7 +132,11 @@ class FeatureFeed:
                 parts = out if isinstance(out, (list, tuple)) else [out]
                 yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # bfloat16 is NumPy's guest
 
-        return self.store.fetch({**self._base, **key}, rows, make)
+        try:
+            return self.store.fetch({**self._base, **key}, rows, make)
+        except OSError as error:
+            self.failure = error
+            raise
 
     @staticmethod
     def _pack(parts):

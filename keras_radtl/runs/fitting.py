@@ -127,15 +127,20 @@ def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report)
     if optimizer is not None and state.epoch > state.phase_start:
         checkpoint.assign_optimizer(feed.model.optimizer, optimizer)
     last = state.phase_start + phase.epochs
-    feed.model.fit(
-        feed.training(state.epoch, last),
-        initial_epoch=state.epoch,
-        epochs=last,
-        steps_per_epoch=job.steps,
-        shuffle=False,
-        verbose=0,
-        callbacks=_callbacks(job, model, initial, phase, state, feed, rates, report),
-    )
+    try:
+        feed.model.fit(
+            feed.training(state.epoch, last),
+            initial_epoch=state.epoch,
+            epochs=last,
+            steps_per_epoch=job.steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=_callbacks(job, model, initial, phase, state, feed, rates, report),
+        )
+    except Exception:
+        if feed.failure is not None:
+            raise feed.failure from None
+        raise
     starting_point.detach(model)
 
 

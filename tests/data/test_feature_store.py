@@ -214,3 +214,12 @@ def test_where_the_store_is(monkeypatch, variables, folder):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert str(default_folder()) == folder
+
+
+def test_the_space_is_reserved_before_anything_is_written_into_the_mapping(store, monkeypatch):
+    """A write into the hole of a mapped file on a full disk would end the process without a word."""
+    reserved = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda file, start, size: reserved.append((start, size)), raising=False)
+    store.fetch({"epoch": 0}, 10, Source())
+    (entry,) = store.folder.iterdir()
+    assert reserved == [(0, (entry / f"tensor_{i}.npy").stat().st_size) for i in (0, 1)]
