@@ -20,7 +20,7 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 LAYERS = ("data", "models", "strategies", "runs")  # each may import those before it
-FOUNDATION = {"errors", "config_values", "config", "reproducibility"}  # below every layer
+FOUNDATION = {"config", "reproducibility"}  # below every layer
 COMMAND_FILES = {f"keras_radtl.{name}.__main__" if name == "models" else f"keras_radtl.{name}" for name in COMMANDS}
 LIGHT = [
     *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"])),

@@ -9,7 +9,7 @@ import typing
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
-from keras_radtl.errors import UserError, require
+from keras_radtl.config.errors import UserError, require
 
 
 def to_dict(config) -> dict:
