@@ -44,7 +44,7 @@ def cut_tensors(model) -> list:
 
 
 def cut(model) -> Cut | None:
-    """Cut a classifier, or return None when it is live from the image on.
+    """Cut a classifier, or return None when no layer with weights is below the cut: scaling alone is not worth storing.
 
     Args:
         model: flat functional classifier with its `trainable` flags set.
@@ -55,4 +55,6 @@ def cut(model) -> Cut | None:
         return None
     ends = tensors[0] if len(tensors) == 1 else tensors
     lower = keras.Model(model.inputs[0], ends, name="lower")
+    if not lower.weights:
+        return None
     return Cut(lower, keras.Model(ends, model.outputs[0], name="upper"))

@@ -1,0 +1,121 @@
+"""Predictions and metrics as files: labels, probabilities, order, and figures that agree with the metrics module."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.data.table import CaseTable
+from keras_radtl.metrics.classification import classification_metrics
+from keras_radtl.runs.directory import RunDirectory, read_csv, read_json, write_json
+from keras_radtl.runs.results import (
+    Predictions,
+    label_text,
+    metrics_table,
+    pool_folds,
+    prediction_columns,
+    prediction_rows,
+    read_logits,
+    split_metrics,
+    write_history,
+    write_results,
+)
+
+CASES = tuple(f"case {i}" for i in range(8))
+
+
+def table(targets=(0, 1, 0, 1, 0, 1, -1, 1), classes=("benign", "malignant"), **options):
+    return CaseTable(
+        name="t", root=None, cases=CASES, paths=tuple(f"{case}.png" for case in CASES), groups=tuple(f"p{i // 2}" for i in range(8)),
+        classes=classes, targets=np.asarray(targets, np.float32 if options.get("multilabel") else np.int32), **options,
+    )  # fmt: skip
+
+
+LOGITS = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+EVERY = Predictions(np.arange(8), LOGITS)
+
+
+def test_labels_as_text():
+    assert [label_text(table(), target) for target in (0, 1, -1)] == ["benign", "malignant", ""]
+    several = table(np.zeros((8, 2)), ("edema", "mass"), multilabel=True)
+    assert label_text(several, [1, 1]) == "edema;mass"
+    assert label_text(several, [0, 1]) == "mass" and label_text(several, [0, math.nan]) == ""
+
+
+def test_a_row_has_what_its_columns_say():
+    columns = prediction_columns(("benign", "malignant"))
+    assert columns == [
+        "case", "path", "group", "split", "label", "predicted", "logit_benign", "logit_malignant", "prob_benign", "prob_malignant",
+    ]  # fmt: skip
+    rows = prediction_rows(table(), "val", Predictions(np.array([5, 6]), LOGITS[5:7]))
+    first = dict(zip(columns, rows[0], strict=True))
+    assert [first[name] for name in columns[:5]] == ["case 5", "case 5.png", "p2", "val", "malignant"]
+    assert first["predicted"] == ("benign", "malignant")[int(LOGITS[5].argmax())]
+    assert first["prob_malignant"] == pytest.approx(1 / (1 + math.exp(float(LOGITS[5, 0]) - float(LOGITS[5, 1]))))
+    assert first["prob_benign"] + first["prob_malignant"] == pytest.approx(1) and rows[1][4] == ""
+
+
+def test_logits_come_back_bit_for_bit(tmp_path):
+    run = RunDirectory(tmp_path)
+    write_results(run, table(), {"test": Predictions(np.array([6, 1, 0]), LOGITS[[6, 1, 0]])}, 0)
+    again = read_logits(run, "test", table())
+    assert again.indices.tolist() == [6, 1, 0] and np.array_equal(again.logits, LOGITS[[6, 1, 0]])
+
+
+def test_predictions_of_other_data_are_refused(tmp_path):
+    write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 0)
+    with pytest.raises(UserError, match="case 'case 7' is not among the data"):
+        read_logits(RunDirectory(tmp_path), "test", table().take(range(7)))
+
+
+def test_metrics_are_those_of_the_known_cases(tmp_path):
+    known = [0, 1, 2, 3, 4, 5, 7]
+    chances = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
+    expected = classification_metrics(
+        table().targets[known], chances[known], ("benign", "malignant"), groups=np.array(table().groups)[known], seed=3
+    )
+    found = split_metrics(table(), EVERY, 3)
+    assert found.keys() == expected.keys()
+    for name, metric in expected.items():
+        assert found[name]["value"] == pytest.approx(metric.value, rel=1e-12) and found[name]["n"] == metric.n
+    assert write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 3) == read_json(tmp_path / "metrics.json")
+
+
+def test_the_table_for_the_terminal():
+    metrics = {
+        "val": {"auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20}, "kappa": {"value": 0.5, "ci_low": None, "ci_high": None, "n": 20}},
+        "test": {"auc": {"value": None, "ci_low": None, "ci_high": None, "n": 10}},
+    }
+    assert [line.rstrip() for line in metrics_table(metrics).splitlines()] == [
+        "       val (n=20)            test (n=10)",
+        "auc    0.900 [0.800, 0.950]  -",
+        "kappa  0.500                 -",
+    ]
+
+
+def test_folds_are_pooled_in_table_order(tmp_path):
+    run = RunDirectory(tmp_path)
+    folds = [run.fold(1), run.fold(2)]
+    for fold, indices in zip(folds, ([1, 4, 6, 7, 2], [0, 3, 5]), strict=True):
+        metrics = write_results(fold, table(), {"test": Predictions(np.array(indices), LOGITS[indices])}, 0)
+        assert metrics["test"]["auc"]["value"] is not None
+        summary = {"classes": ["benign", "malignant"], "multilabel": False, "image_shape": [8, 8, 1], "parameters": 7}
+        summary |= {"monitor": "val_auc", "precision": "float32", "jit_compile": False}
+        write_json(fold / "summary.json", {**summary, "best_val_auc": 0.5 + fold.path.name.count("2") / 4, "seconds": 1.5})
+    pooled, summary = pool_folds(run, folds, table(), 0)
+    assert np.array_equal(pooled.logits, LOGITS) and [row["case"] for row in read_csv(run / "predictions_test.csv")] == list(CASES)
+    assert summary["fold_val_auc"] == [0.5, 0.75] and len(summary["fold_auc"]) == 2 and summary["seconds"] == 3.0
+
+
+def test_history_keeps_rates_apart(tmp_path):
+    history = [
+        {"epoch": 1, "phase": "a", "loss": 0.5, "rates": {"stem": 1.0, "head": 0.5}},
+        {"epoch": 2, "phase": "b", "loss": 0.25, "penalty": 0.1},
+    ]
+    write_history(RunDirectory(tmp_path), history)
+    rows = read_csv(tmp_path / "history.csv")
+    assert rows[0] == {"epoch": "1", "phase": "a", "loss": "0.5", "penalty": ""} and rows[1]["penalty"] == "0.1"
+    assert [tuple(row.values()) for row in read_csv(tmp_path / "learning_rates.csv")] == [("1", "stem", "1.0"), ("1", "head", "0.5")]
