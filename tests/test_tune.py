@@ -1,4 +1,4 @@
-"""The command `tune`: its options, and one small search that is killed, goes on, and whose best trial is trained again."""
+"""The command `tune`: its options, and a small search that is killed, goes on, and whose best trial trains again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_radtl.runs.directory import METRICS, MODEL, predictions_name, read_cs
 
 SCRIPT = Path(__file__).parent / "search" / "tiny_tune.py"
 OPTIONS = (
-    "--backbone tiny --weights none --head linear --unfreeze none --data phantoms --set data.phantoms.count=60 "
+    "--backbone tiny --weights none --head linear --unfreeze all --data phantoms --set data.phantoms.count=60 "
     "--set data.phantoms.image_size=32 --set data.phantoms.difficulty=0 --image-size 32 --max-epochs 3"
 ).split()
 

@@ -74,7 +74,7 @@ def disk_bytes(weights: int, trainable: int, cases: int, trials: int, keep: int)
         trials: number of trials.
         keep: models that stay; one more is there for a moment.
     """
-    models = 4 * weights * (keep + 1 if keep else 0)
+    models = 4 * weights * (min(keep + 1, trials) if keep else 0)
     checkpoint = 4 * trainable * 4  # weights now and at best, and two values of the optimizer for each
     return models + checkpoint + trials * (200 * cases + 20_000)
 

@@ -15,9 +15,10 @@ import queue
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from keras_radtl.config import Config, UserError, from_dict
+from keras_radtl.config import Config, HeadConfig, UserError, from_dict
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.request import Request
 from keras_radtl.runs.stopping import Stopped
@@ -61,27 +62,25 @@ class TrialWorker:
         return {}
 
     def _rehearse(self, task: dict) -> dict:
-        """Build what the given configurations build, so that what cannot be trained is refused before the search."""
-        from keras_radtl.runs.train import build, check_names, describe
+        """Build each backbone of the given configurations, so that what cannot be trained is refused before the search.
+
+        Heads and phases are checked on it by arithmetic, without a build of their own.
+        """
+        from keras_radtl.runs.train import build, check_names
 
         configs = [from_dict(Config, values) for values in task["configs"]]
         for config in configs:
             check_names(config)
-        built, model, weights, trainable = None, None, 0, 0
-        for config in sorted(configs, key=lambda config: repr(config.model)):
-            dataset = self._load(config)
-            if built != (config.model, self._key):
-                model, built = build(config, dataset, dataset.splits[0].fold), (config.model, self._key)
-            describe(config, model)
-            weights = max(weights, int(model.count_params()))
-            trainable = max(trainable, sum(math.prod(weight.shape) for weight in model.trainable_weights))
-        dataset = self._load(configs[0])
-        return {
-            "data_sha256": dataset.fingerprint,
-            "cases": len(dataset.table),
-            "weights": weights,
-            "trainable": trainable,
-        }
+        groups: dict = {}
+        for config in configs:
+            groups.setdefault((replace(config.model, head=HeadConfig()), config.data.image_size), []).append(config)
+        most = {"weights": 0, "trainable": 0}
+        for group in groups.values():
+            dataset = self._load(group[0])
+            model = build(group[0], dataset, dataset.splits[0].fold)
+            found = _check(model, group, len(dataset.table.classes))
+            most = {name: max(most[name], found[name]) for name in most}
+        return {"data_sha256": dataset.fingerprint, "cases": len(dataset.table), **most}
 
     def _load(self, config: Config):
         key = json.dumps([repr(config.data), repr(config.split), config.split_seed, _image_size(config)])
@@ -98,6 +97,27 @@ class TrialWorker:
 
 def _image_size(config: Config):
     return config.data.image_size or config.model.backbone
+
+
+def _check(model, configs: list[Config], num_classes: int) -> dict:
+    """Check the heads and phases of configurations on a model of their backbone; returns the most weights they have.
+
+    Raises:
+        UserError: when a head does not fit the features, a strategy needs more epochs, or memory is short.
+    """
+    from keras_radtl.models.memory import require_head_memory
+    from keras_radtl.runs.train import describe
+
+    features = int(model.get_layer("head").input.shape[-1])
+    heads = [require_head_memory(config.model.head, features, num_classes) for config in configs]
+    more = max(heads) - heads[0]  # the first one is built
+    trainable, told = 0, set()
+    for config in configs:
+        if config.training not in told:
+            told.add(config.training)
+            describe(config, model)
+            trainable = max(trainable, sum(math.prod(weight.shape) for weight in model.trainable_weights))
+    return {"weights": int(model.count_params()) + more, "trainable": trainable + more}
 
 
 def main(argv=None) -> None:

@@ -50,8 +50,9 @@ def test_mistakes_and_failures_are_told_apart(process):
 
 def test_a_child_that_dies_fails_its_trial_alone(process, tmp_path):
     mark = tmp_path / "died"
-    code = f"import os, sys\nif not os.path.exists({str(mark)!r}):\n    open({str(mark)!r}, 'w')\n    sys.stdin.readline(); os.kill(os.getpid(), 9)\n"
-    child = process(code + ANSWER.format("{}"))
+    first = f"import os, sys\nmark = {str(mark)!r}\nif not os.path.exists(mark):\n    open(mark, 'w')\n"
+    die = "    sys.stdin.readline()\n    os.kill(os.getpid(), 9)\n"
+    child = process(first + die + ANSWER.format("{}"))
     with pytest.raises(TrialFailed, match="ended by SIGKILL, perhaps for want of memory"):
         child.train(Config(), tmp_path, {})
     child.train(Config(), tmp_path, {})
