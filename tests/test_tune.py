@@ -74,7 +74,7 @@ def folder(tmp_path_factory):
 
 def wait_for_trials(process, table: Path, count: int) -> None:
     """Wait until a search has a number of finished trials."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not table.is_file() or len(read_csv(table)) < count:
         assert process.poll() is None and time.monotonic() < until, "the search did not come so far"
         time.sleep(0.02)

@@ -50,3 +50,9 @@ def test_what_no_trial_could_train_is_a_mistake(rehearse, change, message):
     assert message in rehearse(change)["mistake"]
     if "data" not in change:
         assert message in rehearse({}, change)["mistake"]
+
+
+def test_a_trial_of_folds_is_refused_since_every_case_would_be_tested(tmp_path):
+    config = update(Config(), {**BASE, "split": {"folds": 3}})
+    task = {"config": to_dict(config), "output": str(tmp_path / "run"), "options": {}}
+    assert "`folds` must be None without test predictions" in TrialWorker(tmp_path).answer(task)["mistake"]
