@@ -68,6 +68,9 @@ class PixelFeed:
         """Return the logits of some cases without augmentation, float32 (cases, classes)."""
         return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.config.training.batch_size))
 
+    def release(self) -> None:
+        """Do nothing: batches of pixels hold no model."""
+
 
 def _pixel_batches(job, first_epoch: int, last_epoch: int):
     config, dataset = job.config, job.dataset
@@ -118,6 +121,10 @@ class FeatureFeed:
         key = {"epoch": None, "rows": _digest(indices)}
         stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
+
+    def release(self) -> None:
+        """Let go of the models when training is over: TensorFlow keeps a dataset's generator, and with it this feed."""
+        self.model = self._lower = self._upper = None
 
     def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
         """Return the activations of an epoch's pictures, in its order and made in its batches."""

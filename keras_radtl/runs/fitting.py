@@ -141,6 +141,8 @@ def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report)
         if feed.failure is not None:
             raise feed.failure from None
         raise
+    finally:
+        feed.release()
     starting_point.detach(model)
 
 
