@@ -118,3 +118,16 @@ def write_list(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def refusal(capsys):
+    """Return a function that gives the one line on stderr with which a command refused."""
+
+    def read() -> str:
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1, err
+        assert err.startswith("error: "), err
+        return err
+
+    return read

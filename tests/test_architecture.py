@@ -26,7 +26,10 @@ LIGHT = [
     *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"])),
     *(name for name in FILES if name.startswith("keras_radtl.data.sources")),
     *(f"keras_radtl.data.{name}" for name in ("table", "split", "audit", "images", "phantoms", "augment", "dataset")),
-    *(f"keras_radtl.{name}" for name in ("config", "presets", "options", "command", "reproducibility", "runs.directory")),
+    *(
+        f"keras_radtl.{name}"
+        for name in ("config", "presets", "options", "command", "reproducibility", "runs.directory")
+    ),
     *(f"keras_radtl.runs.{name}" for name in ("stopping", "progress", "request", "prediction_files")),
     "keras_radtl.data.feature_store",
 ]
@@ -61,7 +64,9 @@ def test_imports_run_one_way():
         for other in imported:
             there = room(other)
             upwards = here in LAYERS and there in LAYERS and LAYERS.index(there) > LAYERS.index(here)
-            alone = here == "stats" and there not in ("stats", "") or here == "metrics" and there not in (here, "stats", "")
+            alone = (
+                here == "stats" and there not in ("stats", "") or here == "metrics" and there not in (here, "stats", "")
+            )
             command = other in COMMAND_FILES and name != "keras_radtl.__main__" and name not in COMMAND_FILES
             if upwards or alone or command or (here in FOUNDATION and there not in {*FOUNDATION, ""}):
                 wrong.append(f"{name} -> {other}")
@@ -133,7 +138,8 @@ def test_help_comes_at_once(command):
     module = f"keras_radtl.{command}".rstrip(".")
     code = (
         "import runpy, sys, time\nstart = time.process_time()\nsys.argv = ['x', '--help']\n"
-        f"try:\n    runpy.run_module({module!r}, run_name='__main__', alter_sys=False)\nexcept SystemExit as stop:\n    code = stop.code\n"
+        f"try:\n    runpy.run_module({module!r}, run_name='__main__', alter_sys=False)\n"
+        "except SystemExit as stop:\n    code = stop.code\n"
         "heavy = [m for m in ('tensorflow', 'keras', 'matplotlib', 'pandas') if m in sys.modules]\n"
         "print(code, heavy, time.process_time() - start)"
     )
@@ -144,7 +150,10 @@ def test_help_comes_at_once(command):
 
 
 def test_importing_the_package_is_fast():
-    code = "import time; start = time.process_time(); import keras_radtl, sys; print(time.process_time() - start, 'numpy' in sys.modules)"
+    code = (
+        "import sys, time; start = time.process_time(); import keras_radtl; "
+        "print(time.process_time() - start, 'numpy' in sys.modules)"
+    )
     seconds, heavy = in_a_new_process(code).split()
     assert float(seconds) < 0.3 and heavy == "False"
 

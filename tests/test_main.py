@@ -49,5 +49,7 @@ def test_every_command_exists(name):
 
 
 def test_as_a_module():
-    done = subprocess.run([sys.executable, "-m", "keras_radtl", "--version"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_radtl", "--version"], capture_output=True, text=True, timeout=20
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"keras_radtl {__version__}\n", "")

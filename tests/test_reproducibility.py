@@ -19,10 +19,17 @@ from keras_radtl.reproducibility import derive_seed, environment, prepare
 
 
 def test_seeds_are_the_same_in_every_process_and_python_hash_seed():
-    code = "from keras_radtl.reproducibility import derive_seed; print(derive_seed(3, 'weights', 1), 'tensorflow' in __import__('sys').modules)"
+    code = (
+        "import sys; from keras_radtl.reproducibility import derive_seed; "
+        "print(derive_seed(3, 'weights', 1), 'tensorflow' in sys.modules)"
+    )
     for hash_seed in ("0", "1"):
         done = subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert done.stdout == f"{derive_seed(3, 'weights', 1)} False\n"
 

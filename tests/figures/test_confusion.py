@@ -37,7 +37,11 @@ def test_text_is_light_on_dark(axes):
 
 def test_axes_are_named(axes):
     assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("test, n=6", "predicted", "true")
-    assert [label.get_text() for label in axes.get_xticklabels()] == [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
+    assert (
+        [label.get_text() for label in axes.get_xticklabels()]
+        == [label.get_text() for label in axes.get_yticklabels()]
+        == ["a", "b", "c"]
+    )
 
 
 def test_a_class_without_cases_is_no_division_by_zero():

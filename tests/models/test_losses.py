@@ -22,7 +22,9 @@ def by_hand(logits, labels):
     """Return the mean of -log p over the known labels of each case, and 0 where none is known."""
     rows = []
     for row, known in zip(logits.astype(np.float64), labels, strict=True):
-        each = [-np.log(1 / (1 + np.exp(-v if t == 1 else v))) for v, t in zip(row, known, strict=True) if not np.isnan(t)]
+        each = [
+            -np.log(1 / (1 + np.exp(-v if t == 1 else v))) for v, t in zip(row, known, strict=True) if not np.isnan(t)
+        ]
         rows.append(np.mean(each) if each else 0.0)
     return rows
 

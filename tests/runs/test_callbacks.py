@@ -55,7 +55,9 @@ def test_a_penalty_is_logged_where_there_is_one(model):
     assert logs == {}
     model.get_layer("head").kernel.regularizer = keras.regularizers.L2(2.0)
     penalty.on_epoch_end(0, logs)
-    assert logs["penalty"] == pytest.approx(2 * (model.get_layer("head").kernel.numpy().astype(float) ** 2).sum(), rel=1e-6)
+    assert logs["penalty"] == pytest.approx(
+        2 * (model.get_layer("head").kernel.numpy().astype(float) ** 2).sum(), rel=1e-6
+    )
 
 
 LOGITS = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.5], [0.0, 3.0]])
@@ -84,7 +86,9 @@ def test_one_predicted_class_is_a_warning(caplog):
     validate(LOGITS, TARGETS)
     assert not caplog.messages
     validate([[1, 0]] * 4, TARGETS)
-    assert caplog.messages == ["epoch 5: every validation case is predicted as one class; a bad local minimum, or too few epochs yet"]
+    assert caplog.messages == [
+        "epoch 5: every validation case is predicted as one class; a bad local minimum, or too few epochs yet"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,9 @@ def test_what_is_not_a_number_stops_the_run(logits, loss, score, message):
 
 def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
     state = checkpoint.TrainingState()
-    made = Keep(RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, interval)
+    made = Keep(
+        RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, interval
+    )
     made.set_model(model)
     return made, state
 
@@ -167,7 +173,9 @@ def test_a_stop_takes_effect_after_the_batch():
     callback.on_epoch_begin(2)
     callback.on_train_batch_end(0)
     stop.code = 143
-    with pytest.raises(Stopped, match="^stopped in epoch 3; 2 finished epochs are saved; the same command goes on") as error:
+    with pytest.raises(
+        Stopped, match="^stopped in epoch 3; 2 finished epochs are saved; the same command goes on"
+    ) as error:
         callback.on_train_batch_end(1)
     assert error.value.code == 143
 

@@ -178,7 +178,9 @@ def test_an_unfinished_run_of_the_same_configuration_goes_on(run, resume):
 
 def test_a_finished_run_is_refused_or_shown_or_replaced(run):
     run.set_status("finished")
-    with pytest.raises(UserError, match="holds a finished run; name another --output, --overwrite it, or show it again with --resume"):
+    with pytest.raises(
+        UserError, match="holds a finished run; name another --output, --overwrite it, or show it again with --resume"
+    ):
         check(run)
     assert check(run, resume=True) == "done" and check(run, overwrite=True) == "overwrite"
 
@@ -247,7 +249,10 @@ def test_one_writer_at_a_time(tmp_path):
         script = [sys.executable, "-c", code]
         done = subprocess.run([*script, str(tmp_path / "x" / ".." / "run")], capture_output=True, text=True, check=True)
         assert "Another process is writing" in done.stdout
-        assert subprocess.run([*script, str(tmp_path / "other")], capture_output=True, text=True, check=True).stdout == "in\n"
+        assert (
+            subprocess.run([*script, str(tmp_path / "other")], capture_output=True, text=True, check=True).stdout
+            == "in\n"
+        )
     assert subprocess.run([*script, str(tmp_path / "run")], capture_output=True, text=True, check=True).stdout == "in\n"
 
 
@@ -256,7 +261,9 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
         "import sys, time\nfrom keras_radtl.runs.directory import locked\n"
         "with locked(sys.argv[1]):\n    print('in', flush=True)\n    time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline() == "in\n"
         process.kill()
     assert process.returncode == -signal.SIGKILL
@@ -270,7 +277,9 @@ def test_killed_while_writing_there_is_the_old_file_or_the_new_one(tmp_path, aft
         "import sys\nfrom keras_radtl.runs.directory import write_json\nprint('go', flush=True)\n"
         "for i in range(10**6): write_json(sys.argv[1], [i] * 20000)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.json")], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "a.json")], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline() == "go\n"
         time.sleep(after)
         process.kill()

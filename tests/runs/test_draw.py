@@ -14,7 +14,16 @@ from keras_radtl.runs.results import Predictions
 
 def table(targets, classes, multilabel=False):
     names = tuple(f"case {i}" for i in range(len(targets)))
-    return CaseTable(name="t", root=None, cases=names, paths=names, groups=names, classes=classes, targets=np.array(targets, np.float32 if multilabel else np.int32), multilabel=multilabel)
+    return CaseTable(
+        name="t",
+        root=None,
+        cases=names,
+        paths=names,
+        groups=names,
+        classes=classes,
+        targets=np.array(targets, np.float32 if multilabel else np.int32),
+        multilabel=multilabel,
+    )
 
 
 def predictions(targets, classes):

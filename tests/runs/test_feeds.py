@@ -20,7 +20,14 @@ def job(tiny_data, configure, tmp_path, monkeypatch):
 
     def make(values=None, **options):
         config = configure(values)
-        return Job(config, tiny_data, tiny_data.splits[0], RunDirectory(tmp_path / "run"), StopRequest(), Request(tmp_path / "run", **options))
+        return Job(
+            config,
+            tiny_data,
+            tiny_data.splits[0],
+            RunDirectory(tmp_path / "run"),
+            StopRequest(),
+            Request(tmp_path / "run", **options),
+        )
 
     return make
 

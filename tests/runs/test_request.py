@@ -16,7 +16,10 @@ def test_the_store_in_bytes():
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [({"feature_cache_gb": -1.0}, "`feature_cache_size` must be >= 0"), ({"feature_dtype": "int8"}, "`feature_dtype` must be")],
+    [
+        ({"feature_cache_gb": -1.0}, "`feature_cache_size` must be >= 0"),
+        ({"feature_dtype": "int8"}, "`feature_dtype` must be"),
+    ],
 )
 def test_refusals(option, message):
     with pytest.raises(UserError, match=message):

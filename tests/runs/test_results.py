@@ -29,7 +29,8 @@ CASES = tuple(f"case {i}" for i in range(8))
 
 def table(targets=(0, 1, 0, 1, 0, 1, -1, 1), classes=("benign", "malignant"), **options):
     return CaseTable(
-        name="t", root=None, cases=CASES, paths=tuple(f"{case}.png" for case in CASES), groups=tuple(f"p{i // 2}" for i in range(8)),
+        name="t", root=None, cases=CASES, paths=tuple(f"{case}.png" for case in CASES),
+        groups=tuple(f"p{i // 2}" for i in range(8)),
         classes=classes, targets=np.asarray(targets, np.float32 if options.get("multilabel") else np.int32), **options,
     )  # fmt: skip
 
@@ -48,7 +49,8 @@ def test_labels_as_text():
 def test_a_row_has_what_its_columns_say():
     columns = prediction_columns(("benign", "malignant"))
     assert columns == [
-        "case", "path", "group", "split", "label", "predicted", "logit_benign", "logit_malignant", "prob_benign", "prob_malignant",
+        "case", "path", "group", "split", "label", "predicted", "logit_benign", "logit_malignant",
+        "prob_benign", "prob_malignant",
     ]  # fmt: skip
     rows = prediction_rows(table(), "val", Predictions(np.array([5, 6]), LOGITS[5:7]))
     first = dict(zip(columns, rows[0], strict=True))
@@ -86,7 +88,10 @@ def test_metrics_are_those_of_the_known_cases(tmp_path):
 
 def test_the_table_for_the_terminal():
     metrics = {
-        "val": {"auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20}, "kappa": {"value": 0.5, "ci_low": None, "ci_high": None, "n": 20}},
+        "val": {
+            "auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20},
+            "kappa": {"value": 0.5, "ci_low": None, "ci_high": None, "n": 20},
+        },
         "test": {"auc": {"value": None, "ci_low": None, "ci_high": None, "n": 10}},
     }
     assert [line.rstrip() for line in metrics_table(metrics).splitlines()] == [
@@ -104,9 +109,13 @@ def test_folds_are_pooled_in_table_order(tmp_path):
         assert metrics["test"]["auc"]["value"] is not None
         summary = {"classes": ["benign", "malignant"], "multilabel": False, "image_shape": [8, 8, 1], "parameters": 7}
         summary |= {"monitor": "val_auc", "precision": "float32", "jit_compile": False}
-        write_json(fold / "summary.json", {**summary, "best_val_auc": 0.5 + fold.path.name.count("2") / 4, "seconds": 1.5})
+        write_json(
+            fold / "summary.json", {**summary, "best_val_auc": 0.5 + fold.path.name.count("2") / 4, "seconds": 1.5}
+        )
     pooled, summary = pool_folds(run, folds, table(), 0)
-    assert np.array_equal(pooled.logits, LOGITS) and [row["case"] for row in read_csv(run / "predictions_test.csv")] == list(CASES)
+    assert np.array_equal(pooled.logits, LOGITS) and [
+        row["case"] for row in read_csv(run / "predictions_test.csv")
+    ] == list(CASES)
     assert summary["fold_val_auc"] == [0.5, 0.75] and len(summary["fold_auc"]) == 2 and summary["seconds"] == 3.0
 
 
@@ -118,4 +127,7 @@ def test_history_keeps_rates_apart(tmp_path):
     write_history(RunDirectory(tmp_path), history)
     rows = read_csv(tmp_path / "history.csv")
     assert rows[0] == {"epoch": "1", "phase": "a", "loss": "0.5", "penalty": ""} and rows[1]["penalty"] == "0.1"
-    assert [tuple(row.values()) for row in read_csv(tmp_path / "learning_rates.csv")] == [("1", "stem", "1.0"), ("1", "head", "0.5")]
+    assert [tuple(row.values()) for row in read_csv(tmp_path / "learning_rates.csv")] == [
+        ("1", "stem", "1.0"),
+        ("1", "head", "0.5"),
+    ]

@@ -141,7 +141,9 @@ def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
     model = keras.saving.load_model(run / "model.keras", compile=False)
     rows = {row["case"]: row for row in read_csv(run / "predictions_test.csv")}
     cases = [i for i, case in enumerate(tiny_data.table.cases) if case in rows]
-    expected = [[float(rows[tiny_data.table.cases[i]][f"logit_{name}"]) for name in tiny_data.table.classes] for i in cases]
+    expected = [
+        [float(rows[tiny_data.table.cases[i]][f"logit_{name}"]) for name in tiny_data.table.classes] for i in cases
+    ]
     np.testing.assert_allclose(model.predict(tiny_data.pixels[cases], verbose=0), expected, atol=1e-5)
 
 
@@ -156,7 +158,9 @@ def folds(tiny_backbone, configure, tmp_path_factory):
     return lambda folder: train(config, Request(folder, figures=False), dataset).path
 
 
-def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(folds, tmp_path_factory, outcome, stop_in, tiny_data):
+def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(
+    folds, tmp_path_factory, outcome, stop_in, tiny_data
+):
     run = folds(tmp_path_factory.mktemp("folds") / "whole")
     pooled = read_csv(run / "predictions_test.csv")
     assert [row["case"] for row in pooled] == list(tiny_data.table.cases)

@@ -12,7 +12,9 @@ def classifier(tiny_backbone):
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.classifier import build_classifier
 
-    return build_classifier(ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear")), 2, (16, 16, 1), seed=0)
+    return build_classifier(
+        ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear")), 2, (16, 16, 1), seed=0
+    )
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,9 @@ def test_equal_norms_are_plain_training_bit_for_bit(name, decay):
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_a_layer_without_gradient_stays(name, decay):
     variables = two_layers()
-    first, second = steps(name, variables, [np.zeros((2, 2)), np.ones((2, 2))], RelativeGradientNorms(variables), weight_decay=decay)
+    first, second = steps(
+        name, variables, [np.zeros((2, 2)), np.ones((2, 2))], RelativeGradientNorms(variables), weight_decay=decay
+    )
     assert np.array_equal(first, np.ones((2, 2))) and (second < 1).all()
 
 
@@ -101,7 +103,9 @@ def test_group_rates_go_from_the_head_down_and_the_last_repeats(classifier):
 
 
 def test_too_many_group_rates(classifier):
-    with pytest.raises(UserError, match="`group_rates` must have at most 4 factors, for the head and 3 groups. Received: 5"):
+    with pytest.raises(
+        UserError, match="`group_rates` must have at most 4 factors, for the head and 3 groups. Received: 5"
+    ):
         GroupRates(classifier, (1.0,) * 5, "stages")
 
 

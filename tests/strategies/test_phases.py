@@ -49,7 +49,9 @@ def test_the_step_of_the_phase_before_is_not_used_again(classifier, batch, weigh
         enter(classifier, phase, training)
         before = weights(classifier)
         classifier.train_on_batch(*batch)
-        moved = any(not np.array_equal(value, before[path]) for path, value in weights(classifier).items() if "conv" in path)
+        moved = any(
+            not np.array_equal(value, before[path]) for path, value in weights(classifier).items() if "conv" in path
+        )
         assert moved == (phase.name == "all")
 
 

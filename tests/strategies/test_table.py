@@ -8,7 +8,9 @@ from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.models.groups import layer_groups
 from keras_radtl.strategies.table import STRATEGIES, get_strategy, plan_phases
 
-STEM, MIDDLE, LAST = (frozenset(f"{name}_{kind}" for kind in ("conv", "bn", "relu")) for name in ("stem", "middle", "last"))
+STEM, MIDDLE, LAST = (
+    frozenset(f"{name}_{kind}" for kind in ("conv", "bn", "relu")) for name in ("stem", "middle", "last")
+)
 EVERYTHING = STEM | MIDDLE | LAST
 
 
@@ -38,7 +40,9 @@ def test_what_opens_in_which_order(classifier, strategy, steps):
     assert [opened(classifier, phase) for phase in plan(classifier, strategy)] == steps
 
 
-@pytest.mark.parametrize(("unfreeze", "layers"), [("none", frozenset()), ("top1", LAST), ("top2", LAST | MIDDLE), ("all", EVERYTHING)])
+@pytest.mark.parametrize(
+    ("unfreeze", "layers"), [("none", frozenset()), ("top1", LAST), ("top2", LAST | MIDDLE), ("all", EVERYTHING)]
+)
 def test_fixed_opens_what_unfreeze_says(classifier, unfreeze, layers):
     (phase,) = plan(classifier, "fixed", unfreeze=unfreeze)
     assert opened(classifier, phase) == layers and phase.epochs == 12
@@ -73,7 +77,9 @@ def test_phase_names_and_rates(classifier):
 def test_wrong_numbers_of_epochs(classifier):
     with pytest.raises(UserError, match="`phase_epochs` must have 2 numbers, for classifier, all. Received: 3"):
         plan(classifier, "lp_ft", phase_epochs=(1, 1, 1))
-    with pytest.raises(UserError, match="`epochs` must be at least 4, one for each phase of the strategy. Received: epochs=3"):
+    with pytest.raises(
+        UserError, match="`epochs` must be at least 4, one for each phase of the strategy. Received: epochs=3"
+    ):
         plan(classifier, "g_lf", epochs=3)
 
 
@@ -86,7 +92,9 @@ def test_which_strategies_pull_or_scale():
 
 
 def test_an_unknown_strategy_lists_the_known_ones():
-    with pytest.raises(UserError, match="Unknown strategy `lpft`. Known: fixed, ft, lp, g_lf, g_fl, lp_ft, l1_sp, l2_sp, auto_rgn"):
+    with pytest.raises(
+        UserError, match="Unknown strategy `lpft`. Known: fixed, ft, lp, g_lf, g_fl, lp_ft, l1_sp, l2_sp, auto_rgn"
+    ):
         get_strategy("lpft")
 
 
