@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
@@ -38,9 +39,13 @@ def test_the_rest_goes_to_the_command(capsys):
     assert capsys.readouterr().err == "error: --seed must be a whole number. Received: 'x'\n"
 
 
-def test_the_models_command_is_a_package(capsys):
+def test_the_models_command_is_a_package(capsys, monkeypatch):
+    from keras_radtl.models import backbones
+
+    monkeypatch.setattr(backbones, "BACKBONES", {"efficientnet_lite0": backbones.BACKBONES["efficientnet_lite0"]})
+    monkeypatch.setattr(import_module("keras_radtl.models.__main__"), "BACKBONES", backbones.BACKBONES)
     assert main(["models"]) == 0
-    assert "resnet50" in capsys.readouterr().out.lower()
+    assert "EfficientNet-Lite0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", COMMANDS)

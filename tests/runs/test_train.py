@@ -60,7 +60,7 @@ def test_stored_activations_change_no_bit(whole, go, tmp_path, outcome, training
         (LP_FT, [0, 2]),
         (LP_FT, [1]),
         (LP_FT, [3]),
-        ({**LP_FT, "optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3]),
+        ({"optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3]),
         ({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2]),
         ({"strategy": "l2_sp", "optimizer": "radam"}, [2]),
         ({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]}, [2]),
