@@ -7,6 +7,7 @@ The store is a cache: the oldest entries go when it grows over its limit.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -78,7 +79,8 @@ class FeatureStore:
             logger.warning("feature store: entry %s is damaged and is made again", name)
             shutil.rmtree(entry, ignore_errors=True)
             return None
-        os.utime(entry)
+        with contextlib.suppress(OSError):  # a read-only cache, or another process that prunes
+            os.utime(entry)
         return arrays
 
     def _write(self, name: str, key: dict, rows: int, batches: Iterable[list[np.ndarray]]) -> None:

@@ -155,7 +155,7 @@ class RunDirectory:
         return self.status.get("state") == "finished"
 
     def set_status(self, state: str, **details) -> None:
-        """Write `status.json`: state is `running`, `stopped` or `finished`."""
+        """Write `status.json`: state is `running` or `finished`."""
         write_json(self / STATUS, {"state": state, **details})
 
     def config(self) -> Config:
@@ -206,6 +206,8 @@ def create(path: str | Path, config: Config, environment: dict) -> RunDirectory:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{_TEMPORARY}*-{path.name}"):  # by a crash: the writer of `path` is locked
+        shutil.rmtree(left, ignore_errors=True)
     fresh = RunDirectory(path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}"))
     try:
         write_text_atomic(fresh / CONFIG, dumps(config))

@@ -27,6 +27,7 @@ class Progress:
         self.title, self.total, self.done = title, total, 0
         self._interval, self._bar, self._task = interval, None, None
         self._start = self._last = time.monotonic()
+        self._first = 0
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -51,8 +52,9 @@ class Progress:
 
     def update(self, done: int, total: int | None = None) -> None:
         """Set the steps done; also fits functions that report (done, total)."""
-        if not self.done:
-            self._start = self._last = time.monotonic()
+        if not self._first:
+            self._first, self._start = done, time.monotonic()  # a resumed work starts with what was done before
+            self._last = self._start
         self.done, self.total = done, total or self.total
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=self.total)
@@ -60,7 +62,7 @@ class Progress:
         now = time.monotonic()
         if now - self._last >= self._interval:
             self._last = now
-            left = (now - self._start) / max(done, 1) * (self.total - done)
+            left = (now - self._start) / max(done - self._first, 1) * (self.total - done)
             logger.info("%s: %d of %d, left %s", self.title, done, self.total, clock(left))
 
     def say(self, text: str) -> None:

@@ -69,7 +69,7 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
                     model = model or build(config, dataset, split.fold)
                     _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request), model)
                     model = None
-                    stop.check(f"after fold {split.fold} of {len(dataset.splits)}")
+                    stop.check(f"after fold {split.fold} of {len(dataset.splits)}" if split.fold else "after training")
                 _finish(config, dataset, run, request.figures)
     return run
 
@@ -144,6 +144,7 @@ def _open(config: Config, request: Request, action: str, dataset, environment: d
     from keras_radtl.data.split import split_hash, split_rows
 
     record = {**environment, "data_sha256": dataset.fingerprint}
+    record["feature_dtype"] = request.feature_dtype
     record["split_sha256"] = split_hash(dataset.table, dataset.splits)
     if action == "resume":
         run = RunDirectory(Path(request.output))

@@ -57,7 +57,7 @@ def _last_to_first(model, training: TrainingConfig):
     steps, joined = _probe(model, training), frozenset()
     for group in reversed(_weighted_groups(model, training)):
         joined |= frozenset(group.layers)
-        steps.append((f"+{group.name}", joined))
+        steps.append((group.name, joined))
     return steps
 
 
@@ -65,7 +65,7 @@ def _first_to_last(model, training: TrainingConfig):
     steps, joined = [], frozenset()
     for group in _weighted_groups(model, training):
         joined |= frozenset(group.layers)
-        steps.append((f"+{group.name}", joined))
+        steps.append((group.name, joined))
     return steps
 
 

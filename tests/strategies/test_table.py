@@ -70,7 +70,7 @@ def test_epochs_of_each_phase_can_be_given(classifier):
 
 def test_phase_names_and_rates(classifier):
     phases = plan(classifier, "g_lf", learning_rate=0.5)
-    assert [phase.name for phase in phases] == ["classifier", "+last", "+middle", "+stem"]
+    assert [phase.name for phase in phases] == ["classifier", "last", "middle", "stem"]
     assert {phase.learning_rate for phase in phases} == {0.5}
 
 
