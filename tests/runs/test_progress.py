@@ -39,7 +39,7 @@ def test_a_line_now_and_then_with_the_time_left(watch, caplog):
         for second in range(1, 22):
             watch.now = float(second)
             bar.advance()
-    assert caplog.messages == ["images: 11 of 100, left 1:21", "images: 21 of 100, left 1:15"]
+    assert caplog.messages == ["images: 11 of 100, left 1:29", "images: 21 of 100, left 1:19"]
 
 
 def test_what_is_told_stays(caplog):
@@ -55,7 +55,15 @@ def test_functions_that_report_done_and_total_can_drive_it(watch, caplog):
         bar.describe("pictures")
         watch.now = 4.0
         bar.update(2)
-    assert caplog.messages == ["pictures: 2 of 4, left 0:02"]
+    assert caplog.messages == ["pictures: 2 of 4, left 0:04"]
+
+
+def test_what_was_done_before_a_resume_does_not_count_for_the_time_left(watch, caplog):
+    with caplog.at_level("INFO"), Progress("training", 100, interval=1) as bar:
+        bar.update(90)
+        watch.now = 5.0
+        bar.update(95)
+    assert caplog.messages == ["training: 95 of 100, left 0:05"]
 
 
 class Terminal(io.StringIO):
