@@ -35,8 +35,9 @@ def run_local(
     Args:
         folder: of the sweep, with its plan written.
         runs: the runs of the plan.
-        per_process: at most so many runs by one process.
+        options: stand in the plan too, where the workers read them.
         ended: called with the name of each run that finished or failed.
+        per_process: at most so many runs by one process.
     Raises:
         Stopped: after Ctrl-C or SIGTERM; the current run goes on from its last checkpoint next time.
         UserError: when the disk is full.
@@ -53,7 +54,7 @@ def run_local(
                 start += batch.done
                 if code == FULL_DISK:
                     raise UserError(f"{batch.problem}. What was written before is intact; the same command goes on from there")
-                if code and start < last:
+                if (code or not batch.done) and start < last:
                     _judge(folder, names[start], code, died, ended)
                     start += names[start] not in died
 

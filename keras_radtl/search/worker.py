@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ from keras_radtl.search.grid import Run, data_key, load_list
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 FULL_DISK = 3  # exit code: going on would only fail every other run too
+_SHARE = 0.25  # of the memory still available: a process that holds more is given up after its run
 _WAIT_SECONDS = 120.0  # for a worker whose parent was killed, to end
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,10 @@ class Worker:
 
 
 def execute(folder: SweepFolder, start: int, count: int, tell: Callable[[dict], None]) -> None:
-    """Execute `count` runs of the folder's plan from `start` on; failures are written to the folder.
+    """Execute up to `count` runs of the folder's plan from `start` on; failures are written to the folder.
+
+    Ends early when a next run might not find its memory: TensorFlow keeps the variables of every model that was
+    trained, so a process of large heads is given up sooner than one of small ones.
 
     Args:
         folder: of the sweep.
@@ -87,6 +92,8 @@ def execute(folder: SweepFolder, start: int, count: int, tell: Callable[[dict], 
         count: runs.
         tell: takes the events `{"begin": name}` and `{"end": name}`.
     """
+    from keras_radtl.models.memory import available_memory
+
     runs, options = folder.read_plan()
     with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
         worker = Worker(options, Path(cache))
@@ -100,6 +107,8 @@ def execute(folder: SweepFolder, start: int, count: int, tell: Callable[[dict], 
             else:
                 folder.set_failure(run.name, error, time.monotonic() - started)
             tell({"end": run.name})
+            if _resident() > _SHARE * (available_memory() or math.inf):
+                break
 
 
 def main(argv=None) -> int:
@@ -130,6 +139,14 @@ def main(argv=None) -> int:
         tell({"problem": f"{error.strerror or error}: {error.filename or folder.path}"})
         return FULL_DISK
     return 0
+
+
+def _resident() -> int:
+    """Return the resident memory of this process in bytes; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
 
 
 def _end_with_parent() -> None:
