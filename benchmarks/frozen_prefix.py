@@ -41,7 +41,16 @@ def main(argv=None) -> int:
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=4)
     arguments = parser.parse_args(argv)
-    options = ["--data", arguments.data, "--positive", arguments.positive, "--backbone", "resnet50", "--weights", arguments.weights]
+    options = [
+        "--data",
+        arguments.data,
+        "--positive",
+        arguments.positive,
+        "--backbone",
+        "resnet50",
+        "--weights",
+        arguments.weights,
+    ]
     options += ["--unfreeze", "top1", "--image-size", str(arguments.image_size), "--epochs", str(arguments.epochs)]
     options += ["--head", "linear", "--batch-size", "32"]
     with tempfile.TemporaryDirectory(prefix="keras_radtl-bench-") as place:
@@ -49,8 +58,13 @@ def main(argv=None) -> int:
         whole = epoch_seconds([*options, "--lr", "1e-4", "--no-reuse"], folder / "whole", cache)
         filling = epoch_seconds([*options, "--lr", "1e-4"], folder / "filling", cache)
         filled = epoch_seconds([*options, "--lr", "3e-4"], folder / "filled", cache)
-        equal = (folder / "whole" / "predictions_test.csv").read_bytes() == (folder / "filling" / "predictions_test.csv").read_bytes()
-    means = {name: sum(times[1:]) / len(times[1:]) for name, times in (("whole", whole), ("filling", filling), ("filled", filled))}
+        equal = (folder / "whole" / "predictions_test.csv").read_bytes() == (
+            folder / "filling" / "predictions_test.csv"
+        ).read_bytes()
+    means = {
+        name: sum(times[1:]) / len(times[1:])
+        for name, times in (("whole", whole), ("filling", filling), ("filled", filled))
+    }
     result = {f"{name}_seconds_an_epoch": round(mean, 2) for name, mean in means.items()}
     result |= {"ratio_filled": round(means["whole"] / means["filled"], 2), "equal_predictions": equal}
     print(json.dumps(result, indent=2))

@@ -45,7 +45,11 @@ def main(argv=None) -> int:
         peaks = measure(arguments, Path(folder))
     early, late = peaks[1:11], peaks[-10:]
     growth = max(late) / max(early) - 1
-    result = {"runs": len(peaks), "runs_per_process": arguments.runs_per_process, "peak_mb": [round(p / 1e6) for p in peaks]}
+    result = {
+        "runs": len(peaks),
+        "runs_per_process": arguments.runs_per_process,
+        "peak_mb": [round(p / 1e6) for p in peaks],
+    }
     result |= {"growth_percent": round(100 * growth, 1), "flat": growth <= 0.10}
     print(json.dumps(result))
     if arguments.json:
@@ -55,12 +59,35 @@ def main(argv=None) -> int:
 
 def measure(arguments, folder: Path) -> list[int]:
     """Run the sweep and return the peak of its worker during each run, in bytes."""
-    command = [sys.executable, "-m", "keras_radtl.sweep", "fts", "--strategies", "lp", "--backbones", "EfficientNet-Lite0"]
-    command += ["--rates", *RATES, "--seeds", "0", "1", "--data", "phantoms", "--epochs", "2", "--output", str(folder / "sweep")]
+    command = [
+        sys.executable,
+        "-m",
+        "keras_radtl.sweep",
+        "fts",
+        "--strategies",
+        "lp",
+        "--backbones",
+        "EfficientNet-Lite0",
+    ]
+    command += [
+        "--rates",
+        *RATES,
+        "--seeds",
+        "0",
+        "1",
+        "--data",
+        "phantoms",
+        "--epochs",
+        "2",
+        "--output",
+        str(folder / "sweep"),
+    ]
     command += ["--image-size", str(arguments.image_size), "--runs-per-process", str(arguments.runs_per_process)]
     environment = {**os.environ, "KERAS_RADTL_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     peaks, now = [], [0]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
 
         def watch() -> None:
             while process.poll() is None:

@@ -61,7 +61,16 @@ def main(argv=None) -> int:
 
 def measure(arguments, folder: Path) -> dict:
     """Run the sweep and the fits and return the figures."""
-    sweep = ["keras_radtl.sweep", "grid176", "--tasks", "breast", "--data", arguments.data, "--positive", arguments.positive]
+    sweep = [
+        "keras_radtl.sweep",
+        "grid176",
+        "--tasks",
+        "breast",
+        "--data",
+        arguments.data,
+        "--positive",
+        arguments.positive,
+    ]
     sweep += ["--pretraining", "ImageNet", "--backbones", arguments.backbone, "--output", str(folder / "sweep")]
     sweep += ["--image-size", str(arguments.image_size), "--epochs", str(arguments.epochs)]
     sweep += ["--save-models", "--figures"] if arguments.same_files else []

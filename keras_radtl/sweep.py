@@ -33,13 +33,23 @@ def parser(module=None):
     parser.add_argument("list", metavar="LIST", help=f"Python file that defines runs(arguments), or one of: {known}")
     group = parser.add_argument_group("sweep")
     group.add_argument("--output", type=Path, metavar="FOLDER", help=f"of the sweep (default: {RUNS}/sweep-LIST)")
-    group.add_argument("--skip-missing", nargs="+", default=[], metavar="NAME", help="leave out runs that lack this task or weights")
+    group.add_argument(
+        "--skip-missing", nargs="+", default=[], metavar="NAME", help="leave out runs that lack this task or weights"
+    )
     group.add_argument("--dry-run", action="store_true", help="list the runs with an estimate and stop")
-    group.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: on the machines of a Ray cluster")
-    group.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster (default: one on this machine)")
-    group.add_argument("--runs-per-process", type=int, default=8, metavar="N", help="then a fresh process (default: %(default)s)")
+    group.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="ray: on the machines of a Ray cluster"
+    )
+    group.add_argument(
+        "--ray-address", metavar="ADDRESS", help="of a running Ray cluster (default: one on this machine)"
+    )
+    group.add_argument(
+        "--runs-per-process", type=int, default=8, metavar="N", help="then a fresh process (default: %(default)s)"
+    )
     group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch; same result")
-    group.add_argument("--feature-cache-size", type=float, default=8.0, metavar="GB", help="for frozen layers (default: %(default)s)")
+    group.add_argument(
+        "--feature-cache-size", type=float, default=8.0, metavar="GB", help="for frozen layers (default: %(default)s)"
+    )
     group.add_argument("--save-models", action="store_true", help="keep the model of every run, not its results alone")
     group.add_argument("--figures", action="store_true", help="draw the figures of every run, not of the sweep alone")
     add_config_options(parser)
@@ -94,7 +104,9 @@ def _check_flags(arguments, runs) -> None:
             if getattr(arguments, key) is None:
                 continue
             if any(_value(run.config, key) != _value(wanted, key) for run in runs):
-                raise UserError(f"{flag} is decided by the list of runs; `--help` behind its name tells its own options")
+                raise UserError(
+                    f"{flag} is decided by the list of runs; `--help` behind its name tells its own options"
+                )
 
 
 def _value(config, key: str):

@@ -39,10 +39,22 @@ def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, 
     rows = rows_of(output)
     assert list(rows) == ["linear-0.001", "linear-0.01", "nonlinear-0.001", "nonlinear-0.01"]
     assert {row["status"] for row in rows.values()} == {"finished"}
-    assert {"clf", "learning_rate", "val_auc", "test_auc", "test_f1", "test_loss", "best_epoch", "seconds", "error"} <= set(rows["linear-0.01"])
+    assert {
+        "clf",
+        "learning_rate",
+        "val_auc",
+        "test_auc",
+        "test_f1",
+        "test_loss",
+        "best_epoch",
+        "seconds",
+        "error",
+    } <= set(rows["linear-0.01"])
     assert (output / "figures").is_dir() and not (output / "runs" / "linear-0.01" / "model.keras").exists()
 
-    config = next(run.config for run in from_json(read_json(output / "plan.json")["runs"]) if run.name == "nonlinear-0.01")
+    config = next(
+        run.config for run in from_json(read_json(output / "plan.json")["runs"]) if run.name == "nonlinear-0.01"
+    )
     alone = train(config, Request(tmp_path / "alone", reuse=False))
     for name in ("predictions_test.csv", "history.csv"):
         assert (alone / name).read_bytes() == (output / "runs" / "nonlinear-0.01" / name).read_bytes(), name
@@ -81,7 +93,9 @@ def test_a_stopped_sweep_goes_on(tmp_path, write_list, number):
                 break
         rest = process.stderr.read()
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), rest
-    finished = {p.parent.name: p.stat().st_mtime_ns for p in output.glob("runs/*/status.json") if '"finished"' in p.read_text()}
+    finished = {
+        p.parent.name: p.stat().st_mtime_ns for p in output.glob("runs/*/status.json") if '"finished"' in p.read_text()
+    }
     assert 1 <= len(finished) < 4
     second = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True, stdout=subprocess.DEVNULL)
     assert f"{len(finished)} finished before" in second.stderr
@@ -95,7 +109,16 @@ def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
         return [Run("a", base, {"clf": "linear"}), Run("b", update(base, {"seed": 1}), {"clf": "linear"})]
     """
     output = tmp_path / "sweep"
-    command = [sys.executable, "-m", "keras_radtl.sweep", str(write_list(body)), "--output", str(output), "--epochs", "40"]
+    command = [
+        sys.executable,
+        "-m",
+        "keras_radtl.sweep",
+        str(write_list(body)),
+        "--output",
+        str(output),
+        "--epochs",
+        "40",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         worker = _child_of(process.pid)
         _wait_for(output / "runs" / "a" / "status.json")

@@ -42,9 +42,13 @@ def test_the_grid_has_176_runs():
 
 
 def test_flags_stand_over_the_study_and_data_may_be_of_one_task():
-    runs = listed("grid176", "--tasks", "breast", "--data", "x", "--epochs", "2", "--positive", "cancer", "--pretraining", "none")
+    runs = listed(
+        "grid176", "--tasks", "breast", "--data", "x", "--epochs", "2", "--positive", "cancer", "--pretraining", "none"
+    )
     assert len(runs) == 44
-    assert {(run.config.training.epochs, run.config.data.path, run.config.data.positive) for run in runs} == {(2, "x", "cancer")}
+    assert {(run.config.training.epochs, run.config.data.path, run.config.data.positive) for run in runs} == {
+        (2, "x", "cancer")
+    }
     with pytest.raises(ValueError, match="--data is for one task"):
         listed("grid176", "--data", "x")
 
@@ -61,15 +65,23 @@ def test_radimagenet_has_24_settings_a_task_and_pretraining():
     runs = listed("radimagenet24", "--tasks", "breast", "--data", "a", "--pretraining", "RadImageNet")
     assert len(runs) == 24
     settings = Counter((run.factors["structure"], run.factors["learning_rate"]) for run in runs)
-    assert settings == {(s, r): 4 for s, rates in
-                        {"unfreezeall": (1e-3, 1e-4), "freezeall": (1e-2, 1e-3), "unfreezetop10": (1e-2, 1e-3)}.items() for r in rates}  # fmt: skip
-    assert {(run.config.split.folds, run.config.training.batch_size, run.config.training.epochs) for run in runs} == {(5, 256, 30)}
+    rates = {"unfreezeall": (1e-3, 1e-4), "freezeall": (1e-2, 1e-3), "unfreezetop10": (1e-2, 1e-3)}
+    assert settings == {(structure, rate): 4 for structure in rates for rate in rates[structure]}
+    assert {(run.config.split.folds, run.config.training.batch_size, run.config.training.epochs) for run in runs} == {
+        (5, 256, 30)
+    }
 
 
 def test_fts_compares_on_one_split():
     runs = listed("fts", "--data", "a")
     assert len(runs) == 8 * 3 * 3 * 3
     assert {run.config.split_seed for run in runs} == {0} and {run.config.seed for run in runs} == {0, 1, 2}
-    assert {(run.factors["backbone"], run.config.data.resize_side) for run in runs} == {("ResNet50", 232), ("DenseNet121", None), ("VGG19", None)}
-    assert {run.config.data.resize for run in runs} == {"crop"} and {run.config.training.counting for run in runs} == {"fts"}
+    assert {(run.factors["backbone"], run.config.data.resize_side) for run in runs} == {
+        ("ResNet50", 232),
+        ("DenseNet121", None),
+        ("VGG19", None),
+    }
+    assert {run.config.data.resize for run in runs} == {"crop"} and {run.config.training.counting for run in runs} == {
+        "fts"
+    }
     assert not any((run.config.augment.rotation, run.config.augment.zoom) != (0, 0) for run in runs)

@@ -1,7 +1,7 @@
 """The 176 runs of the BACON grid: tasks x pretraining x backbones x schedules x 11 heads, frozen backbone, 5 epochs.
 
     python tuners/grid176.py --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
-    python -m keras_radtl.sweep grid176 --tasks breast --data FOLDER --pretraining ImageNet --backbones EfficientNet-Lite0
+    python tuners/grid176.py --tasks breast --data FOLDER --pretraining ImageNet --backbones EfficientNet-Lite0
 
 Reference: Frees et al., arXiv 2508.17567, section 4.3.
 """

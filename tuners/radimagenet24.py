@@ -57,7 +57,8 @@ def runs(arguments) -> list[Run]:
                     "training": {"unfreeze": unfreeze, "learning_rate": rate},
                 }
                 factors = {
-                    "task": task, "pretrain": pretrain, "backbone": backbone, "structure": structure, "learning_rate": rate,
+                    "task": task, "pretrain": pretrain, "backbone": backbone, "structure": structure,
+                    "learning_rate": rate,
                 }  # fmt: skip
                 listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
     return listed

@@ -45,9 +45,18 @@ def runs(arguments) -> list[Run]:
     for task in arguments.tasks:
         config = task_config(arguments, task, TASKS, STUDY)
         for pretrain, level in product(arguments.pretraining, arguments.levels):
-            changes = {"model": {"weights": pretrain.lower()}, "training": {"unfreeze": f"top{level}" if level else "none"}}
+            changes = {
+                "model": {"weights": pretrain.lower()},
+                "training": {"unfreeze": f"top{level}" if level else "none"},
+            }
             structure = f"unfreezetop{level}" if level else "freezeall"
-            factors = {"task": task, "pretrain": pretrain, "backbone": "ResNet50", "clf": "ConvSkip", "structure": structure}
+            factors = {
+                "task": task,
+                "pretrain": pretrain,
+                "backbone": "ResNet50",
+                "clf": "ConvSkip",
+                "structure": structure,
+            }
             listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
     return listed
 

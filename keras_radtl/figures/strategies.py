@@ -33,7 +33,11 @@ def plot_relative_change(axes, changes: Mapping[str, Mapping[str, float | None]]
         axes.scatter(gaps, [0] * len(gaps), marker="x", s=16, color=f"C{i}", linewidths=1)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(range(len(changes)), list(changes))
-    axes.set(title=title, ylabel=f"change against {reference}, %" if reference else "change, %", xlim=(-0.6, len(changes) - 0.4))
+    axes.set(
+        title=title,
+        ylabel=f"change against {reference}, %" if reference else "change, %",
+        xlim=(-0.6, len(changes) - 0.4),
+    )
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     return axes

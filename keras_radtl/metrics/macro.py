@@ -31,7 +31,9 @@ def macro_metrics(targets, probabilities) -> dict[str, float | None]:
     """
     targets, probabilities = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or targets.shape != probabilities.shape[:1] or not len(targets):
-        raise ValueError(f"`probabilities` must have a row for each target. Received: {probabilities.shape} and {targets.shape}")
+        raise ValueError(
+            f"`probabilities` must have a row for each target. Received: {probabilities.shape} and {targets.shape}"
+        )
     classes, ones = range(probabilities.shape[1]), np.ones((1, len(targets)))
     predicted = probabilities.argmax(axis=1)
     tables = [Confusion(ones, targets == c, predicted == c) for c in classes]

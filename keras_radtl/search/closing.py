@@ -1,4 +1,4 @@
-"""The end of a sweep: what failed, by name, the figures and the mixed model over all runs, or the table of strategies."""
+"""The end of a sweep: what failed, by name, figures and mixed model over all runs, or the table of strategies."""
 
 from __future__ import annotations
 
@@ -27,8 +27,14 @@ def close(results: Results, module: ModuleType) -> str:
 
 
 def _counts(results: Results) -> str:
-    lines = [f"{status}: {row['name']} ({row.get('error', '')})" for status in (SKIPPED, FAILED) for row in results.with_status(status)]
-    counts = ", ".join(f"{len(rows)} {status}" for status in (FINISHED, FAILED, SKIPPED, OPEN) if (rows := results.with_status(status)))
+    lines = [
+        f"{status}: {row['name']} ({row.get('error', '')})"
+        for status in (SKIPPED, FAILED)
+        for row in results.with_status(status)
+    ]
+    counts = ", ".join(
+        f"{len(rows)} {status}" for status in (FINISHED, FAILED, SKIPPED, OPEN) if (rows := results.with_status(status))
+    )
     return "\n".join([*lines, f"runs:     {counts}", f"results:  {results.folder.results}"])
 
 

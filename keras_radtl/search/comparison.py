@@ -60,7 +60,7 @@ class StrategyComparison:
 
     Attributes:
         cells: by (backbone, strategy), in the order of the list of runs.
-        changes: by the same key, the change of each metric against full fine-tuning in percent; None where either lacks.
+        changes: by the same key, the change of each metric against full fine-tuning in percent, or None.
         wins: by strategy, (number of changes above `MARGIN`, number of changes).
         tests: strategies against full fine-tuning.
     """
@@ -89,11 +89,16 @@ class StrategyComparison:
 def compare_strategies(results: Results) -> StrategyComparison:
     """Compare the strategies of a sweep whose factors are backbone, strategy, learning_rate and seed."""
     keys = dict.fromkeys((run.factors["backbone"], run.factors["strategy"]) for run in results.runs)
-    cells = {key: _cell(*key, [row for row in results.rows.values() if (row["backbone"], row["strategy"]) == key], results) for key in keys}
+    cells = {
+        key: _cell(*key, [row for row in results.rows.values() if (row["backbone"], row["strategy"]) == key], results)
+        for key in keys
+    }
     changes = {key: _changes(cell, cells.get((cell.backbone, REFERENCE))) for key, cell in cells.items()}
     wins = {}
     for strategy in dict.fromkeys(strategy for _, strategy in keys):
-        found = [v for (_, name), change in changes.items() if name == strategy for v in change.values() if v is not None]
+        found = [
+            v for (_, name), change in changes.items() if name == strategy for v in change.values() if v is not None
+        ]
         wins[strategy] = (sum(value > MARGIN for value in found), len(found))
     pairs = [(cells[cell.backbone, REFERENCE], cell) for cell in cells.values() if (cell.backbone, REFERENCE) in cells]
     tests = strategy_tests([(b.backbone, b.strategy, a.seeds, b.seeds) for a, b in pairs if b.strategy != REFERENCE])

@@ -47,12 +47,25 @@ def _rows(found: StrategyComparison, backbone: str, style: Style, pad: bool) -> 
     columns = list(MACRO_METRICS)
     cells = [cell for cell in found.cells.values() if cell.backbone == backbone]
     texts = [[cell_text(cell, metric) for metric in columns] for cell in cells]
-    widths = [max(map(len, (*column, name))) + 2 for column, name in zip(zip(*texts, strict=True), MACRO_METRICS.values(), strict=True)]
+    widths = [
+        max(map(len, (*column, name))) + 2
+        for column, name in zip(zip(*texts, strict=True), MACRO_METRICS.values(), strict=True)
+    ]
     name_width = max(map(len, [backbone, *(cell.strategy for cell in cells)])) if pad else 0
-    rows = [[backbone.ljust(name_width), "rate   ", *(name.ljust(width * pad) for name, width in zip(MACRO_METRICS.values(), widths, strict=True))]]
+    rows = [
+        [
+            backbone.ljust(name_width),
+            "rate   ",
+            *(name.ljust(width * pad) for name, width in zip(MACRO_METRICS.values(), widths, strict=True)),
+        ]
+    ]
     for cell, line in zip(cells, texts, strict=True):
         marked = [
-            style(text.ljust(width * pad), _is(cell, metric, found.best(metric, backbone)), _is(cell, metric, found.best(metric)))
+            style(
+                text.ljust(width * pad),
+                _is(cell, metric, found.best(metric, backbone)),
+                _is(cell, metric, found.best(metric)),
+            )
             for text, metric, width in zip(line, columns, widths, strict=True)
         ]
         rate = "-" if cell.learning_rate is None else f"{cell.learning_rate:g}"
@@ -73,7 +86,10 @@ def comparison_text(found: StrategyComparison, ansi: bool | None = None) -> str:
     """
     ansi = sys.stdout.isatty() if ansi is None else ansi
     marks = ("bold", "underlined") if ansi else ("*", "_")
-    lines = [f"test figures, mean (standard error) over seeds; {marks[0]}: best of a column, {marks[1]}: best of all backbones", ""]
+    lines = [
+        f"test figures, mean (standard error) over seeds; {marks[0]}: best of a column, {marks[1]}: best of all",
+        "",
+    ]
     for backbone in found.backbones:
         lines += ["  ".join(row).rstrip() for row in _rows(found, backbone, _ansi if ansi else _plain, pad=True)] + [""]
     lines += [f"better than {REFERENCE} by more than {MARGIN:g} %: {_wins(found)}", ""]
@@ -87,7 +103,10 @@ def _wins(found: StrategyComparison) -> str:
 
 def _test_line(test: StrategyTest) -> str:
     difference = "-" if test.difference is None else f"{test.difference:+.4f}"
-    over = [f"p over {kind} {_p(getattr(test, f'p_{kind}'))}, Holm {_p(getattr(test, f'p_{kind}_holm'))}" for kind in ("seeds", "cases")]
+    over = [
+        f"p over {kind} {_p(getattr(test, f'p_{kind}'))}, Holm {_p(getattr(test, f'p_{kind}_holm'))}"
+        for kind in ("seeds", "cases")
+    ]
     return f"{test.backbone}, {test.strategy} - {REFERENCE}: AUROC {difference}; {'; '.join(over)} ({test.method})"
 
 

@@ -28,17 +28,23 @@ def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder) -
     from keras_radtl.data.sources import read_table
 
     cases = {config: len(read_table(config)) for config in dict.fromkeys(run.config.data for run in runs)}
-    sizes = [disk_bytes([r for r in runs if r.config.data == data], n, options.save_models) for data, n in cases.items()]
+    sizes = [
+        disk_bytes([r for r in runs if r.config.data == data], n, options.save_models) for data, n in cases.items()
+    ]
     features, folders = (sum(column) for column in zip(*sizes, strict=True))
     there = next(parent for parent in (folder.path.absolute(), *folder.path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if folders > free:
-        raise UserError(f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models")
+        raise UserError(
+            f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models"
+        )
     store = f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_gb:g} GB, " if options.reuse else ""
     return f"disk: {store}run folders {folders / 1e9:.2f} GB, {free / 1e9:.0f} GB free; time: told after the first run"
 
 
-def conduct(runs: Sequence[Run], skipped: dict[str, str], folder: SweepFolder, options: Options, engine: Engine) -> Results:
+def conduct(
+    runs: Sequence[Run], skipped: dict[str, str], folder: SweepFolder, options: Options, engine: Engine
+) -> Results:
     """Execute every run that is not finished yet and return the table of all.
 
     Args:
@@ -62,7 +68,9 @@ def conduct(runs: Sequence[Run], skipped: dict[str, str], folder: SweepFolder, o
         results = Results(folder, runs, skipped)
         results.write()
         if left:
-            logger.info("runs: %d, %d finished before, %d left out, %d to do", len(runs), len(done), len(skipped), len(left))
+            logger.info(
+                "runs: %d, %d finished before, %d left out, %d to do", len(runs), len(done), len(skipped), len(left)
+            )
             folder.write_plan(left, options)
             _execute(left, results, folder, options, engine)
     return results
@@ -76,7 +84,9 @@ def _execute(left: list[Run], results: Results, folder: SweepFolder, options: Op
             row = results.update(name)
             watch.done(name)
             progress.advance()
-            progress.say(f"[{progress.done}/{total}] {name}  {_outcome(row)}  {watch.last:.1f} s  left {clock(watch.left())}")
+            progress.say(
+                f"[{progress.done}/{total}] {name}  {_outcome(row)}  {watch.last:.1f} s  left {clock(watch.left())}"
+            )
 
         engine(folder, left, options, ended)
 

@@ -53,7 +53,9 @@ def run_local(
                 stop.check("between two runs")
                 start += batch.done
                 if code == FULL_DISK:
-                    raise UserError(f"{batch.problem}. What was written before is intact; the same command goes on from there")
+                    raise UserError(
+                        f"{batch.problem}. What was written before is intact; the same command goes on from there"
+                    )
                 if (code or not batch.done) and start < last:
                     _judge(folder, names[start], code, died, ended)
                     start += names[start] not in died

@@ -55,7 +55,7 @@ def _parameters(config: Config) -> int:
 
 
 class Clock:
-    """Predicts the time left from the runs done, apart for those that computed shared activations and those that found them.
+    """Predicts the time left from the runs done, apart for first and later users of shared activations.
 
     Args:
         runs: what is left to do, in order.

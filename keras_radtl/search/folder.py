@@ -114,7 +114,9 @@ class SweepFolder:
             file = self.run(run.name) / CONFIG
             changed = difference(load_values(file), to_dict(run.config)) if file.is_file() else []
             if changed:
-                raise UserError(f"{self.path} holds run {run.name} with {'; '.join(changed[:3])}; name another --output")
+                raise UserError(
+                    f"{self.path} holds run {run.name} with {'; '.join(changed[:3])}; name another --output"
+                )
 
     def write_plan(self, runs: Sequence[Run], options: Options) -> None:
         """Write what is left to do, for the workers."""

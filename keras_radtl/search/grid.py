@@ -34,7 +34,11 @@ class Run:
 
 def name_of(*levels: Level) -> str:
     """Return a run name from levels: `breast-imagenet-resnet50-0.5`; None is left out."""
-    parts = (f"{level:g}" if isinstance(level, float) else str(level).replace("-", "_") for level in levels if level is not None)
+    parts = (
+        f"{level:g}" if isinstance(level, float) else str(level).replace("-", "_")
+        for level in levels
+        if level is not None
+    )
     return "-".join(re.sub(r"[^a-z0-9._+-]+", "_", part.lower()) for part in parts)
 
 
@@ -156,4 +160,12 @@ def add_levels(group, flag: str, levels: Sequence[Level], text: str, free: bool 
     choices = None if free else levels
     shown = " ".join(f"{level:g}" if isinstance(level, float) else str(level) for level in levels)
     kind = type(levels[0])
-    group.add_argument(flag, nargs="+", type=kind, default=list(levels), choices=choices, metavar="LEVEL", help=f"{text} (default: {shown})")
+    group.add_argument(
+        flag,
+        nargs="+",
+        type=kind,
+        default=list(levels),
+        choices=choices,
+        metavar="LEVEL",
+        help=f"{text} (default: {shown})",
+    )

@@ -10,7 +10,13 @@ import numpy as np
 from keras_radtl.metrics.macro import macro_metrics
 from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, predictions_name, read_csv, read_json
 
-_MULTILABEL = {"map": "average_precision", "macro_accuracy": "accuracy", "macro_auroc": "auc", "kappa": "kappa", "macro_f1": "f1"}
+_MULTILABEL = {
+    "map": "average_precision",
+    "macro_accuracy": "accuracy",
+    "macro_auroc": "auc",
+    "kappa": "kappa",
+    "macro_f1": "f1",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +28,7 @@ class Seed:
         metrics: test figures by name, as in `MACRO_METRICS`.
         cases: names of the test cases with a label, in order.
         groups: group of each of them.
-        targets: int (n,), class of each of them; empty for a multi-label task, whose unknown labels are not in the file.
+        targets: int (n,), class of each of them; empty for a multi-label task, whose file lacks unknown labels.
         probabilities: float64 (n, classes).
     """
 
@@ -41,7 +47,9 @@ def read_seed(run: RunDirectory, seed: int) -> Seed:
         stored = read_json(run / METRICS)["test"]
         metrics = {name: stored[key]["value"] for name, key in _MULTILABEL.items()}
         return Seed(seed, metrics, (), (), np.zeros(0, int), np.zeros((0, len(summary["classes"]))))
-    rows = sorted((row for row in read_csv(run / predictions_name("test")) if row["label"]), key=lambda row: row["case"])
+    rows = sorted(
+        (row for row in read_csv(run / predictions_name("test")) if row["label"]), key=lambda row: row["case"]
+    )
     classes = summary["classes"]
     targets = np.array([classes.index(row["label"]) for row in rows])
     chances = np.array([[float(row[f"prob_{name}"]) for name in classes] for row in rows])

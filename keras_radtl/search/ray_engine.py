@@ -74,7 +74,12 @@ def _connect(address: str | None):
         paths = [_PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # for the processes of a cluster started here
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False if address is None else None)
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address is None else None,
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(f"No Ray cluster at {address}: {' '.join(str(error).split())[:200]}") from None
     return ray
@@ -107,5 +112,11 @@ def _execute(item: dict, options: dict) -> tuple[str | None, float, dict[str, by
     with tempfile.TemporaryDirectory(prefix="keras_radtl-run-") as place:
         output = RunDirectory(Path(place) / run.name)
         error = _workers["worker"].run(run, output.path)
-        files = {} if error else {str(p.relative_to(output.path)): p.read_bytes() for p in sorted(output.path.rglob("*")) if p.is_file()}
+        files = (
+            {}
+            if error
+            else {
+                str(p.relative_to(output.path)): p.read_bytes() for p in sorted(output.path.rglob("*")) if p.is_file()
+            }
+        )
     return error, time.monotonic() - started, files

@@ -71,7 +71,9 @@ def _test(backbone: str, strategy: str, reference: Sequence[Seed], other: Sequen
         return StrategyTest(backbone, strategy, None, len(values), None, None, method="no common seed with an AUROC")
     differences = np.array([b - a for a, b in values])
     p_cases, method = _over_cases(common)
-    return StrategyTest(backbone, strategy, float(differences.mean()), len(values), _over_seeds(differences), p_cases, method=method)
+    return StrategyTest(
+        backbone, strategy, float(differences.mean()), len(values), _over_seeds(differences), p_cases, method=method
+    )
 
 
 def _over_seeds(differences: np.ndarray) -> float | None:

@@ -18,11 +18,13 @@ def add_task_options(group, tasks: Mapping[str, dict]) -> None:
     """
     add_levels(group, "--tasks", tuple(tasks), "tasks")
     for task in tasks:
-        group.add_argument(f"--data-{task}", metavar="PATH", help=f"images of the task {task}; or --data with --tasks {task}")
+        group.add_argument(
+            f"--data-{task}", metavar="PATH", help=f"images of the task {task}; or --data with --tasks {task}"
+        )
 
 
 def task_config(arguments, task: str, tasks: Mapping[str, dict], study: dict) -> Config:
-    """Return the configuration of one task, with the data that the options name for it; an empty path where they do not.
+    """Return the configuration of one task, with the data that the options name for it, or no path.
 
     Args:
         arguments: parsed options.
@@ -34,7 +36,9 @@ def task_config(arguments, task: str, tasks: Mapping[str, dict], study: dict) ->
     """
     common = getattr(arguments, "data.path")
     if common and len(arguments.tasks) > 1:
-        raise UserError(f"--data is for one task: use {' and '.join(f'--data-{name}' for name in arguments.tasks)}, or name one by --tasks")
+        raise UserError(
+            f"--data is for one task: name one by --tasks, or use --data-{' and --data-'.join(arguments.tasks)}"
+        )
     changes = tasks[task]
     joined = {part: {**study.get(part, {}), **changes.get(part, {})} for part in {**study, **changes}}
     path = getattr(arguments, f"data_{task}") or common or ""

@@ -32,7 +32,11 @@ def write_run(folder, name, values, val_auc, classes=("benign", "malignant"), ta
     run = folder.run(name)
     chances = np.stack([1 - values, values], axis=1) if values.ndim == 1 else values
     head = ["case", "group", "label", *(f"prob_{c}" for c in classes)]
-    write_csv(run / "predictions_test.csv", head, [[f"c{i:02d}", f"g{i:02d}", classes[int(targets[i])], *map(float, chances[i])] for i in range(CASES)])
+    write_csv(
+        run / "predictions_test.csv",
+        head,
+        [[f"c{i:02d}", f"g{i:02d}", classes[int(targets[i])], *map(float, chances[i])] for i in range(CASES)],
+    )
     figures = {name: {"value": 0.5} for name in ("auc", "accuracy", "f1", "log_loss")}
     write_json(run / "metrics.json", {"val": {**figures, "auc": {"value": val_auc}}, "test": figures})
     write_json(run / "summary.json", {"classes": list(classes), "multilabel": False, "seconds": 1.0})
@@ -47,12 +51,16 @@ def results(tmp_path):
         for rate in (0.1, 0.01):
             for seed in (0, 1, 2):
                 name = f"{strategy}-{rate:g}-{seed}"
-                runs.append(Run(name, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": rate, "seed": seed}))
+                runs.append(
+                    Run(name, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": rate, "seed": seed})
+                )
                 if name == "lp_ft-0.1-2":
                     folder.set_failure(name, "not enough memory", 1.0)
                 else:
                     better = {0.1: 0.8, 0.01: 0.7}[rate] if strategy != "lp" else {0.1: 0.7, 0.01: 0.9}[rate]
-                    write_run(folder, name, scores(10 * seed + len(strategy), effect * (1 if rate == 0.1 else 0.9)), better)
+                    write_run(
+                        folder, name, scores(10 * seed + len(strategy), effect * (1 if rate == 0.1 else 0.9)), better
+                    )
     return Results(folder, runs, {})
 
 
@@ -84,13 +92,18 @@ def test_paired_tests_over_seeds_and_cases(results):
     assert lp.p_cases < 0.05 and lp.method == "DeLong, mean over seeds"
     other = next(test for test in found.tests if test.strategy == "lp_ft")
     smaller, larger = sorted((lp.p_cases, other.p_cases))
-    assert sorted((lp.p_cases_holm, other.p_cases_holm)) == pytest.approx(sorted((min(1, 2 * smaller), max(larger, 2 * smaller))))
+    assert sorted((lp.p_cases_holm, other.p_cases_holm)) == pytest.approx(
+        sorted((min(1, 2 * smaller), max(larger, 2 * smaller)))
+    )
 
 
 def test_with_one_seed_the_test_over_cases_is_delongs(tmp_path):
     folder = SweepFolder(tmp_path)
     a, b = scores(1, 1.0), scores(2, 2.0)
-    runs = [Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0}) for name in ("ft", "lp")]
+    runs = [
+        Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
+        for name in ("ft", "lp")
+    ]
     write_run(folder, "ft", a, 0.8)
     write_run(folder, "lp", b, 0.8)
     (test,) = compare_strategies(Results(folder, runs, {})).tests
@@ -128,7 +141,10 @@ def test_tables_mark_the_best_and_name_what_failed(results, tmp_path):
 
 def test_a_cell_without_any_run_stays_in_the_table(tmp_path):
     folder = SweepFolder(tmp_path)
-    runs = [Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0}) for name in ("ft", "lp")]
+    runs = [
+        Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
+        for name in ("ft", "lp")
+    ]
     write_run(folder, "ft", scores(1, 1.0), 0.8)
     folder.set_failure("lp", "boom", 0.1)
     found = compare_strategies(Results(folder, runs, {}))

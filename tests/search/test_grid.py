@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, UserError, update
-from keras_radtl.search.grid import Run, check_runs, cut_batches, from_json, known_lists, load_list, name_of, order_runs, to_json
+from keras_radtl.search.grid import (
+    Run,
+    check_runs,
+    cut_batches,
+    from_json,
+    known_lists,
+    load_list,
+    name_of,
+    order_runs,
+    to_json,
+)
 
 
 @pytest.fixture
@@ -18,7 +28,10 @@ def run(tiny, name, **parts):
 
 
 def test_names_are_folder_names():
-    assert name_of("breast", "ImageNet", "EfficientNet-Lite0", None, 0.5, 16) == "breast-imagenet-efficientnet_lite0-0.5-16"
+    assert (
+        name_of("breast", "ImageNet", "EfficientNet-Lite0", None, 0.5, 16)
+        == "breast-imagenet-efficientnet_lite0-0.5-16"
+    )
     assert name_of("g_lf", 1e-5) == "g_lf-1e-05"
 
 
@@ -43,7 +56,18 @@ def test_shared_work_is_next_to_each_other_and_else_the_order_is_kept(tiny):
 
 
 def test_runs_with_one_split_seed_share_their_data(tiny):
-    runs = [run(tiny, f"{backbone}{seed}", seed=seed, split={"seed": 0}, data={"image_size": 32}, model={"backbone": backbone}) for seed in (0, 1) for backbone in "xy"]
+    runs = [
+        run(
+            tiny,
+            f"{backbone}{seed}",
+            seed=seed,
+            split={"seed": 0},
+            data={"image_size": 32},
+            model={"backbone": backbone},
+        )
+        for seed in (0, 1)
+        for backbone in "xy"
+    ]
     assert [r.name for r in order_runs(runs)] == ["x0", "y0", "x1", "y1"]  # one data set: image_size is given
 
 

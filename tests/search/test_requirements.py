@@ -23,7 +23,9 @@ def tiny():
 def runs(tiny):
     here = Run("here", tiny, {"task": "breast"})
     task = Run("acl", update(tiny, {"data": {"path": ""}}), {"task": "acl"})
-    weights = Run("rin", update(tiny, {"model": {"backbone": "resnet50", "weights": "radimagenet"}}), {"task": "breast"})
+    weights = Run(
+        "rin", update(tiny, {"model": {"backbone": "resnet50", "weights": "radimagenet"}}), {"task": "breast"}
+    )
     never = Run("lite", update(tiny, {"model": {"weights": "radimagenet"}}), {"task": "breast"})
     return [here, task, weights, never]
 
@@ -45,7 +47,11 @@ def test_only_what_is_named_is_left_out(runs):
 
 
 def test_a_run_that_lacks_two_things_needs_both_names(tiny):
-    both = Run("x", update(tiny, {"data": {"path": "nowhere"}, "model": {"backbone": "resnet50", "weights": "radimagenet"}}), {"task": "acl"})
+    both = Run(
+        "x",
+        update(tiny, {"data": {"path": "nowhere"}, "model": {"backbone": "resnet50", "weights": "radimagenet"}}),
+        {"task": "acl"},
+    )
     here = Run("here", tiny, {"task": "breast"})
     with pytest.raises(UserError, match="nowhere"):
         select_available([both, here], ["radimagenet"])
