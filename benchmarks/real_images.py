@@ -16,7 +16,7 @@ from pathlib import Path
 
 COMMON = ["--positive", "malignant", "--folds", "5", "--resume"]
 RUNS = {
-    "frozen_linear": "--unfreeze none --head linear --augment none --epochs 10 --lr 0.03".split(),
+    "frozen_linear": "--unfreeze none --head linear --augment none --epochs 10 --lr 0.01".split(),
     "convskip": "--unfreeze top2 --head conv_skip --set model.head.filters=4 --epochs 8 --lr 0.0003".split(),
 }
 
