@@ -14,10 +14,12 @@ import pytest
 def small_classifier():
     """Return a function from a backbone's name to its classifier at the smallest size, with a linear head on two classes.
 
-    Tests share the models: they may set what trains and change weights, but not the graph.
+    Tests share the models: they may set what trains and change weights, but not the graph. Each time one is asked for,
+    its BatchNorm layers use moving statistics again.
     """
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.backbones import get_backbone
+    from keras_radtl.models.batchnorm import BackboneBatchNormalization
     from keras_radtl.models.classifier import build_classifier
 
     built = {}
@@ -28,6 +30,9 @@ def small_classifier():
             config = ModelConfig(backbone=name, weights="none", scaling="tf", head=HeadConfig("linear"))
             built[name] = build_classifier(config, 2, (size, size, 3), seed=0)
             calibrate(built[name])
+        for layer in built[name].layers:
+            if isinstance(layer, BackboneBatchNormalization):
+                layer.statistics = "inference"
         return built[name]
 
     return get

@@ -1,0 +1,1 @@
+"""Figures: functions that take results and matplotlib axes, and return the axes."""
