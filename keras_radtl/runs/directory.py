@@ -191,7 +191,7 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
         raise UserError(f"--output {path} is a folder with other files in it; name a new or empty folder")
     if overwrite:
         return "overwrite"
-    changed = difference(load_values(run / CONFIG), to_dict(config))
+    changed = difference(to_dict(run.config()), to_dict(config))  # as read: YAML takes 1e-05 for text
     if changed:
         raise UserError(f"{path} holds a run with another configuration ({'; '.join(changed[:5])}); name another --output, or --overwrite it")
     if run.finished and not resume:

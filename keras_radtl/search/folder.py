@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from keras_radtl.config import UserError, load_values, to_dict
+from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.directory import CONFIG, RunDirectory, atomic, difference, read_json, write_json
 from keras_radtl.runs.request import Request
 from keras_radtl.search.grid import Run, from_json, to_json
@@ -111,8 +111,9 @@ class SweepFolder:
             UserError: naming the run and what differs.
         """
         for run in runs:
-            file = self.run(run.name) / CONFIG
-            changed = difference(load_values(file), to_dict(run.config)) if file.is_file() else []
+            directory = self.run(run.name)
+            there = to_dict(directory.config()) if (directory / CONFIG).is_file() else {}
+            changed = difference(there, to_dict(run.config)) if there else []
             if changed:
                 raise UserError(
                     f"{self.path} holds run {run.name} with {'; '.join(changed[:3])}; name another --output"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import Config
-from keras_radtl.runs.directory import read_csv, write_json
+from keras_radtl.config import Config, UserError, dumps, update
+from keras_radtl.runs.directory import read_csv, write_json, write_text_atomic
 from keras_radtl.search.folder import SweepFolder
 from keras_radtl.search.grid import Run
 from keras_radtl.search.table import Results
@@ -47,3 +47,12 @@ def test_folds_give_mean_and_standard_deviation(tmp_path):
     row = Results(folder, [Run("a", Config(), {})], {}).rows["a"]
     assert row["fold_auc_mean"] == pytest.approx(0.9) and row["fold_auc_sd"] == pytest.approx(0.1)
     assert row["val_auc"] == pytest.approx(0.8) and "val_f1" not in row
+
+
+def test_a_run_of_another_configuration_is_refused(tmp_path):
+    folder = SweepFolder(tmp_path)
+    config = update(Config(), {"training": {"weight_decay": 1e-5}})  # which YAML reads as text
+    write_text_atomic(folder.run("a") / "config.json", dumps(config))
+    folder.check([Run("a", config, {}), Run("b", Config(), {})])
+    with pytest.raises(UserError, match="training.weight_decay: 1e-05 there, 0.0 now"):
+        folder.check([Run("a", Config(), {})])
