@@ -1,6 +1,6 @@
 """Resident memory of a sweep over 30 runs: the peak of the worker during each run, and its growth.
 
-    python benchmarks/memory.py [--runs-per-process 8] [--json result.json]
+    python benchmarks/memory.py [--runs-per-process 32] [--json result.json]
 
 Linux only: reads /proc. The runs are linear probes of equal size, so that equal memory is expected. Flat means that the
 last ten runs need at most 10 % more than runs 2 to 11.
@@ -37,7 +37,7 @@ def resident_bytes(parent: int) -> int:
 def main(argv=None) -> int:
     """Measure and print; returns 1 when memory is not flat."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs-per-process", type=int, default=8)
+    parser.add_argument("--runs-per-process", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(argv)

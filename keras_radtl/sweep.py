@@ -44,7 +44,7 @@ def parser(module=None):
         "--ray-address", metavar="ADDRESS", help="of a running Ray cluster (default: one on this machine)"
     )
     group.add_argument(
-        "--runs-per-process", type=int, default=8, metavar="N", help="then a fresh process (default: %(default)s)"
+        "--runs-per-process", type=int, default=32, metavar="N", help="then a fresh process (default: %(default)s)"
     )
     group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch; same result")
     group.add_argument(
@@ -89,7 +89,8 @@ def _run(argv: Sequence[str] | None) -> int:
     options.request(Path())  # refuses wrong values
     folder = SweepFolder(arguments.output or RUNS / f"sweep-{Path(module.__file__).stem}")
     folder.check(runs)
-    sys.stderr.write(f"{len(there)} runs; {estimate_sweep(there, options, folder)}\n")
+    left = [run for run in there if not folder.run(run.name).finished]
+    sys.stderr.write(f"{len(left)} runs: {estimate_sweep(left, options, folder, arguments.runs_per_process)}\n")
     if arguments.dry_run:
         sys.stdout.writelines(f"{run.name}\n" for run in order_runs(there))
         return 0

@@ -43,6 +43,8 @@ def add_options(group) -> None:
     add_task_options(group, TASKS)
     add_levels(group, "--pretraining", PRETRAINING, "weight sets", free=True)
     add_levels(group, "--backbones", BACKBONES, "backbones", free=True)
+    add_levels(group, "--schedules", SCHEDULES, "schedules")
+    add_levels(group, "--heads", tuple(KEYS), "heads")
 
 
 def runs(arguments) -> list[Run]:
@@ -51,8 +53,10 @@ def runs(arguments) -> list[Run]:
     for task in arguments.tasks:
         config = task_config(arguments, task, TASKS, STUDY)
         for pretrain, backbone, schedule, (head, ratio, filters) in product(
-            arguments.pretraining, arguments.backbones, SCHEDULES, HEADS
+            arguments.pretraining, arguments.backbones, arguments.schedules, HEADS
         ):
+            if head not in arguments.heads:
+                continue
             sizes = {key: value for key, value in (("ratio", ratio), ("filters", filters)) if value is not None}
             changes = {
                 "model": {"backbone": backbone, "weights": pretrain.lower(), "head": {"name": KEYS[head], **sizes}},

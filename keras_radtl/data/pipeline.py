@@ -126,4 +126,15 @@ def _changed(pixels, batch, augment: AugmentConfig, seed: int, epoch: int) -> np
 def _in_parallel(dataset: tf.data.Dataset, make_batch, workers: int | None, cardinality: int) -> tf.data.Dataset:
     workers = workers or min(os.cpu_count() or 1, 8)
     dataset = dataset.map(make_batch, num_parallel_calls=workers, deterministic=True)
-    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(_PREFETCH)
+    return ready_ahead(dataset.apply(tf.data.experimental.assert_cardinality(cardinality)))
+
+
+def ready_ahead(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the dataset with a few batches made ahead, and without autotuning.
+
+    The number of workers is fixed, so there is nothing to tune; and the end of an iterator would wait for the tuning
+    thread, which sleeps twice as long each time, up to a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(_PREFETCH).with_options(options)

@@ -136,7 +136,7 @@ class Keep(keras.callbacks.Callback):
         if improved or due:
             changed = checkpoint.changed_weights(self.whole, self.initial)
         if improved:
-            state.best_weights = {path: np.array(value) for path, value in changed.items()}
+            state.best_weights = changed
         if due:
             checkpoint.save(self.run, self.model.optimizer, changed, state)
             self._saved = time.monotonic()

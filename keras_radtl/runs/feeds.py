@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_radtl.config import to_dict
 from keras_radtl.data.feature_store import FeatureStore, default_folder
-from keras_radtl.data.pipeline import evaluation_batches, training_batches
+from keras_radtl.data.pipeline import evaluation_batches, ready_ahead, training_batches
 from keras_radtl.models.prefix import cut
 from keras_radtl.runs.predict import Predictor
 
@@ -113,7 +113,7 @@ class FeatureFeed:
         tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
         label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
         signature = (self._pack(tensors), label, tf.TensorSpec((None,), tf.float32))
-        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+        return ready_ahead(tf.data.Dataset.from_generator(batches, output_signature=signature))
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
         """Return the logits of some cases without augmentation, float32 (cases, classes)."""

@@ -10,27 +10,34 @@ from collections.abc import Callable, Sequence
 from keras_radtl.config import UserError
 from keras_radtl.runs.directory import locked
 from keras_radtl.runs.progress import Progress, clock
-from keras_radtl.search.estimate import Clock, disk_bytes
+from keras_radtl.search.estimate import Clock, disk_bytes, run_seconds
 from keras_radtl.search.folder import Options, SweepFolder
 from keras_radtl.search.grid import Run, order_runs
+from keras_radtl.search.speed import measure_speed
 from keras_radtl.search.table import FINISHED, Results
 
 logger = logging.getLogger(__name__)
 Engine = Callable[[SweepFolder, list[Run], Options, Callable[[str], None]], None]
 
 
-def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder) -> str:
-    """Return in one line what the runs need on disk; reads the list of cases of every data set.
+def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder, per_process: int) -> str:
+    """Return in one line what runs need on disk, and in time on this machine; reads every list of cases.
 
+    Args:
+        runs: not yet finished.
+        options: how they are done.
+        folder: of the sweep.
+        per_process: runs by one process.
     Raises:
-        UserError: when a data set cannot be used.
+        UserError: when a data set cannot be used, or the disk has no room for the run directories.
     """
     from keras_radtl.data.sources import read_table
 
-    cases = {config: len(read_table(config)) for config in dict.fromkeys(run.config.data for run in runs)}
-    sizes = [
-        disk_bytes([r for r in runs if r.config.data == data], n, options.save_models) for data, n in cases.items()
-    ]
+    if not runs:
+        return "nothing to do"
+    by_data = {data: [run for run in runs if run.config.data == data] for data in {run.config.data for run in runs}}
+    parts = [(there, len(read_table(data))) for data, there in by_data.items()]
+    sizes = [disk_bytes(there, cases, options.save_models) for there, cases in parts]
     features, folders = (sum(column) for column in zip(*sizes, strict=True))
     there = next(parent for parent in (folder.path.absolute(), *folder.path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
@@ -38,8 +45,13 @@ def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder) -
         raise UserError(
             f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models"
         )
+    speed = measure_speed((run.config for run in runs), options.module)
+    seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, per_process) for t, cases in parts)
     store = f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_gb:g} GB, " if options.reuse else ""
-    return f"disk: {store}run folders {folders / 1e9:.2f} GB, {free / 1e9:.0f} GB free; time: told after the first run"
+    return (
+        f"about {clock(seconds)} on this machine; disk: {store}run folders {folders / 1e9:.2f} GB, "
+        f"{free / 1e9:.0f} GB free"
+    )
 
 
 def conduct(

@@ -1,4 +1,4 @@
-"""What a sweep will take: disk before it starts, time as soon as the first runs are measured."""
+"""What a sweep will take: disk and time before it starts, and the time left as its runs are measured."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Sequence
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.search.grid import Run, feature_key
+from keras_radtl.search.speed import Speed
 
 _BYTES_PER_CASE = 200  # a row of a predictions file, about
+_BACKBONE = 25_000_000  # parameters, about
+_BACKWARD = 2.0  # a step's way back, in ways forward
 
 
 def disk_bytes(runs: Sequence[Run], cases: int, save_models: bool) -> tuple[int, int]:
@@ -25,12 +28,13 @@ def disk_bytes(runs: Sequence[Run], cases: int, save_models: bool) -> tuple[int,
     """
     shared = {feature_key(run.config): run.config for run in runs if _frozen(run.config)}
     features = sum(_feature_bytes(config, cases) for config in shared.values())
-    folders = sum(4 * _parameters(run.config) * save_models + _BYTES_PER_CASE * cases for run in runs)
+    folders = sum(4 * (_head_parameters(run.config) + _BACKBONE) * save_models + _BYTES_PER_CASE * cases for run in runs)
     return features, folders
 
 
 def _frozen(config: Config) -> bool:
-    return config.training.strategy in ("lp", "fixed") and config.training.unfreeze == "none"
+    training = config.training
+    return training.strategy == "lp" or (training.strategy == "fixed" and training.unfreeze == "none")
 
 
 def _widths(config: Config) -> int:
@@ -40,18 +44,50 @@ def _widths(config: Config) -> int:
 
 
 def _feature_bytes(config: Config, cases: int) -> int:
-    share = 1 - 1 / config.split.folds if config.split.folds else config.split.train
-    folds = config.split.folds or 1
-    return int(4 * _widths(config) * folds * cases * (share * config.training.epochs + 1))
+    folds, passes = _passes(config)
+    return int(4 * _widths(config) * folds * cases * (passes + 1))
 
 
-def _parameters(config: Config) -> int:
+def _head_parameters(config: Config) -> int:
     from keras_radtl.models.head_sizes import head_parameters
 
     try:
-        return head_parameters(config.model.head, _widths(config), num_classes=2) + 25_000_000  # a backbone, about
+        return head_parameters(config.model.head, _widths(config), num_classes=2)
     except UserError:  # that run will fail, by name
         return 0
+
+
+def run_seconds(runs: Sequence[Run], cases: int, speed: Speed, reuse: bool, per_process: int) -> float:
+    """Return about how many seconds runs will take, one after the other.
+
+    Where everything is frozen, images pass the backbone for the first run that needs their activations; in other runs
+    half of the backbone counts as trained.
+
+    Args:
+        runs: runs to do, in order, of one data set.
+        cases: images of that data set.
+        speed: measured here.
+        reuse: whether activations are shared.
+        per_process: runs by one process.
+    """
+    total = speed.start * math.ceil(len(runs) / per_process)
+    for run, kind in zip(runs, _kinds(runs), strict=True):
+        folds, passes = _passes(run.config)
+        steps = folds * passes * cases / run.config.training.batch_size
+        total += folds * speed.of("build", run.config) + steps * speed.weight_step * _head_parameters(run.config)
+        once = cases * folds * (passes + 1) * speed.of("image", run.config)  # and predictions of all at the end
+        if not _frozen(run.config):
+            total += once * (1 + _BACKWARD / 2)
+        elif kind == "first" or not reuse:
+            total += once
+    return total
+
+
+def _passes(config: Config) -> tuple[int, float]:
+    """Return models of a run, and times that each sees an image in training, on average over all images."""
+    folds = config.split.folds
+    share = 1 - 1 / folds if folds else config.split.train
+    return folds or 1, share * (sum(config.training.phase_epochs) or config.training.epochs)
 
 
 class Clock:

@@ -32,7 +32,7 @@ def run_ray(
     runs: list[Run],
     options: Options,
     ended: Callable[[str], None],
-    per_process: int = 8,
+    per_process: int = 32,
     address: str | None = None,
 ) -> None:
     """Execute runs on a Ray cluster.

@@ -1,0 +1,77 @@
+"""What the 176 runs of the grid cost on this machine, with shared activations and without: a part measured, the rest not.
+
+    python benchmarks/grid_cost.py [--images 100] [--json result.json]
+
+The part: three heads on a frozen ResNet50 and DenseNet121 with random weights at 256 pixels, on simulated images, by a
+sweep with reuse and by one without. The whole: the estimate that `sweep` gives before it starts, for 780 and 1021
+images, multiplied by measured over estimated time of the part. The ratio of the extrapolated totals is what reuse saves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from keras_radtl.search.conduct import order_runs
+from keras_radtl.search.estimate import run_seconds
+from keras_radtl.search.grid import load_list
+from keras_radtl.search.speed import measure_speed
+from keras_radtl.sweep import parser
+
+ROOT = Path(__file__).parents[1]
+IMAGES = {"breast": 780, "acl": 1021}  # of the study
+PART = "--tasks breast --data phantoms --pretraining none --schedules cosine --heads Linear NonLinear".split()
+PER_PROCESS = 32  # as `sweep` does
+
+
+def measure(images: int, reuse: bool, folder: Path) -> float:
+    """Run the part and return its seconds."""
+    command = [sys.executable, "-m", "keras_radtl.sweep", "grid176", *PART, "--output", str(folder / f"sweep{reuse}")]
+    command += ["--set", f"data.phantoms.count={images}", *([] if reuse else ["--no-reuse"])]
+    environment = {**os.environ, "KERAS_RADTL_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
+    started = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def listed(*options: str) -> list:
+    """Return runs of the grid in the order in which a sweep does them."""
+    module = load_list(str(ROOT / "tuners" / "grid176.py"))
+    return order_runs(module.runs(parser(module).parse_args(["grid176", *options])))
+
+
+def main(argv=None) -> int:
+    """Measure, extrapolate and print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--images", type=int, default=100, help="of the part")
+    options.add_argument("--json", type=Path, help="write the result there")
+    arguments = options.parse_args(argv)
+    part = listed(*PART)
+    whole = {task: listed("--tasks", task, "--data", "phantoms", "--pretraining", "none", "imagenet") for task in IMAGES}
+    speed = measure_speed(run.config for run in part)
+    result = {"seconds_per_image": {word: round(value, 4) for word, value in speed.image.items()}}
+    with tempfile.TemporaryDirectory(prefix="keras_radtl-bench-") as folder:
+        for reuse in (True, False):
+            estimated = run_seconds(part, arguments.images, speed, reuse, PER_PROCESS)
+            measured = measure(arguments.images, reuse, Path(folder))
+            parts = (run_seconds(whole[task], images, speed, reuse, PER_PROCESS) for task, images in IMAGES.items())
+            hours = sum(parts) * measured / estimated / 3600
+            result["with reuse" if reuse else "without"] = {
+                "part_runs": len(part), "part_seconds": round(measured, 1), "part_estimated": round(estimated, 1),
+                "whole_runs": sum(map(len, whole.values())), "whole_hours": round(hours, 2),
+            }  # fmt: skip
+    result["ratio"] = round(result["without"]["whole_hours"] / result["with reuse"]["whole_hours"], 1)
+    print(json.dumps(result, indent=2))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
