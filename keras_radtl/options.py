@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 
 from keras_radtl import __version__
@@ -10,7 +11,19 @@ from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, loa
 from keras_radtl.presets import PRESETS, get_preset
 from keras_radtl.radimagenet_flags import read_radimagenet_flags
 
-FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
+
+def ints(text: str) -> tuple[int, ...]:
+    """Read whole numbers separated by commas."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def floats(text: str) -> tuple[float, ...]:
+    """Read numbers separated by commas."""
+    return tuple(float(part) for part in text.split(","))
+
+
+_RULES = {int: "a whole number", float: "a number", ints: "a list of whole numbers", floats: "a list of numbers"}
+FLAGS: dict[str, list[tuple[str, str, Callable, str]]] = {
     "data": [
         ("--data", "data.path", str, "folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`"),
         ("--label", "data.label", str, "label column of a CSV; several separated by commas are a multi-label task"),
@@ -36,6 +49,9 @@ FLAGS: dict[str, list[tuple[str, str, type, str]]] = {
         ("--strategy", "training.strategy", str, "fixed (see --unfreeze) or a named strategy"),
         ("--unfreeze", "training.unfreeze", str, "none, all, topN layer groups, or layers:N"),
         ("--epochs", "training.epochs", int, "epochs"),
+        ("--phase-epochs", "training.phase_epochs", ints, "epochs of each phase, such as 3,7; default: --epochs divided"),
+        ("--group-rates", "training.group_rates", floats, "factors of the rate: head, last group, the one before; 1,0.3,0.1"),
+        ("--group-decay", "training.group_decay", float, "the same by one factor a group, such as 0.3"),
         ("--batch-size", "training.batch_size", int, "images a step"),
         ("--learning-rate", "training.learning_rate", float, "of the first epoch"),
         ("--optimizer", "training.optimizer", str, "adam, adamw, radam or sgd (Nesterov)"),
@@ -119,13 +135,13 @@ def config_from(arguments: argparse.Namespace, study: dict | None = None) -> Con
     return update(config, changes)  # all at once: the shares of a split are only right together
 
 
-def _flag_value(flag: str, key: str, kind: type, text: str) -> tuple[str, object]:
+def _flag_value(flag: str, key: str, kind: Callable, text: str) -> tuple[str, object]:
     if key == "data.label" and "," in text:
         return "data.labels", [name.strip() for name in text.split(",")]
     try:
         return key, kind(text)
     except ValueError:
-        raise UserError(f"{flag} must be {'a whole number' if kind is int else 'a number'}. Received: {text!r}") from None
+        raise UserError(f"{flag} must be {_RULES[kind]}. Received: {text!r}") from None
 
 
 def _pair_value(pair: str) -> tuple[str, object]:

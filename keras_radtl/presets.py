@@ -17,7 +17,8 @@ What differs from the studies:
 - breast, acl: the hidden size is a ratio to the features, as the paper says; `--set model.head.hidden_basis=flattened`
   is the released code, of 16 to 26 times the memory. Malignant against the rest: `--positive malignant`.
 - radimagenet: one zoom for both axes; see `radimagenet_flags` for BatchNorm.
-- fts: 232 pixels for the shorter side is that of ResNet50; DenseNet121 and VGG19 have 256 (`data.resize_side`).
+- fts: pixels are scaled by the ImageNet statistics that belong to the weights; those of the study's torch weights are
+  `--scaling torch`. 232 pixels for the shorter side is that of ResNet50; DenseNet121 and VGG19 have 256 (`data.resize_side`).
 - cbis: the study turned training and test images by 0, 90, 180 and 270 degrees before it counted them; that enlarges
   the test set by copies and is left out. BatchNorm uses moving statistics in the last stage too.
 """
@@ -80,7 +81,7 @@ _RADIMAGENET = {
 _FTS = {
     "data": {"image_size": 224, "resize": "crop", "resize_side": 232},
     "augment": _NO_CHANGES,
-    "model": {"backbone": "resnet50", "weights": "imagenet", "scaling": "torch", "head": {"name": "linear"}},
+    "model": {"backbone": "resnet50", "weights": "imagenet", "head": {"name": "linear"}},
     "training": {
         "strategy": "ft", "counting": "fts", "epochs": 50, "batch_size": 64, "learning_rate": 1e-4,
         "optimizer": "adam", "schedule": "constant", "patience": 5,

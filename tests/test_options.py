@@ -15,7 +15,7 @@ VALUES = {
     "--scaling": "tf", "--head": "linear", "--batchnorm": "adapt", "--strategy": "ft", "--unfreeze": "all",
     "--epochs": "3", "--batch-size": "8", "--learning-rate": "0.5", "--optimizer": "sgd", "--weight-decay": "0.1",
     "--weight-decay-mode": "coupled", "--schedule": "beta", "--patience": "2", "--class-weight": "balanced",
-    "--monitor": "val_loss", "--loss": "focal", "--precision": "mixed_bfloat16", "--seed": "7", "--device": "cpu",
+    "--monitor": "val_loss", "--phase-epochs": "3,7", "--group-rates": "1,0.3,0.1", "--loss": "focal", "--precision": "mixed_bfloat16", "--seed": "7", "--device": "cpu",
 }  # fmt: skip
 EVERY = [(flag, key, kind) for flags in FLAGS.values() for flag, key, kind, _ in flags]
 
@@ -43,7 +43,7 @@ def test_each_flag_sets_its_key(flag, key, kind):
 
 @pytest.mark.parametrize(("flag", "key", "kind"), [row for row in EVERY if row[2] is not str])
 def test_text_for_a_number_is_refused_in_one_line(flag, key, kind):
-    with pytest.raises(UserError, match=f"^{flag} must be a .*number. Received: 'many'$"):
+    with pytest.raises(UserError, match=f"^{flag} must be a .*numbers?. Received: 'many'$"):
         parse(flag, "many")
 
 

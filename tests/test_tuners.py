@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from keras_radtl.presets import get_preset
 from keras_radtl.search.grid import check_runs, load_list
 from keras_radtl.sweep import parser
 
@@ -39,6 +40,17 @@ def test_the_grid_has_176_runs():
     assert (one.config.model.backbone, one.config.model.weights) == ("DenseNet121", "radimagenet")
     head = one.config.model.head
     assert (head.name, head.ratio, head.filters, one.config.training.schedule) == ("conv_skip", 1.0, 16, "beta")
+    preset, model = get_preset("bacon_grid"), one.config.model
+    assert one.config.augment == preset.augment and model.scaling == preset.model.scaling == "bacon"
+    assert (model.batchnorm, preset.model.batchnorm) == ("inference", "adapt"), "frozen layers are computed once"
+
+
+def test_a_part_of_the_grid_and_backbones_that_the_study_did_not_have():
+    options = ["--tasks", "breast", "--data", "x", "--schedules", "beta", "--heads", "Linear", "NonLinear"]
+    runs = listed("grid176", *options, "--backbones", "resnet50", "EfficientNet-Lite0", "--pretraining", "ImageNet")
+    assert levels(runs, "clf") == {"Linear": 2, "NonLinear": 4} and levels(runs, "lrdecay") == {"beta": 6}
+    scalings = {(run.factors["backbone"], run.config.model.scaling) for run in runs}
+    assert scalings == {("resnet50", "bacon"), ("EfficientNet-Lite0", None)}, "its weights have their own"
 
 
 def test_flags_stand_over_the_study_and_data_may_be_of_one_task():

@@ -17,6 +17,7 @@ from itertools import product
 from keras_radtl.config import update
 from keras_radtl.models.backbones import get_backbone
 from keras_radtl.options import config_from
+from keras_radtl.presets import PRESETS
 from keras_radtl.search.grid import Run, add_levels, name_of
 from keras_radtl.sweep import main
 
@@ -25,14 +26,10 @@ BACKBONES = ("ResNet50", "DenseNet121", "VGG19")
 RATES = (1e-3, 1e-4, 1e-5)
 SEEDS = (0, 1, 2)
 STUDY = {
-    "data": {"image_size": 224, "resize": "crop"},
+    "preset": "fts",
+    **PRESETS["fts"],
     "split": {"seed": 0},  # the seed of a run decides its head and the order of the images, not the split
-    "augment": {"rotation": 0.0, "shift": 0.0, "shear": 0.0, "zoom": 0.0, "horizontal_flip": False},
-    "model": {"weights": "imagenet", "head": {"name": "linear"}},
-    "training": {
-        "epochs": 50, "batch_size": 64, "optimizer": "adam", "schedule": "constant", "patience": 5,
-    },
-}  # fmt: skip
+}
 COMPARE = True  # close with the table of strategies
 
 
@@ -58,8 +55,8 @@ def runs(arguments) -> list[Run]:
             "model": {"backbone": backbone},
             "training": {"strategy": strategy, "learning_rate": rate, "counting": counting},
         }
-        if spec.name == "resnet50" and not own_size:
-            changes["data"] = {"resize_side": 232}
+        if spec.name != "resnet50" or own_size:
+            changes["data"] = {"resize_side": None}  # in proportion
         factors = {"backbone": backbone, "strategy": strategy, "learning_rate": rate, "seed": seed}
         listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
     return listed

@@ -3,6 +3,9 @@
     python tuners/grid176.py --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
     python tuners/grid176.py --tasks breast --data FOLDER --pretraining ImageNet --backbones EfficientNet-Lite0
 
+BatchNorm uses moving statistics, so that what is frozen is computed once; the study's own is `--batchnorm adapt`.
+Backbones that the study did not have get the pixel scaling of their weights.
+
 Reference: Frees et al., arXiv 2508.17567, section 4.3.
 """
 
@@ -12,6 +15,8 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
+from keras_radtl.models.backbones import get_backbone
+from keras_radtl.presets import PRESETS
 from keras_radtl.search.grid import Run, add_levels, name_of
 from keras_radtl.search.tasks import add_task_options, task_config
 from keras_radtl.sweep import main
@@ -27,13 +32,13 @@ HEADS = (
     *((name, ratio, filters) for name in ("Conv", "ConvSkip") for ratio in RATIOS for filters in FILTERS),
 )
 KEYS = {"Linear": "linear", "NonLinear": "nonlinear", "Conv": "conv", "ConvSkip": "conv_skip"}
+GRID = PRESETS["bacon_grid"]
 STUDY = {
-    "data": {"image_size": 256},
-    "training": {
-        "strategy": "fixed", "unfreeze": "none", "epochs": 5, "batch_size": 64, "learning_rate": 1e-4,
-        "optimizer": "adam", "weight_decay": 1e-5, "weight_decay_mode": "coupled",
-    },
-}  # fmt: skip
+    "preset": "bacon_grid",
+    **GRID,
+    "model": {**GRID["model"], "batchnorm": "inference"},
+    "training": {**GRID["training"], "counting": "stages"},  # which every backbone has
+}
 FIXED = ("pretrain",)  # of the mixed model at the end; the other factors get random intercepts
 RANDOM = ("task", "backbone", "lrdecay", "clf", "fc_ratio", "numfilters")
 
@@ -58,10 +63,10 @@ def runs(arguments) -> list[Run]:
             if head not in arguments.heads:
                 continue
             sizes = {key: value for key, value in (("ratio", ratio), ("filters", filters)) if value is not None}
-            changes = {
-                "model": {"backbone": backbone, "weights": pretrain.lower(), "head": {"name": KEYS[head], **sizes}},
-                "training": {"schedule": schedule},
-            }
+            model = {"backbone": backbone, "weights": pretrain.lower(), "head": {"name": KEYS[head], **sizes}}
+            if get_backbone(backbone).display_name not in BACKBONES:
+                model["scaling"] = getattr(arguments, "model.scaling")
+            changes = {"model": model, "training": {"schedule": schedule}}
             factors = {
                 "task": task, "pretrain": pretrain, "backbone": backbone, "lrdecay": schedule,
                 "clf": head, "fc_ratio": ratio, "numfilters": filters,

@@ -2,8 +2,7 @@
 
     python tuners/radimagenet24.py --tasks breast --data FOLDER --weights-dir FOLDER --pretraining RadImageNet
 
-Each pretraining has its own 24. The head is one Dense layer; the original scripts drop half of the features before it
-and keep the epoch of the lowest validation loss, here it is the one of the best validation AUC.
+Each pretraining has its own 24. The rest is the preset `radimagenet`.
 
 Reference: Mei et al., Radiology: Artificial Intelligence 4 (2022), and the scripts that came with it.
 """
@@ -14,6 +13,7 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
+from keras_radtl.presets import PRESETS
 from keras_radtl.search.grid import Run, add_levels, name_of
 from keras_radtl.search.tasks import add_task_options, task_config
 from keras_radtl.sweep import main
@@ -26,12 +26,7 @@ STRUCTURES = {
     "freezeall": ("none", (1e-2, 1e-3)),
     "unfreezetop10": ("layers:10", (1e-2, 1e-3)),
 }
-STUDY = {
-    "data": {"image_size": 256},
-    "split": {"folds": 5},
-    "model": {"head": {"name": "linear"}},
-    "training": {"strategy": "fixed", "epochs": 30, "batch_size": 256, "optimizer": "adam", "schedule": "constant"},
-}
+STUDY = {"preset": "radimagenet", **PRESETS["radimagenet"]}
 FIXED = ("pretrain",)
 RANDOM = ("task", "backbone", "structure", "learning_rate")
 

@@ -2,7 +2,8 @@
 
     python tuners/unfreezing.py --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
 
-Levels count the nine children of the torch ResNet50 from the output; the first, a pooling, has no weights.
+Levels count the nine children of the torch ResNet50 from the output; the first, a pooling, has no weights. BatchNorm
+uses moving statistics, so that what is frozen is computed once; the study's own is `--batchnorm adapt`.
 
 Reference: Frees et al., arXiv 2508.17567, section 4.4.
 """
@@ -13,6 +14,7 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
+from keras_radtl.presets import PRESETS
 from keras_radtl.search.grid import Run, add_levels, name_of
 from keras_radtl.search.tasks import add_task_options, task_config
 from keras_radtl.sweep import main
@@ -20,14 +22,14 @@ from keras_radtl.sweep import main
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 PRETRAINING = ("ImageNet", "RadImageNet")
 LEVELS = (0, 1, 3, 5, 7, 9)
+GRID = PRESETS["bacon_grid"]
+HEAD = {**GRID["model"]["head"], "ratio": 1.0, "filters": 16}
 STUDY = {
-    "data": {"image_size": 256},
-    "model": {"backbone": "resnet50", "head": {"name": "conv_skip", "ratio": 1.0, "filters": 16}},
-    "training": {
-        "strategy": "fixed", "counting": "reference", "epochs": 10, "batch_size": 64, "learning_rate": 1e-4,
-        "optimizer": "adam", "weight_decay": 1e-5, "weight_decay_mode": "coupled", "schedule": "cosine",
-    },
-}  # fmt: skip
+    "preset": "bacon_grid",
+    **GRID,
+    "model": {**GRID["model"], "batchnorm": "inference", "head": HEAD},
+    "training": {**GRID["training"], "epochs": 10},
+}
 FIXED = ("structure",)
 RANDOM = ("task", "pretrain")
 

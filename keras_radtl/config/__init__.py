@@ -185,6 +185,7 @@ class TrainingConfig:
     alpha: float = 0.01  # l1_sp, l2_sp: strength of the pull of pretrained weights to their start
     beta: float = 0.01  # l1_sp, l2_sp: strength of the pull of the head's weights to 0
     group_rates: tuple[float, ...] = ()  # factors of the learning rate: head, last group, the one before, ...
+    group_decay: float = 1.0  # the same by one factor: 1 for the head, d for the last group, d^2 for the one before, ...
     unfreeze: str = "none"  # none | all | topN (layer groups from the output) | layers:N (Keras layers)
     counting: str = "stages"  # stages (groups that have weights) | reference (the nine children of the torch ResNet50)
     epochs: int = 10
@@ -211,6 +212,9 @@ class TrainingConfig:
         require(self.alpha >= 0, "alpha", ">= 0", self.alpha)
         require(self.beta >= 0, "beta", ">= 0", self.beta)
         require(all(f >= 0 for f in self.group_rates), "group_rates", "a list of factors >= 0", self.group_rates)
+        require(0 < self.group_decay <= 1, "group_decay", "in (0, 1]", self.group_decay)
+        twofold = bool(self.group_rates) and self.group_decay != 1
+        require(not twofold, "group_decay", "1 where group_rates are given", self.group_decay)
         require(self.batch_size >= 1, "batch_size", ">= 1", self.batch_size)
         require(0 < self.learning_rate < float("inf"), "learning_rate", "> 0", self.learning_rate)
         require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)

@@ -38,7 +38,7 @@ def update(config, values: dict, where: str = ""):
     for key, value in values.items():
         name = f"{where}.{key}" if where else key
         if key not in known:
-            raise UserError(f"Unknown configuration key `{name}`. Known keys here: {', '.join(known)}")
+            raise UserError(f"Unknown configuration key `{repr(name)[1:-1]}`. Known keys here: {', '.join(known)}")
         old = getattr(config, key)
         changes[key] = update(old, value, name) if is_dataclass(old) else _cast(hints[key], value, name)
     return replace(config, **changes)

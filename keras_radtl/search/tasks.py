@@ -39,7 +39,6 @@ def task_config(arguments, task: str, tasks: Mapping[str, dict], study: dict) ->
         raise UserError(
             f"--data is for one task: name one by --tasks, or use --data-{' and --data-'.join(arguments.tasks)}"
         )
-    changes = tasks[task]
-    joined = {part: {**study.get(part, {}), **changes.get(part, {})} for part in {**study, **changes}}
+    joined = {**study, **{part: {**study.get(part, {}), **values} for part, values in tasks[task].items()}}
     path = getattr(arguments, f"data_{task}") or common or ""
     return update(config_from(arguments, joined), {"data": {"path": path}})

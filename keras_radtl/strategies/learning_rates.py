@@ -105,8 +105,13 @@ def make_rates(model, training: TrainingConfig, auto_rates: bool):
     Raises:
         UserError: when both ways are asked for.
     """
-    if auto_rates and training.group_rates:
-        raise UserError("`group_rates` must be empty with the strategy auto_rgn, which sets the rates itself")
+    given = "group_rates" if training.group_rates else "group_decay" if training.group_decay != 1 else ""
+    if auto_rates and given:
+        raise UserError(f"`{given}` must not be given with the strategy auto_rgn, which sets the rates itself")
     if auto_rates:
         return RelativeGradientNorms(model.trainable_variables)
-    return GroupRates(model, training.group_rates, training.counting) if training.group_rates else None
+    if not given:
+        return None
+    count = 1 + sum(group.parameters > 0 for group in layer_groups(model, training.counting))
+    factors = training.group_rates or tuple(training.group_decay**i for i in range(count))
+    return GroupRates(model, factors, training.counting)

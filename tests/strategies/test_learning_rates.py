@@ -132,8 +132,16 @@ def test_group_rates_act_in_the_trainer(classifier, batch, weights, optimizer):
 
 
 def test_both_ways_at_once_are_refused(classifier):
-    with pytest.raises(UserError, match="`group_rates` must be empty with the strategy auto_rgn"):
-        make_rates(classifier, TrainingConfig(group_rates=(1.0,)), auto_rates=True)
+    for given in ({"group_rates": (1.0,)}, {"group_decay": 0.5}):
+        with pytest.raises(UserError, match=f"`{next(iter(given))}` must not be given with the strategy auto_rgn"):
+            make_rates(classifier, TrainingConfig(**given), auto_rates=True)
+
+
+def test_a_decay_factor_is_a_list_of_its_powers(classifier):
+    by_decay = make_rates(classifier, TrainingConfig(group_decay=0.5), auto_rates=False)
+    by_list = make_rates(classifier, TrainingConfig(group_rates=(1.0, 0.5, 0.25, 0.125)), auto_rates=False)
+    assert by_decay.means() == by_list.means() and len(set(by_list.means().values())) == 4
+    assert make_rates(classifier, TrainingConfig(), auto_rates=False) is None
 
 
 def test_without_either_there_are_none(classifier):
