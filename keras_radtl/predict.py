@@ -56,7 +56,7 @@ def _run(argv: Sequence[str] | None) -> None:
     parser.add_argument("--output", metavar="CSV", help="file to write (default: to the terminal)")
     arguments = parser.parse_args(argv)
     files = list_images(arguments.images)
-    from keras_radtl.models.losses import probabilities
+    from keras_radtl.models.logits import probabilities
     from keras_radtl.runs.directory import csv_cell, write_csv
     from keras_radtl.runs.load import load_run
     from keras_radtl.runs.progress import Progress

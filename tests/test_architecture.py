@@ -30,8 +30,9 @@ LIGHT = [
         f"keras_radtl.{name}"
         for name in ("config", "presets", "options", "command", "reproducibility", "runs.directory")
     ),
-    *(f"keras_radtl.runs.{name}" for name in ("stopping", "progress", "request", "prediction_files")),
+    *(f"keras_radtl.runs.{name}" for name in ("stopping", "progress", "request", "prediction_files", "results", "show")),
     "keras_radtl.data.feature_store",
+    "keras_radtl.models.logits",
 ]
 
 

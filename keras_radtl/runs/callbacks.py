@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.models.losses import mean_loss, probabilities
+from keras_radtl.models.logits import mean_loss, probabilities
 from keras_radtl.reproducibility import derive_seed
 from keras_radtl.runs import checkpoint
 from keras_radtl.runs.progress import clock
@@ -115,6 +115,7 @@ class Keep(keras.callbacks.Callback):
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
         self.phase, self.patience, self.rates = phase, patience, rates
         self.interval, self._saved = interval, time.monotonic()
+        self.saved_epochs = state.epoch  # those in the checkpoint
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.rates is not None:
@@ -139,7 +140,7 @@ class Keep(keras.callbacks.Callback):
             state.best_weights = changed
         if due:
             checkpoint.save(self.run, self.model.optimizer, changed, state)
-            self._saved = time.monotonic()
+            self._saved, self.saved_epochs = time.monotonic(), state.epoch
         logs["improved"] = improved
         if self.patience is not None and state.phase_stale >= self.patience:
             self.model.stop_training = True
@@ -176,18 +177,23 @@ class Report(keras.callbacks.Callback):
 
 
 class StopOnRequest(keras.callbacks.Callback):
-    """End the training after the batch in which a stop was asked for."""
+    """End the training after the batch in which a stop was asked for.
 
-    def __init__(self, stop):
+    Args:
+        stop: `StopRequest`.
+        keep: `Keep`, which knows how many epochs are saved.
+    """
+
+    def __init__(self, stop, keep):
         super().__init__()
-        self.stop = stop
+        self.stop, self.keep = stop, keep
         self._epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self.stop.check(f"in epoch {self._epoch + 1}; {self._epoch} finished epochs are saved")
+        self.stop.check(f"in epoch {self._epoch + 1}; {self.keep.saved_epochs} finished epochs are saved")
 
 
 class Scalars(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_radtl.config import Config
 from keras_radtl.data.augment import apply, draw
-from keras_radtl.models.losses import probabilities
+from keras_radtl.models.logits import probabilities
 from keras_radtl.runs.directory import FIGURES, RunDirectory, atomic
 
 
@@ -37,6 +37,7 @@ def draw_run(run: RunDirectory, config: Config, dataset, split, parts: dict, his
     plot_history(left, history, ["loss", "val_loss"], "loss")
     plot_history(right, history, ["val_auc", "val_accuracy"], "validation")
     save_figure(figure, run / FIGURES / "history.png")
+    _draw_rates(run, [row for row in history if "rates" in row])
     _draw_samples(run, config, dataset, split)
     draw_predictions(run, dataset.table, {name: parts[name] for name in ("val", "test")})
 
@@ -76,6 +77,17 @@ def _against_rest(table, targets, column: int):
         return known, targets[known, column].astype(int)
     known = targets >= 0
     return known, (targets[known] == column).astype(int)
+
+
+def _draw_rates(run: RunDirectory, history: list[dict]) -> None:
+    """Draw the rates by layer where they differ."""
+    from keras_radtl.figures.rates import plot_rates
+
+    if history:
+        layers = len({layer for row in history for layer in row["rates"]})
+        figure = make_figure(8, min(2.0 + 0.14 * layers, 11))
+        plot_rates(figure.subplots(), [row["epoch"] for row in history], [row["rates"] for row in history])
+        save_figure(figure, run / FIGURES / "learning_rates.png")
 
 
 def _draw_samples(run: RunDirectory, config: Config, dataset, split, count: int = 8) -> None:

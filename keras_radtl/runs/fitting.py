@@ -154,17 +154,18 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
 
+    keep = callbacks.Keep(
+        job.run, model, initial, state, phase.name, training.monitor, training.patience, rates,
+        job.request.checkpoint_seconds,
+    )  # fmt: skip
     around = [
         callbacks.Reseed(job.config.seed),
         callbacks.Rate(rate),
         callbacks.Penalty(),
         callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
-        callbacks.Keep(
-            job.run, model, initial, state, phase.name, training.monitor, training.patience, rates,
-            job.request.checkpoint_seconds,
-        ),  # fmt: skip
+        keep,
         report,
-        callbacks.StopOnRequest(job.stop),
+        callbacks.StopOnRequest(job.stop, keep),
     ]
     return [*around, callbacks.Scalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
 

@@ -36,7 +36,7 @@ class GroupRates:
             raise UserError(f"`group_rates` must have at most {len(groups)} factors, for the head and {len(groups) - 1} groups. Received: {len(factors)}")
         padded = [*factors, *[factors[-1]] * (len(groups) - len(factors))]
         self._factors = {}
-        for names, factor in zip(groups, padded, strict=True):
+        for names, factor in reversed(list(zip(groups, padded, strict=True))):  # told from the input to the head
             for name in names:
                 for variable in model.get_layer(name).weights:
                     self._factors[variable.path] = factor

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_radtl.models.losses import MaskedBinaryCrossentropy, make_loss, mean_loss, probabilities
+from keras_radtl.models.logits import mean_loss, probabilities
+from keras_radtl.models.losses import MaskedBinaryCrossentropy, make_loss
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1.0, 1.0]], np.float32)
 LABELS = np.array([[1, 0, np.nan], [np.nan, 1, 0], [np.nan] * 3, [0, 0, 1]], np.float32)
@@ -66,12 +67,6 @@ def test_extreme_logits_stay_finite(multilabel):
     assert np.array_equal(chances, [[1, 0], [0, 1]])
     assert mean_loss(logits, targets, multilabel) == pytest.approx(5e3 if multilabel else 1e4)
     assert float(make_loss(multilabel)(targets, logits)) == pytest.approx(5e3 if multilabel else 1e4)
-
-
-def test_probabilities():
-    np.testing.assert_allclose(probabilities(LOGITS, False), softmax(LOGITS), rtol=1e-12)
-    np.testing.assert_allclose(probabilities(LOGITS, True), 1 / (1 + np.exp(-LOGITS.astype(np.float64))), rtol=1e-12)
-    assert probabilities(LOGITS, False).dtype == np.float64
 
 
 def test_the_loss_can_be_saved_with_a_model():

@@ -169,12 +169,12 @@ def test_a_line_an_epoch_with_the_time_left(monkeypatch):
 
 def test_a_stop_takes_effect_after_the_batch():
     stop = StopRequest()
-    callback = StopOnRequest(stop)
+    callback = StopOnRequest(stop, SimpleNamespace(saved_epochs=1))
     callback.on_epoch_begin(2)
     callback.on_train_batch_end(0)
     stop.code = 143
     with pytest.raises(
-        Stopped, match="^stopped in epoch 3; 2 finished epochs are saved; the same command goes on"
+        Stopped, match="^stopped in epoch 3; 1 finished epochs are saved; the same command goes on"
     ) as error:
         callback.on_train_batch_end(1)
     assert error.value.code == 143
