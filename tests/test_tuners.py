@@ -97,3 +97,5 @@ def test_fts_compares_on_one_split():
         "fts"
     }
     assert not any((run.config.augment.rotation, run.config.augment.zoom) != (0, 0) for run in runs)
+    others = listed("fts", "--data", "a", "--backbones", "EfficientNet-Lite0")
+    assert {(run.config.training.counting, run.config.model.scaling) for run in others} == {("stages", None)}

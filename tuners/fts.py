@@ -49,7 +49,7 @@ def runs(arguments) -> list[Run]:
         arguments.backbones, arguments.strategies, arguments.rates, arguments.seeds
     ):
         spec = get_backbone(backbone)
-        counting = "fts" if spec.fts else config.training.counting
+        counting = "fts" if spec.fts else "stages"
         changes = {
             "seed": seed,
             "model": {"backbone": backbone},
