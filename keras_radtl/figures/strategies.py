@@ -27,8 +27,8 @@ def plot_relative_change(axes, changes: Mapping[str, Mapping[str, float | None]]
     for i, metric in enumerate(metrics):
         values = [found.get(metric) for found in changes.values()]
         places = [place - 0.4 + (i + 0.5) * width for place in range(len(changes))]
-        known = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
-        axes.bar([p for p, _ in known], [v for _, v in known], width * 0.92, color=f"C{i}", label=metric)
+        heights = [float("nan") if value is None else value for value in values]
+        axes.bar(places, heights, width * 0.92, color=f"C{i}", label=metric)
         gaps = [place for place, value in zip(places, values, strict=True) if value is None]
         axes.scatter(gaps, [0] * len(gaps), marker="x", s=16, color=f"C{i}", linewidths=1)
     axes.axhline(0, color="black", linewidth=0.8)
