@@ -14,7 +14,7 @@ VALUES = {
     "--val-share": "0.15", "--test-share": "0.1", "--backbone": "resnet50", "--weights": "none", "--weights-dir": "w",
     "--scaling": "tf", "--head": "linear", "--batchnorm": "adapt", "--strategy": "ft", "--unfreeze": "all",
     "--epochs": "3", "--batch-size": "8", "--learning-rate": "0.5", "--optimizer": "sgd", "--weight-decay": "0.1",
-    "--weight-decay-mode": "coupled", "--schedule": "beta", "--patience": "2", "--class-weight": "balanced",
+    "--weight-decay-mode": "coupled", "--schedule": "beta", "--patience": "2", "--total-patience": "4", "--class-weight": "balanced",
     "--monitor": "val_loss", "--phase-epochs": "3,7", "--group-rates": "1,0.3,0.1", "--loss": "focal", "--precision": "mixed_bfloat16", "--seed": "7", "--device": "cpu",
 }  # fmt: skip
 EVERY = [(flag, key, kind) for flags in FLAGS.values() for flag, key, kind, _ in flags]

@@ -71,15 +71,17 @@ def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, 
 def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys):
     body = """
         bad = update(base, {"model": {"head": {"name": "conv", "kernel_size": 50}}})
-        return [Run("bad", bad, {"clf": "conv"}), Run("good", base, {"clf": "linear"})]
+        small = update(base, {"model": {"backbone": "inception_v3"}})
+        return [Run("bad", bad, {"clf": "conv"}), Run("small", small, {}), Run("good", base, {"clf": "linear"})]
     """
     output = tmp_path / "sweep"
     assert main([str(write_list(body)), "--output", str(output)]) == 1
     rows = rows_of(output)
+    assert rows["small"]["status"] == "failed" and "image_size" in rows["small"]["error"]
     assert rows["good"]["status"] == "finished" and np.isfinite(float(rows["good"]["test_auc"]))
     assert rows["bad"]["status"] == "failed" and "kernel_size" in rows["bad"]["error"]
     out = capsys.readouterr().out
-    assert "failed: bad (" in out and "1 finished, 1 failed" in out
+    assert "failed: bad (" in out and "1 finished, 2 failed" in out
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

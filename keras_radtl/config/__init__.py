@@ -198,7 +198,8 @@ class TrainingConfig:
     decay_bias_and_norm: bool = True  # also decay biases and BatchNorm scales, as torch does
     schedule: str = "constant"  # constant | cosine | beta
     monitor: str = "val_auc"  # what chooses the epoch: val_auc | val_loss
-    patience: int | None = None  # epochs without a better `monitor` before an early stop; None: never
+    patience: int | None = None  # epochs without a better `monitor` of the phase before the phase stops; None: never
+    total_patience: int | None = None  # epochs without a better `monitor` of the run before all stops; None: never
     loss: str = "cross_entropy"  # cross_entropy | focal, by softmax, or by sigmoid for several labels
     focal_gamma: float = 2.0  # for focal: 0 is cross-entropy
     class_weight: str = "none"  # none | balanced (each class, or presence and absence of each label, weighs the same)
@@ -232,6 +233,8 @@ class TrainingConfig:
         rule = "none where sampling is balanced: classes would count twice"
         require(not twice, "class_weight", rule, self.class_weight)
         require(self.patience is None or self.patience >= 1, "patience", ">= 1", self.patience)
+        limit = self.total_patience
+        require(limit is None or limit >= 1, "total_patience", ">= 1", limit)
         count = self.unfreeze.removeprefix("layers:" if ":" in self.unfreeze else "top")
         valid = self.unfreeze in ("none", "all") or (count.isdigit() and count != self.unfreeze)
         require(valid, "unfreeze", "none, all, topN or layers:N", self.unfreeze)

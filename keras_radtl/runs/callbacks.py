@@ -101,19 +101,20 @@ class Keep(keras.callbacks.Callback):
         state: updated in place.
         phase: name of the phase, for the history.
         monitor: `val_auc` or `val_loss`, by which an epoch is better.
-        patience: epochs without a better one before the phase stops; None: never.
+        patience: epochs without a better one of the phase before it stops; None: never.
+        total_patience: epochs without a better one of the run before it stops; None: never.
         rates: factors of the learning rate by layer, for the history, or None.
         interval: at least so many seconds between two checkpoints; 0: one after every epoch.
     """
 
     def __init__(
-        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, monitor: str, patience: int | None, rates,
-        interval: float,
+        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, monitor: str, patience: int | None,
+        total_patience: int | None, rates, interval: float,
     ):  # fmt: skip
         super().__init__()
         self.monitor = monitor
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
-        self.phase, self.patience, self.rates = phase, patience, rates
+        self.phase, self.patience, self.total_patience, self.rates = phase, patience, total_patience, rates
         self.interval, self._saved = interval, time.monotonic()
         self.saved_epochs = state.epoch  # those in the checkpoint
 
@@ -142,7 +143,7 @@ class Keep(keras.callbacks.Callback):
             checkpoint.save(self.run, self.model.optimizer, changed, state)
             self._saved, self.saved_epochs = time.monotonic(), state.epoch
         logs["improved"] = improved
-        if self.patience is not None and state.phase_stale >= self.patience:
+        if state.phase_over(self.patience) or state.run_over(self.total_patience):
             self.model.stop_training = True
 
     def _is_better(self, value: float, best: float | None) -> bool:

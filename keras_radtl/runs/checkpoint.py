@@ -48,6 +48,14 @@ class TrainingState:
     history: list[dict] = field(default_factory=list)
     best_weights: Weights | None = field(default=None, repr=False)
 
+    def phase_over(self, patience: int | None) -> bool:
+        """Return whether the phase had `patience` epochs without a better one of its own; None: never."""
+        return patience is not None and self.phase_stale >= patience
+
+    def run_over(self, patience: int | None) -> bool:
+        """Return whether the run had `patience` epochs without a better one; None: never."""
+        return patience is not None and self.epoch - self.best_epoch >= patience
+
 
 def read_weights(model) -> Weights:
     """Return copies of all weights of a Keras model by variable path."""

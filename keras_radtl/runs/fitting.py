@@ -107,8 +107,7 @@ def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingStat
         while state.phase < len(phases):
             phase = phases[state.phase]
             over = state.epoch >= state.phase_start + phase.epochs
-            stale = training.patience is not None and state.phase_stale >= training.patience
-            if not over and not stale:
+            if not (over or state.phase_over(training.patience) or state.run_over(training.total_patience)):
                 _fit_phase(job, model, initial, phase, state, optimizer, report)
             optimizer = None
             state.phase, state.phase_start, state.phase_stale, state.phase_best = state.phase + 1, state.epoch, 0, None
@@ -155,8 +154,8 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
 
     keep = callbacks.Keep(
-        job.run, model, initial, state, phase.name, training.monitor, training.patience, rates,
-        job.request.checkpoint_seconds,
+        job.run, model, initial, state, phase.name, training.monitor, training.patience,
+        training.total_patience, rates, job.request.checkpoint_seconds,
     )  # fmt: skip
     around = [
         callbacks.Reseed(job.config.seed),

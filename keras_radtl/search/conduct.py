@@ -45,11 +45,15 @@ def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder, p
         raise UserError(
             f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models"
         )
-    speed = measure_speed((run.config for run in runs), options.module)
-    seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, per_process) for t, cases in parts)
+    try:
+        speed = measure_speed((run.config for run in runs), options.module)
+        seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, per_process) for t, cases in parts)
+        duration = f"about {clock(seconds)} on this machine"
+    except UserError as error:  # one impossible run must not stop the others; it will fail by name
+        duration = f"time not known: {error}"
     store = f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_gb:g} GB, " if options.reuse else ""
     return (
-        f"about {clock(seconds)} on this machine; disk: {store}run folders {folders / 1e9:.2f} GB, "
+        f"{duration}; disk: {store}run folders {folders / 1e9:.2f} GB, "
         f"{free / 1e9:.0f} GB free"
     )
 

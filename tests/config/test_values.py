@@ -72,6 +72,7 @@ def test_require_names_option_rule_and_value():
         (TrainingConfig, {"beta": -1.0}, "beta"),
         (TrainingConfig, {"group_rates": (1.0, -1.0)}, "group_rates"),
         (TrainingConfig, {"group_decay": 0.0}, "group_decay"),
+        (TrainingConfig, {"total_patience": 0}, "total_patience"),
         (TrainingConfig, {"group_decay": 0.5, "group_rates": (1.0, 0.5)}, "group_decay"),
         (TrainingConfig, {"batch_size": 0}, "batch_size"),
         (TrainingConfig, {"learning_rate": 0.0}, "learning_rate"),

@@ -108,7 +108,7 @@ def test_what_is_not_a_number_stops_the_run(logits, loss, score, message):
 def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
     state = checkpoint.TrainingState()
     made = Keep(
-        RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, interval
+        RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, None, interval
     )
     made.set_model(model)
     return made, state

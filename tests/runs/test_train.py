@@ -64,6 +64,7 @@ def test_stored_activations_change_no_bit(whole, go, tmp_path, outcome, training
         ({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2]),
         ({"strategy": "l2_sp", "optimizer": "radam"}, [2]),
         ({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]}, [2]),
+        ({"strategy": "g_fl", "decay_bias_and_norm": False, "weight_decay": 0.3, "phase_epochs": [1, 2, 1]}, [2]),
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, stop_in, training, epochs):
@@ -81,6 +82,15 @@ def test_an_early_stop_of_a_phase_begins_the_next(whole):
     assert list(dict.fromkeys(phases)) == ["stem", "middle", "last"]
     assert len(phases) < 9
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_an_early_stop_of_the_run_leaves_out_the_phases_that_follow(whole):
+    training = {"strategy": "g_fl", "total_patience": 1, "phase_epochs": [8, 8, 8]}
+    rows = list(csv.DictReader(io.StringIO(whole(training)["history.csv"])))
+    values = [float(row["val_auc"].strip("'+")) for row in rows]
+    better = [i for i, value in enumerate(values) if value > max(values[:i], default=-1)]
+    assert better == list(range(len(values) - 1)), "the first epoch that is not better is the last"
+    assert len(values) < 24
 
 
 def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
