@@ -68,6 +68,8 @@ def prepare(seed: int, device: str, deterministic: bool) -> str:
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
         gpus = []
+    # It reorders additions, and otherwise in the upper part of a model than in the whole: reuse would change the bits.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -90,6 +92,7 @@ def environment(device: str) -> dict:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
         "byteorder": sys.byteorder,
         "packages": versions,
     }
