@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -104,10 +105,8 @@ def _require_shape(parts: tuple[Branch, ...], image_shape: tuple[int, int, int])
 
 
 def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_weights: bool):
-    template_input = keras.Input(image.shape[1:], dtype="uint8", name="image")
     build = branch.spec.torch_build if branch.torch_geometry else branch.spec.build
-    scaled = PixelScaling(branch.scaling, branch.spec.name, name="scaling")(template_input)
-    template = keras.Model(template_input, build(scaled))
+    template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]))
     names = _stable_names(template)
 
     def rebuild(layer):
@@ -122,6 +121,13 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
     if load_weights and branch.weights != "none":
         report = load_backbone_weights(backbone, branch.spec, branch.weights, config.weights_dir)
     return (_prefixed(backbone, image, branch.prefix) if branch.prefix else backbone), report
+
+
+@lru_cache(maxsize=2)  # two branches
+def _template(build, scaling: str, name: str, image_shape: tuple[int, int, int]) -> keras.Model:
+    """Return a backbone with the layers and names that Keras gives it, to clone; folds and runs in a row share it."""
+    image = keras.Input(image_shape, dtype="uint8", name="image")
+    return keras.Model(image, build(PixelScaling(scaling, name, name="scaling")(image)))
 
 
 def _prefixed(backbone: keras.Model, image, prefix: str) -> keras.Model:

@@ -58,14 +58,16 @@ class TrainingState:
 
 
 def read_weights(model) -> Weights:
-    """Return copies of all weights of a Keras model by variable path."""
-    return {variable.path: variable.value.numpy() for variable in model.weights}
+    """Return all weights of a Keras model by variable path, as they are now; read-only.
+
+    Nothing is copied on a processor: TensorFlow gives a variable a new buffer before it changes one that is held.
+    """
+    return {variable.path: np.asarray(variable.value.read_value()) for variable in model.weights}
 
 
 def changed_weights(model, initial: Weights) -> Weights:
-    """Return copies of the weights whose bits differ from `initial`."""
-    now = {variable.path: variable.value.numpy() for variable in model.weights}  # copies
-    return {path: value for path, value in now.items() if not _equal_bits(value, initial[path])}
+    """Return the weights whose bits differ from `initial`; read-only."""
+    return {path: value for path, value in read_weights(model).items() if not _equal_bits(value, initial[path])}
 
 
 def _equal_bits(array: np.ndarray, other: np.ndarray) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_radtl.config import TrainingConfig, UserError
@@ -45,6 +46,16 @@ class TransferOptimizer:
             self._rates.observe(grads, trainable_variables or self._trainable_variables)
         return super().apply(grads, trainable_variables)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        """Leave gradients as they are when there are no replicas to sum over.
+
+        TensorFlow's sum registers a gradient of its own at every trace, for the life of the process, and with it the
+        graph and all variables: a process that trains one model after the other grows by every one of them
+        (tensorflow issue 80895).
+        """
+        alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
+        return list(grads_and_vars) if alone else super()._all_reduce_sum_gradients(grads_and_vars)
+
     def update_step(self, gradient, variable, learning_rate):
         if self.coupled_weight_decay and self._use_weight_decay(variable):
             gradient = gradient + self.coupled_weight_decay * ops.cast(variable, gradient.dtype)
@@ -76,8 +87,6 @@ class _OnePass:
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        import tensorflow as tf
-
         index, kind = self._get_variable_index(variable), variable.dtype
         step = ops.cast(self.iterations + 1, kind)
         beta_1, beta_2 = ops.cast(self.beta_1, kind), ops.cast(self.beta_2, kind)
