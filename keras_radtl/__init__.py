@@ -13,7 +13,9 @@ oneDNN, which train convolutions faster on the processors for which TensorFlow l
 """
 
 import os
+import sys
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow reads it once, when it is imported
+if "tensorflow" not in sys.modules:  # which reads it once, when it is imported
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

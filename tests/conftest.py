@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "1"), ("TF_NUM_INTEROP_THREADS", "1")):
+ENVIRONMENT = {  # before TensorFlow is imported; the last is what the package asks for
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
+for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
 
 TINY_OPTIONS = (

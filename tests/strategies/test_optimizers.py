@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.strategies.optimizers import OPTIMIZERS, get_optimizer, make_optimizer
@@ -149,3 +151,23 @@ def test_names_in_any_case_and_the_list_of_them():
 def test_coupled_adamw_is_refused_with_what_to_take():
     with pytest.raises(UserError, match="`optimizer` adam"):
         optimizer("adamw", weight_decay=0.1, weight_decay_mode="coupled")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_leaves_no_graph_behind(name):
+    """Keras' sum of gradients over replicas would keep each trained model's graph, and so its variables, for good."""
+
+    def train():
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+        model.compile(optimizer(name), "mse", jit_compile=False)
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+
+    def graphs():
+        keras.backend.clear_session()
+        gc.collect()
+        return sum(isinstance(thing, FuncGraph) and bool(thing.captures) for thing in gc.get_objects())
+
+    before = graphs()
+    train()
+    assert graphs() == before
