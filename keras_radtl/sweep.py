@@ -76,8 +76,9 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     skipped = select_available(runs, arguments.skip_missing)
     there = [run for run in runs if run.name not in skipped]
-    from keras_radtl.search.conduct import conduct, estimate_sweep
+    from keras_radtl.search.conduct import conduct, tell_disk, tell_time
     from keras_radtl.search.folder import Options, SweepFolder
+    from keras_radtl.search.speed import try_speed
 
     options = Options(
         reuse=not arguments.no_reuse,
@@ -85,13 +86,17 @@ def _run(argv: Sequence[str] | None) -> int:
         save_models=arguments.save_models,
         figures=arguments.figures,
         module=str(Path(module.__file__).resolve()),
+        per_process=arguments.runs_per_process,
     )
     options.request(Path())  # refuses wrong values
     folder = SweepFolder(arguments.output or RUNS / f"sweep-{Path(module.__file__).stem}")
     folder.check(runs)
     left = [run for run in there if not folder.run(run.name).finished]
-    sys.stderr.write(f"{len(left)} runs: {estimate_sweep(left, options, folder, arguments.runs_per_process)}\n")
+    if left:
+        sys.stderr.write(f"{len(left)} runs: {tell_disk(left, options, folder)}\n")
     if arguments.dry_run:
+        if left:
+            sys.stderr.write(f"{len(left)} runs: {tell_time(left, options, try_speed(left, options.module))}\n")
         sys.stdout.writelines(f"{run.name}\n" for run in order_runs(there))
         return 0
     return _finish(module, conduct(runs, skipped, folder, options, _engine(arguments)))
@@ -120,11 +125,11 @@ def _engine(arguments):
     if arguments.engine == "ray":
         from keras_radtl.search.ray_engine import run_ray
 
-        return partial(run_ray, per_process=arguments.runs_per_process, address=arguments.ray_address)
+        return partial(run_ray, address=arguments.ray_address)
     require(arguments.ray_address is None, "--ray-address", "used with --engine ray", arguments.ray_address)
     from keras_radtl.search.engine import run_local
 
-    return partial(run_local, per_process=arguments.runs_per_process)
+    return run_local
 
 
 def _finish(module, results) -> int:

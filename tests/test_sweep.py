@@ -68,7 +68,8 @@ def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, 
     assert "training.epochs: 2 there, 3 now" in capsys.readouterr().err
 
 
-def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys):
+def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys, caplog):
+    caplog.set_level("INFO")
     body = """
         bad = update(base, {"model": {"head": {"name": "conv", "kernel_size": 50}}})
         small = update(base, {"model": {"backbone": "inception_v3"}})
@@ -82,6 +83,7 @@ def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys
     assert rows["bad"]["status"] == "failed" and "kernel_size" in rows["bad"]["error"]
     out = capsys.readouterr().out
     assert "failed: bad (" in out and "1 finished, 2 failed" in out
+    assert "3 runs: time not known: " in caplog.text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -129,6 +131,7 @@ def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
         told = process.stderr.read()
     assert process.returncode == 0, told
     assert "SIGKILL" in told and "tried once more" in told
+    assert re.search(r"2 runs: about \d+:\d\d on this machine", told.split("SIGKILL")[0]), "before the first run"
     assert {row["status"] for row in rows_of(output).values()} == {"finished"}
 
 
@@ -158,5 +161,6 @@ def test_a_dry_run_lists_and_writes_nothing(write_list, tmp_path, capsys):
     assert main([str(write_list(HEADS)), "--dry-run", "--output", str(tmp_path / "x")]) == 0
     found = capsys.readouterr()
     assert found.out.split() == ["linear-0.001", "linear-0.01", "nonlinear-0.001", "nonlinear-0.01"]
-    assert re.search(r"4 runs: about \d+:\d\d on this machine; disk: activations .* GB free", found.err)
+    assert re.search(r"^4 runs: disk: activations .* GB free$", found.err, re.M)
+    assert re.search(r"^4 runs: about \d+:\d\d on this machine$", found.err, re.M)
     assert not (tmp_path / "x").exists()

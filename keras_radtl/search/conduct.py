@@ -6,38 +6,32 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cache
 
-from keras_radtl.config import UserError
+from keras_radtl.config import DataConfig, UserError
 from keras_radtl.runs.directory import locked
 from keras_radtl.runs.progress import Progress, clock
 from keras_radtl.search.estimate import Clock, disk_bytes, run_seconds
 from keras_radtl.search.folder import Options, SweepFolder
 from keras_radtl.search.grid import Run, order_runs
-from keras_radtl.search.speed import measure_speed
+from keras_radtl.search.speed import Speed
 from keras_radtl.search.table import FINISHED, Results
 
 logger = logging.getLogger(__name__)
-Engine = Callable[[SweepFolder, list[Run], Options, Callable[[str], None]], None]
+Engine = Callable[[SweepFolder, list[Run], Options, Callable[[str], None], Callable[[Speed | str], None]], None]
 
 
-def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder, per_process: int) -> str:
-    """Return in one line what runs need on disk, and in time on this machine; reads every list of cases.
+def tell_disk(runs: Sequence[Run], options: Options, folder: SweepFolder) -> str:
+    """Return in one line what runs need on disk; reads every list of cases.
 
     Args:
         runs: not yet finished.
         options: how they are done.
         folder: of the sweep.
-        per_process: runs by one process.
     Raises:
         UserError: when a data set cannot be used, or the disk has no room for the run directories.
     """
-    from keras_radtl.data.sources import read_table
-
-    if not runs:
-        return "nothing to do"
-    by_data = {data: [run for run in runs if run.config.data == data] for data in {run.config.data for run in runs}}
-    parts = [(there, len(read_table(data))) for data, there in by_data.items()]
-    sizes = [disk_bytes(there, cases, options.save_models) for there, cases in parts]
+    sizes = [disk_bytes(there, cases, options.save_models) for there, cases in _by_data(runs)]
     features, folders = (sum(column) for column in zip(*sizes, strict=True))
     there = next(parent for parent in (folder.path.absolute(), *folder.path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
@@ -45,17 +39,36 @@ def estimate_sweep(runs: Sequence[Run], options: Options, folder: SweepFolder, p
         raise UserError(
             f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models"
         )
-    try:
-        speed = measure_speed((run.config for run in runs), options.module)
-        seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, per_process) for t, cases in parts)
-        duration = f"about {clock(seconds)} on this machine"
-    except UserError as error:  # one impossible run must not stop the others; it will fail by name
-        duration = f"time not known: {error}"
     store = f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_gb:g} GB, " if options.reuse else ""
-    return (
-        f"{duration}; disk: {store}run folders {folders / 1e9:.2f} GB, "
-        f"{free / 1e9:.0f} GB free"
-    )
+    return f"disk: {store}run folders {folders / 1e9:.2f} GB, {free / 1e9:.0f} GB free"
+
+
+def tell_time(runs: Sequence[Run], options: Options, speed: Speed | str) -> str:
+    """Return in one line how long runs will take on this machine.
+
+    Args:
+        runs: not yet finished.
+        options: how they are done.
+        speed: measured here, or why it is not known.
+    """
+    if isinstance(speed, str):
+        return f"time not known: {speed}"
+    parts = _by_data(runs)
+    seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, options.per_process) for t, cases in parts)
+    return f"about {clock(seconds)} on this machine"
+
+
+def _by_data(runs: Sequence[Run]) -> list[tuple[list[Run], int]]:
+    """Return the runs of each data set with its number of cases."""
+    every = {run.config.data for run in runs}
+    return [([run for run in runs if run.config.data == data], _count_cases(data)) for data in every]
+
+
+@cache
+def _count_cases(data: DataConfig) -> int:
+    from keras_radtl.data.sources import read_table
+
+    return len(read_table(data))
 
 
 def conduct(
@@ -104,7 +117,10 @@ def _execute(left: list[Run], results: Results, folder: SweepFolder, options: Op
                 f"[{progress.done}/{total}] {name}  {_outcome(row)}  {watch.last:.1f} s  left {clock(watch.left())}"
             )
 
-        engine(folder, left, options, ended)
+        def measured(speed: Speed | str) -> None:
+            progress.say(f"{total} runs: {tell_time(left, options, speed)}")
+
+        engine(folder, left, options, ended, measured)
 
 
 def _outcome(row: dict) -> str:

@@ -13,6 +13,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from keras_radtl.config import UserError
 from keras_radtl.runs.stopping import StopRequest
 from keras_radtl.search.folder import Options, SweepFolder
 from keras_radtl.search.grid import Run, cut_batches
+from keras_radtl.search.speed import told_speed
 from keras_radtl.search.worker import FULL_DISK
 
 _PACKAGES = Path(__file__).parents[2]
@@ -29,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_local(
-    folder: SweepFolder, runs: list[Run], options: Options, ended: Callable[[str], None], per_process: int = 32
+    folder: SweepFolder, runs: list[Run], options: Options, ended: Callable[[str], None], measured: Callable
 ) -> None:
     """Execute the plan of a folder on this machine.
 
@@ -38,7 +40,7 @@ def run_local(
         runs: the runs of the plan.
         options: stand in the plan too, where the workers read them.
         ended: called with the name of each run that finished or failed.
-        per_process: at most so many runs by one process.
+        measured: called before the first run with a `Speed`, or with one line why it is not known.
     Raises:
         Stopped: after Ctrl-C or SIGTERM; the current run goes on from its last checkpoint next time.
         UserError: when the disk is full.
@@ -46,10 +48,10 @@ def run_local(
     names = [run.name for run in runs]
     died: set[str] = set()
     with StopRequest() as stop:
-        for start, count in cut_batches(runs, per_process):
+        for start, count in cut_batches(runs, options.per_process):
             last = start + count
             while start < last:
-                batch = _Batch(folder, start, (1 if names[start] in died else last - start), stop, ended)
+                batch = _Batch(folder, start, (1 if names[start] in died else last - start), stop, ended, measured)
                 code = batch.wait()
                 stop.check("between two runs")
                 start += batch.done
@@ -83,8 +85,9 @@ class _Batch:
         problem: what stopped it, when it told.
     """
 
-    def __init__(self, folder: SweepFolder, start: int, count: int, stop: StopRequest, ended: Callable[[str], None]):
-        self.stop, self.ended, self.done, self.problem = stop, ended, 0, ""
+    def __init__(self, folder: SweepFolder, start: int, count: int, stop: StopRequest, ended, measured):
+        self.stop, self.ended, self.measured, self.done, self.problem = stop, ended, measured, 0, ""
+        self._started = time.perf_counter()
         paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with open(folder.log, "ab") as log:
             self._process = subprocess.Popen(
@@ -126,6 +129,9 @@ class _Batch:
                     self._take(json.loads(line))
 
     def _take(self, event: dict) -> None:
+        if "speed" in event:
+            told = event["speed"]
+            self.measured(told if isinstance(told, str) else told_speed(told, self._started))
         if "end" in event:
             self.done += 1
             self.ended(event["end"])

@@ -25,6 +25,7 @@ class Options:
         figures: draw the figures of every run.
         checkpoint_seconds: at least so long between two checkpoints of a run.
         module: file of the list of runs; a worker loads it first, so that it may add backbones of its own.
+        per_process: at most so many runs by one process.
     """
 
     reuse: bool = True
@@ -33,6 +34,7 @@ class Options:
     figures: bool = False
     checkpoint_seconds: float = 60.0
     module: str = ""
+    per_process: int = 32
 
     def request(self, output: Path) -> Request:
         """Return the request for one run."""

@@ -20,6 +20,7 @@ from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.stopping import StopRequest
 from keras_radtl.search.folder import Options, SweepFolder
 from keras_radtl.search.grid import Run, from_json, to_json
+from keras_radtl.search.speed import try_speed
 
 RETRIES = 3  # of a run whose worker died
 _POLL_SECONDS = 0.5
@@ -32,7 +33,7 @@ def run_ray(
     runs: list[Run],
     options: Options,
     ended: Callable[[str], None],
-    per_process: int = 32,
+    measured: Callable,
     address: str | None = None,
 ) -> None:
     """Execute runs on a Ray cluster.
@@ -42,14 +43,16 @@ def run_ray(
         runs: what is left to do, in order.
         options: how runs are done.
         ended: called with the name of each run that finished or failed.
-        per_process: a process of Ray is replaced after so many runs.
+        measured: called before the first run with the `Speed` of this machine, or with one line why it is not
+            known; the machines of a cluster work side by side.
         address: of a running cluster, whose machines have this package; None: one on this machine.
     Raises:
         UserError: when Ray is not installed or the cluster does not answer.
         Stopped: after Ctrl-C or SIGTERM.
     """
     ray = _connect(address)
-    task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=per_process)(_execute)
+    measured(try_speed(runs, options.module))
+    task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=options.per_process)(_execute)
     try:
         with StopRequest() as stop:
             waiting = {task.remote(to_json([run])[0], asdict(options)): run.name for run in runs}

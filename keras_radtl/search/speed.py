@@ -1,7 +1,8 @@
 """How fast this machine is, measured on a few images before a sweep starts.
 
-`python -m keras_radtl.search.speed MODULE` is the process that measures, so that TensorFlow takes no memory where it is
-not needed afterwards: it reads from stdin what to measure and writes one line of JSON.
+The worker of a sweep measures before its first run. Where no worker is at hand, `python -m keras_radtl.search.speed
+MODULE` is a process that measures, so that TensorFlow takes no memory where it is not needed afterwards: it reads from
+stdin what to measure and writes one line of JSON.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from keras_radtl.config import Config, HeadConfig, TrainingConfig, UserError
 from keras_radtl.models.branches import branches, default_image_size
+from keras_radtl.search.grid import Run
 
 _IMAGES = 8  # of a batch that is timed
 _HEAD, _FEATURES = HeadConfig("conv_skip", ratio=0.5, filters=4), 512  # 1.5 million weights
@@ -51,6 +53,11 @@ def backbone_words(config: Config) -> list[str]:
     return [f"{branch.spec.name}:{size}" for branch in branches(config.model)]
 
 
+def listed_words(configs: Iterable[Config]) -> list[str]:
+    """Return the backbones and sizes of some configurations, each once."""
+    return sorted({word for config in configs for word in backbone_words(config)})
+
+
 def measure_speed(configs: Iterable[Config], module: str = "") -> Speed:
     """Measure what these configurations use, in a process of its own.
 
@@ -60,7 +67,7 @@ def measure_speed(configs: Iterable[Config], module: str = "") -> Speed:
     Raises:
         UserError: when that process fails, with what it said last.
     """
-    words = sorted({word for config in configs for word in backbone_words(config)})
+    words = listed_words(configs)
     paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     started = time.perf_counter()
     done = subprocess.run(
@@ -73,17 +80,37 @@ def measure_speed(configs: Iterable[Config], module: str = "") -> Speed:
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise UserError(f"The speed of this machine could not be measured: {said[-1]}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    busy = found.pop("busy")
-    return Speed(**found | {"start": max(0.0, time.perf_counter() - started - busy)})
+    return told_speed(json.loads(done.stdout.splitlines()[-1]), started)
 
 
-def _measure(words: list[str]) -> Speed:
-    build, image = {}, {}
+def try_speed(runs: Sequence[Run], module: str = "") -> Speed | str:
+    """Measure what some runs use, as `measure_speed`; returns in one line why it is not known when that fails."""
+    try:
+        return measure_speed((run.config for run in runs), module)
+    except UserError as error:  # one impossible run must not stop the others; it will fail by name
+        return str(error)
+
+
+def told_speed(told: dict, started: float) -> Speed:
+    """Return what a process told that was started at `started`, by the clock of `time.perf_counter`."""
+    told = dict(told)
+    busy = told.pop("busy")
+    return Speed(**told | {"start": max(0.0, time.perf_counter() - started - busy)})
+
+
+def measure(words: list[str]) -> dict:
+    """Measure in this process; returns what `told_speed` takes.
+
+    Args:
+        words: of `listed_words`.
+    Raises:
+        UserError: when a backbone is unknown or cannot be built at its size.
+    """
+    started, build, image = time.perf_counter(), {}, {}
     for word in words:
         name, size = word.split(":")
         build[word], image[word] = _time_backbone(name, int(size))
-    return Speed(0.0, build, image, _time_head())
+    return {**asdict(Speed(0.0, build, image, _time_head())), "busy": time.perf_counter() - started}
 
 
 def _time_backbone(name: str, size: int) -> tuple[float, float]:
@@ -133,9 +160,7 @@ def main(argv=None) -> int:
         load_list(module)
     words = json.load(sys.stdin)
     prepare(0, "auto", True)
-    started = time.perf_counter()
-    found = _measure(words)
-    sys.stdout.write(json.dumps({**asdict(found), "busy": time.perf_counter() - started}) + "\n")
+    sys.stdout.write(json.dumps(measure(words)) + "\n")
     return 0
 
 

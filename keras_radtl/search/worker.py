@@ -1,6 +1,6 @@
 """Execute some runs of a plan in a process of its own: `python -m keras_radtl.search.worker FOLDER START COUNT`.
 
-Tells its parent on stdout, a line of JSON each, when a run begins and ends. Stops when the parent goes, whose end of
+Tells its parent on stdout, a line of JSON each, how fast it is, and when a run begins and ends. Stops when the parent goes, whose end of
 stdin then closes: a run is never done by two processes.
 """
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keras_radtl.config import UserError
@@ -44,6 +44,18 @@ class Worker:
         if options.module:
             load_list(options.module)
         self._key, self._dataset = "", None
+
+    def measure(self, runs: Sequence[Run]) -> dict | str:
+        """Return the speed of this machine as `speed.measure` does, or in one line why it is not known."""
+        from keras_radtl.reproducibility import prepare
+        from keras_radtl.search.speed import listed_words, measure
+
+        first = runs[0].config
+        prepare(first.seed, first.device, first.training.deterministic)
+        try:
+            return measure(listed_words(run.config for run in runs))
+        except Exception as error:  # one impossible run must not stop the others; it will fail by name
+            return " ".join(str(error).split())[:200]
 
     def run(self, run: Run, output: Path) -> str | None:
         """Execute one run into `output`; returns None, or in one line why it failed.
@@ -83,20 +95,22 @@ class Worker:
 def execute(folder: SweepFolder, start: int, count: int, tell: Callable[[dict], None]) -> None:
     """Execute up to `count` runs of the folder's plan from `start` on; failures are written to the folder.
 
-    Ends early when a next run might not find its memory: TensorFlow keeps the variables of every model that was
-    trained, so a process of large heads is given up sooner than one of small ones.
+    Before the first run of the plan the speed of this machine is measured. Ends early when a next run might not find
+    its memory: a process keeps much of what its largest run took.
 
     Args:
         folder: of the sweep.
         start: index of the first run in the plan.
         count: runs.
-        tell: takes the events `{"begin": name}` and `{"end": name}`.
+        tell: takes the events `{"speed": ...}`, `{"begin": name}` and `{"end": name}`.
     """
     from keras_radtl.models.memory import available_memory
 
     runs, options = folder.read_plan()
     with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
         worker = Worker(options, Path(cache))
+        if start == 0:
+            tell({"speed": worker.measure(runs)})
         for run in runs[start : start + count]:
             tell({"begin": run.name})
             logger.info("---- %s", run.name)
