@@ -59,7 +59,7 @@ def _kill_first_worker(killed: list[int]) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # those of Ray about its own sockets and processes
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
-def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster):
+def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster, tiny_backbone):
     from keras_radtl.search.ray_engine import run_ray
 
     base = update(Config(), RUN)
