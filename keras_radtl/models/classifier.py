@@ -106,7 +106,8 @@ def _require_shape(parts: tuple[Branch, ...], image_shape: tuple[int, int, int])
 
 def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_weights: bool):
     build = branch.spec.torch_build if branch.torch_geometry else branch.spec.build
-    template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]))
+    policy = keras.config.dtype_policy().name
+    template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]), policy)
     names = _stable_names(template)
 
     def rebuild(layer):
@@ -124,8 +125,11 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
 
 
 @lru_cache(maxsize=2)  # two branches
-def _template(build, scaling: str, name: str, image_shape: tuple[int, int, int]) -> keras.Model:
-    """Return a backbone with the layers and names that Keras gives it, to clone; folds and runs in a row share it."""
+def _template(build, scaling: str, name: str, image_shape: tuple[int, int, int], policy: str) -> keras.Model:
+    """Return a backbone with the layers and names that Keras gives it, to clone; folds and runs in a row share it.
+
+    Its layers keep the dtype policy of now, which is therefore given too.
+    """
     image = keras.Input(image_shape, dtype="uint8", name="image")
     return keras.Model(image, build(PixelScaling(scaling, name, name="scaling")(image)))
 
