@@ -118,6 +118,11 @@ class Keep(keras.callbacks.Callback):
         self.interval, self._saved = interval, time.monotonic()
         self.saved_epochs = state.epoch  # those in the checkpoint
 
+    def on_train_begin(self, logs=None):
+        inside = {variable.path for variable in self.model.weights}
+        changed = checkpoint.changed_weights(self.whole, self.initial)  # by earlier phases
+        self._below = {path: value for path, value in changed.items() if path not in inside}
+
     def on_epoch_begin(self, epoch, logs=None):
         if self.rates is not None:
             self.rates.begin_epoch()
@@ -136,7 +141,7 @@ class Keep(keras.callbacks.Callback):
         state.phase_stale = 0 if better else state.phase_stale + 1
         due = time.monotonic() - self._saved >= self.interval
         if improved or due:
-            changed = checkpoint.changed_weights(self.whole, self.initial)
+            changed = {**self._below, **checkpoint.changed_weights(self.model, self.initial)}
         if improved:
             state.best_weights = changed
         if due:

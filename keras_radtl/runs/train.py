@@ -33,7 +33,7 @@ from keras_radtl.runs.stopping import StopRequest
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, request: Request, dataset=None) -> RunDirectory:
+def train(config: Config, request: Request, dataset=None, trunks=None) -> RunDirectory:
     """Train, test and describe one model, or one a fold, and return its finished run directory.
 
     An unfinished run of the same configuration in `request.output` goes on after its last finished epoch.
@@ -42,6 +42,7 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
         config: all that decides the result.
         request: where and how.
         dataset: `load_data(config, ...)` when it is at hand, as in a sweep; None: it is read.
+        trunks: a `LastTrunk` that keeps the backbone for the next call; None: it is built anew for each model.
     Raises:
         UserError: for any input that cannot be used; nothing is written then.
         Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
@@ -61,12 +62,12 @@ def train(config: Config, request: Request, dataset=None) -> RunDirectory:
         with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
             check_names(config)
             dataset = dataset or load_data(config, Path(cache))
-            model = build(config, dataset, dataset.splits[0].fold)
+            model = build(config, dataset, dataset.splits[0].fold, trunks)
             describe(config, model)  # the last thing that refuses: until here no file is written
             run = _open(config, request, action, dataset, environment(device))
             with StopRequest() as stop:
                 for split in dataset.splits:
-                    model = model or build(config, dataset, split.fold)
+                    model = model or build(config, dataset, split.fold, trunks)
                     _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request), model)
                     model = None
                     stop.check(f"after fold {split.fold} of {len(dataset.splits)}" if split.fold else "after training")
@@ -107,19 +108,22 @@ def load_data(config: Config, cache: Path):
     return dataset
 
 
-def build(config: Config, dataset, fold: int):
-    """Build the classifier of one fold with its first weights, in a fresh Keras session."""
+def build(config: Config, dataset, fold: int, trunks=None):
+    """Build the classifier of one fold with its first weights, in a fresh Keras session; `trunks` as for `train`."""
     import keras
 
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.precision import dtype_policy
+    from keras_radtl.models.trunk import build_trunk
     from keras_radtl.reproducibility import derive_seed
 
+    if trunks is not None:
+        trunks.release()
     keras.backend.clear_session()
     table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
     seed = derive_seed(config.seed, "weights", fold)
     with dtype_policy(config.training.precision):
-        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel)
+        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel, make_trunk=trunks or build_trunk)
 
 
 def describe(config: Config, model) -> None:

@@ -28,14 +28,14 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class TrialWorker:
-    """Executes tasks and keeps the last data set for the next one.
+    """Executes tasks and keeps the last data set and backbone for the next one.
 
     Args:
         cache: folder for the pixels of large data sets.
     """
 
     def __init__(self, cache: Path):
-        self.cache, self._key, self._dataset = cache, None, None
+        self.cache, self._key, self._dataset, self._trunks = cache, None, None, None
 
     def answer(self, task: dict) -> dict:
         """Execute a task; returns its result, or why there is none: `mistake`, `stopped` or `failure`."""
@@ -58,7 +58,12 @@ class TrialWorker:
         config = from_dict(Config, task["config"])
         request = Request(Path(task["output"]), resume=True, figures=False, test=False, **task["options"])
         logger.info("---- trial %s", request.output.name)
-        train(config, request, self._load(config))
+        dataset = self._load(config)
+        from keras_radtl.models.trunk import LastTrunk
+
+        trunks, self._trunks = self._trunks or LastTrunk(), None
+        train(config, request, dataset, trunks)
+        self._trunks = trunks  # only now: a trial that failed leaves its layers in any state
         return {}
 
     def _rehearse(self, task: dict) -> dict:

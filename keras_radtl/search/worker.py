@@ -1,7 +1,7 @@
 """Execute some runs of a plan in a process of its own: `python -m keras_radtl.search.worker FOLDER START COUNT`.
 
-Tells its parent on stdout, a line of JSON each, how fast it is, and when a run begins and ends. Stops when the parent goes, whose end of
-stdin then closes: a run is never done by two processes.
+Tells its parent on stdout, a line of JSON each, how fast it is, and when a run begins and ends. Stops when the parent
+goes, whose end of stdin then closes: a run is never done by two processes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """Executes runs one after the other and keeps the last data set for the next run.
+    """Executes runs one after the other and keeps the last data set and backbone for the next run.
 
     Args:
         options: how runs are done.
@@ -43,7 +43,7 @@ class Worker:
         self.options, self.cache = options, cache
         if options.module:
             load_list(options.module)
-        self._key, self._dataset = "", None
+        self._key, self._dataset, self._trunks = "", None, None
 
     def measure(self, runs: Sequence[Run]) -> dict | str:
         """Return the speed of this machine as `speed.measure` does, or in one line why it is not known."""
@@ -67,7 +67,12 @@ class Worker:
         from keras_radtl.runs.train import train
 
         try:
-            train(run.config, self.options.request(output), self._load(run))
+            dataset = self._load(run)
+            from keras_radtl.models.trunk import LastTrunk
+
+            trunks, self._trunks = self._trunks or LastTrunk(), None
+            train(run.config, self.options.request(output), dataset, trunks)
+            self._trunks = trunks  # only now: a run that failed leaves its layers in any state
         except UserError as error:
             return str(error)
         except Stopped:

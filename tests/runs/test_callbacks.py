@@ -111,6 +111,7 @@ def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
         RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, None, interval
     )
     made.set_model(model)
+    made.on_train_begin()
     return made, state
 
 
@@ -131,6 +132,24 @@ def test_the_best_epoch_is_the_first_with_the_best_value(model, tmp_path, monito
     assert np.array_equal(checkpoint.load_best(kept.run, state)["head/bias"], [best, 0.0])
     saved = checkpoint.load(kept.run)[0]
     assert saved == state and [row["epoch"] for row in saved.history] == [1, 2, 3, 4]
+
+
+def test_what_an_earlier_phase_changed_below_the_model_in_training_is_kept(tmp_path):
+    inputs = keras.Input((4,))
+    middle = keras.layers.Dense(3, name="below")(inputs)
+    whole = keras.Model(inputs, keras.layers.Dense(2, name="head")(middle))
+    upper = keras.Model(middle, whole.output)
+    upper.compile("sgd", "mse")
+    upper.optimizer.build(upper.trainable_variables)
+    initial = {path: value.copy() for path, value in checkpoint.read_weights(whole).items()}
+    whole.get_layer("below").bias.assign([1.0, 2.0, 3.0])
+    state = checkpoint.TrainingState()
+    kept = Keep(RunDirectory(tmp_path), whole, initial, state, "classifier", "val_auc", None, None, None, 0.0)
+    kept.set_model(upper)
+    kept.on_train_begin()
+    epochs(kept, [0.5])
+    changed = checkpoint.load_best(kept.run, state)
+    assert set(changed) == {"below/bias", "head/bias"} and np.array_equal(changed["below/bias"], [1.0, 2.0, 3.0])
 
 
 def test_patience_counts_epochs_without_a_better_one(model, tmp_path):
