@@ -42,13 +42,14 @@ def train(config: Config, request: Request, dataset=None, trunks=None) -> RunDir
         config: all that decides the result.
         request: where and how.
         dataset: `load_data(config, ...)` when it is at hand, as in a sweep; None: it is read.
-        trunks: a `LastTrunk` that keeps the backbone for the next call; None: it is built anew for each model.
+        trunks: a `LastTrunk` that keeps the backbone for the next call; None, or `request.reuse` off: it is built anew.
     Raises:
         UserError: for any input that cannot be used; nothing is written then.
         Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
     """
     if config.split.folds and not request.test:
         raise UserError("`folds` must be None without test predictions: each case is a test case of one of them")
+    trunks = trunks if request.reuse else None
     with locked(request.output):
         action = check_output(request.output, config, request.resume, request.overwrite)
         if action == "done":
