@@ -87,7 +87,7 @@ class LastTrunk:
             del found[count:]
 
     def forget(self) -> None:
-        """Keep nothing, as when a run failed and left its layers in an unknown state."""
+        """Keep nothing."""
         self._key, self._trunk, self._first, self._nodes = None, None, [], []
 
 

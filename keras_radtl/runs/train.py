@@ -124,7 +124,8 @@ def build(config: Config, dataset, fold: int, trunks=None):
     table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
     seed = derive_seed(config.seed, "weights", fold)
     with dtype_policy(config.training.precision):
-        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel, make_trunk=trunks or build_trunk)
+        make = trunks or build_trunk
+        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel, make_trunk=make)
 
 
 def describe(config: Config, model) -> None:

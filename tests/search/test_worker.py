@@ -40,3 +40,13 @@ def test_runs_in_a_row_equal_runs_alone(tmp_path):
         alone = train(config, Request(tmp_path / "alone" / name, reuse=False))
         for file in ("history.csv", "predictions_train.csv", "predictions_test.csv"):
             assert (tmp_path / "row" / name / file).read_bytes() == (alone / file).read_bytes(), (name, file)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.usefixtures("tiny_backbone")
+def test_the_backbone_is_shared_unless_nothing_is(tmp_path, caplog, reuse):
+    caplog.set_level("INFO")
+    worker = Worker(Options(module="", reuse=reuse), tmp_path)
+    for name in ("first", "second"):
+        assert worker.run(Run(name, update(BASE, CHANGES["frozen"]), {}), tmp_path / name) is None
+    assert caplog.text.count("backbone and weights of the run before") == reuse
