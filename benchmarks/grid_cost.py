@@ -18,10 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_radtl.search.conduct import order_runs
-from keras_radtl.search.estimate import run_seconds
-from keras_radtl.search.grid import load_list
-from keras_radtl.search.speed import measure_speed
+from keras_radtl.sweeps.execute import order_runs
+from keras_radtl.sweeps.estimate import run_seconds
+from keras_radtl.sweeps.run_list import load_list
+from keras_radtl.sweeps.speed import measure_speed
 from keras_radtl.sweep import parser
 
 ROOT = Path(__file__).parents[1]

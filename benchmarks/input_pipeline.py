@@ -121,7 +121,7 @@ def main(argv=None) -> None:
         folder = arguments.data
         if folder is None:
             from keras_radtl.config import PhantomConfig
-            from keras_radtl.data.phantoms import write_phantoms
+            from keras_radtl.data.phantoms.generate import write_phantoms
 
             folder = Path(temporary) / "phantoms"
             write_phantoms(folder, PhantomConfig(image_size=arguments.image_size), masks=False)

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import UserError
-from keras_radtl.options import make_parser
+from keras_radtl.cli.options import make_parser
 
 DEFAULT_OUTPUT = Path("saved_models") / "analysis"
 logger = logging.getLogger(__name__)
@@ -66,9 +66,9 @@ def _run(argv: Sequence[str] | None) -> None:
         raise UserError("--within needs --rank-by")
     folder = arguments.output or (arguments.json.parent if arguments.json else DEFAULT_OUTPUT)
     _check_outputs(folder, arguments)
-    from keras_radtl.runs.analysis import Question, analyze_table, draw_analysis, write_analysis
-    from keras_radtl.runs.analysis_text import analysis_text
-    from keras_radtl.runs.result_table import read_result_table
+    from keras_radtl.reports.analysis import Question, analyze_table, draw_analysis, write_analysis
+    from keras_radtl.reports.analysis_text import analysis_text
+    from keras_radtl.reports.result_table import read_result_table
 
     question = Question(
         response=arguments.response,

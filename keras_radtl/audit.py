@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import Config, UserError, set_key
-from keras_radtl.data.audit import (
+from keras_radtl.data.duplicates import (
     Resolved,
     clusters_of_several,
     find_duplicates,
@@ -28,7 +28,7 @@ from keras_radtl.data.images import load_images
 from keras_radtl.data.sources import read_table
 from keras_radtl.data.split import make_splits
 from keras_radtl.data.table import PARTS, CaseTable
-from keras_radtl.options import add_config_options, config_from, make_parser
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
 
 IMAGE_SIZE = 64  # pixels; enough for the perceptual hash
 

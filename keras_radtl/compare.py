@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import UserError, require
-from keras_radtl.options import make_parser
+from keras_radtl.cli.options import make_parser
 
 DEFAULT_OUTPUT = Path("saved_models") / "comparison"
 FIGURE, RESULTS = "comparison_roc.png", "comparison.json"
@@ -68,9 +68,9 @@ def _run(argv: Sequence[str] | None) -> None:
     require(0 < arguments.alpha < 1, "--alpha", "in (0, 1)", arguments.alpha)
     require(math.isfinite(arguments.threshold), "--threshold", "a finite number", arguments.threshold)
     json_path, figure_path = _outputs(arguments)
-    from keras_radtl.runs.comparison import comparison_text, draw_overlay, write_comparison
-    from keras_radtl.runs.prediction_files import align, read_scored_cases
-    from keras_radtl.stats.comparison import compare_models
+    from keras_radtl.reports.model_comparison import comparison_text, draw_overlay, write_comparison
+    from keras_radtl.runs.predictions import align, read_scored_cases
+    from keras_radtl.stats.model_comparison import compare_models
 
     models = align([read_scored_cases(path, arguments.split, arguments.positive) for path in arguments.models])
     groups = _groups(models[0], arguments.clustered)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from keras_radtl import __version__
-from keras_radtl.command import run_command
-from keras_radtl.options import make_parser
+from keras_radtl.cli.app import run_command
+from keras_radtl.cli.options import make_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def examine(weights_dir: str | None = None) -> list:
     """Return all findings on this machine."""
-    from keras_radtl.runs import diagnosis
+    from keras_radtl.diagnostics import checks as diagnosis
 
     environment = dict(os.environ)
     findings = [*diagnosis.check_versions(), *diagnosis.check_variables(environment)]

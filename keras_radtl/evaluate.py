@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import UserError, set_key
-from keras_radtl.options import make_parser
+from keras_radtl.cli.options import make_parser
 
 NEW = "test"  # the split that new data stand for in the files that are written
 
@@ -53,7 +53,7 @@ def _run(argv: Sequence[str] | None) -> None:
     from keras_radtl.runs.directory import RunDirectory
 
     if arguments.data is None:
-        from keras_radtl.runs.show import show_run
+        from keras_radtl.reports.run_text import show_run
 
         run = RunDirectory(Path(arguments.run))
         run.config()
@@ -69,8 +69,8 @@ def _run(argv: Sequence[str] | None) -> None:
 def _judge(arguments) -> str:
     from keras_radtl.data.sources import read_table
     from keras_radtl.runs.directory import RunDirectory
-    from keras_radtl.runs.draw import draw_predictions
-    from keras_radtl.runs.load import load_run
+    from keras_radtl.reports.run_figures import draw_predictions
+    from keras_radtl.runs.trained_model import load_run
     from keras_radtl.runs.progress import Progress
     from keras_radtl.runs.results import Predictions, metrics_table, write_results
 

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import Config, dumps
-from keras_radtl.options import add_config_options, config_from, make_parser
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
 
 RUNS = Path("saved_models")
 
@@ -55,8 +55,8 @@ def _run(argv: Sequence[str] | None) -> None:
     if arguments.print_config:
         sys.stdout.write(dumps(config))
         return
-    from keras_radtl.runs.request import Request
-    from keras_radtl.runs.train import train
+    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.train import train
 
     request = Request(
         arguments.output or default_output(config),
@@ -68,7 +68,7 @@ def _run(argv: Sequence[str] | None) -> None:
         feature_dtype=arguments.feature_dtype,
     )
     run = train(config, request)
-    from keras_radtl.runs.show import show_run
+    from keras_radtl.reports.run_text import show_run
 
     sys.stdout.write(show_run(run))
 

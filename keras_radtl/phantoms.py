@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import PhantomConfig
-from keras_radtl.options import make_parser
+from keras_radtl.cli.options import make_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def _run(argv: Sequence[str] | None) -> None:
     arguments = parser().parse_args(argv)
     config = PhantomConfig(arguments.count, arguments.image_size, arguments.difficulty, arguments.seed)
-    from keras_radtl.data.phantoms import INDEX_FILE, write_phantoms
+    from keras_radtl.data.phantoms.generate import INDEX_FILE, write_phantoms
 
     count = write_phantoms(arguments.folder, config, arguments.masks, arguments.overwrite)
     sys.stdout.write(f"{count} images in {arguments.folder}, labels and patients in {arguments.folder / INDEX_FILE}\n")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import UserError
-from keras_radtl.options import make_parser
+from keras_radtl.cli.options import make_parser
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -56,9 +56,9 @@ def _run(argv: Sequence[str] | None) -> None:
     parser.add_argument("--output", metavar="CSV", help="file to write (default: to the terminal)")
     arguments = parser.parse_args(argv)
     files = list_images(arguments.images)
-    from keras_radtl.models.logits import probabilities
+    from keras_radtl.models.probabilities import probabilities
     from keras_radtl.runs.directory import csv_cell, write_csv
-    from keras_radtl.runs.load import load_run
+    from keras_radtl.runs.trained_model import load_run
     from keras_radtl.runs.progress import Progress
 
     run = load_run(arguments.run)

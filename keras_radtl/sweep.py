@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import UserError, dumps, require
-from keras_radtl.options import FLAGS, add_config_options, config_from, make_parser
+from keras_radtl.cli.options import FLAGS, add_config_options, config_from, make_parser
 
 RUNS = Path("saved_models")
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser(module=None):
     """Return the command's argument parser, with the options of a list of runs when its module is given."""
-    from keras_radtl.search.grid import known_lists
+    from keras_radtl.sweeps.run_list import known_lists
 
     about = "Execute a list of runs, sharing their work." if module is None else (module.__doc__ or "").split("\n")[0]
     parser = make_parser("sweep", about)
@@ -59,8 +59,8 @@ def parser(module=None):
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from keras_radtl.search.grid import check_runs, load_list, order_runs
-    from keras_radtl.search.requirements import select_available
+    from keras_radtl.sweeps.run_list import check_runs, load_list, order_runs
+    from keras_radtl.sweeps.requirements import select_available
 
     argv = list(sys.argv[1:] if argv is None else argv)
     module = load_list(argv[0]) if argv and not argv[0].startswith("-") else None
@@ -76,9 +76,9 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     skipped = select_available(runs, arguments.skip_missing)
     there = [run for run in runs if run.name not in skipped]
-    from keras_radtl.search.conduct import conduct, tell_disk, tell_time
-    from keras_radtl.search.folder import Options, SweepFolder
-    from keras_radtl.search.speed import try_speed
+    from keras_radtl.sweeps.execute import conduct, tell_disk, tell_time
+    from keras_radtl.sweeps.folder import Options, SweepFolder
+    from keras_radtl.sweeps.speed import try_speed
 
     options = Options(
         reuse=not arguments.no_reuse,
@@ -123,18 +123,18 @@ def _value(config, key: str):
 
 def _engine(arguments):
     if arguments.engine == "ray":
-        from keras_radtl.search.ray_engine import run_ray
+        from keras_radtl.sweeps.ray_engine import run_ray
 
         return partial(run_ray, address=arguments.ray_address)
     require(arguments.ray_address is None, "--ray-address", "used with --engine ray", arguments.ray_address)
-    from keras_radtl.search.engine import run_local
+    from keras_radtl.sweeps.local_engine import run_local
 
     return run_local
 
 
 def _finish(module, results) -> int:
     """Write what the whole sweep shows; returns 1 when a run failed."""
-    from keras_radtl.search.closing import close
+    from keras_radtl.sweeps.summary import close
 
     sys.stdout.write(close(results, module))
     return 1 if results.with_status("failed") else 0

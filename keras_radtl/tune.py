@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.command import run_command
+from keras_radtl.cli.app import run_command
 from keras_radtl.config import Config, UserError, dumps
 from keras_radtl.fit import default_output
-from keras_radtl.options import add_config_options, config_from, make_parser
-from keras_radtl.search.tuner_settings import ALGORITHMS, TunerSettings
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
+from keras_radtl.search.settings import ALGORITHMS, TunerSettings
 
 _EPILOG = """\
 a space names configuration keys with their values, in YAML or JSON:
@@ -76,7 +76,7 @@ def settings_from(arguments) -> TunerSettings:
 
 def show(outcome, config: Config, space) -> str:
     """Return the best trials, what failed, and how to go on, as text."""
-    from keras_radtl.search.trial_table import rank, show_trials
+    from keras_radtl.search.trials import rank, show_trials
     from keras_radtl.search.tuner_state import BEST, TABLE
 
     lines = ["", show_trials(outcome.rows, space.keys), ""]
@@ -106,8 +106,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
         sys.stdout.write(yaml.safe_dump(space.to_dict(), sort_keys=False))
         return 0
-    from keras_radtl.runs.request import Request
-    from keras_radtl.search.tuning import tune
+    from keras_radtl.training.run_options import Request
+    from keras_radtl.search.search import tune
 
     plain = default_output(config)
     output = arguments.output or plain.with_name(f"{settings.algorithm}-{plain.name}")

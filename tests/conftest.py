@@ -59,7 +59,7 @@ def own_cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny_backbone():
     """Add the row `tiny` of `tiny_backbone.py` to the backbones, for one module; returns that file."""
-    from keras_radtl.models.backbones import BACKBONES
+    from keras_radtl.models.backbones.table import BACKBONES
 
     file = Path(__file__).with_name("tiny_backbone.py")
     runpy.run_path(str(file))["register"]()
@@ -110,8 +110,8 @@ def write_list(tmp_path):
             import runpy
 
             from keras_radtl.config import update
-            from keras_radtl.options import config_from
-            from keras_radtl.search.grid import Run
+            from keras_radtl.cli.options import config_from
+            from keras_radtl.sweeps.run_list import Run
 
             runpy.run_path({str(Path(__file__).with_name("tiny_backbone.py"))!r})["register"]()
             {attributes}

@@ -25,7 +25,7 @@ MODEL = ["--response", "y", "--fixed", "clf", "--random", RANDOM]
 def drawing(request, monkeypatch):
     """Leave the figures out of tests that are not about them: they take most of the time."""
     if "figure" not in request.node.name:
-        monkeypatch.setattr("keras_radtl.runs.analysis.draw_analysis", lambda folder, found: [])
+        monkeypatch.setattr("keras_radtl.reports.analysis.draw_analysis", lambda folder, found: [])
 
 
 def refuse_constant(name):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl import doctor
-from keras_radtl.runs import diagnosis
-from keras_radtl.runs.diagnosis import Finding
+from keras_radtl.diagnostics import checks as diagnosis
+from keras_radtl.diagnostics.checks import Finding
 
 FOUND = {"tensorflow": "2.21.0", "keras": "3.15.1", "backend": "tensorflow", "devices": ["Card"], "differences": {}}
 

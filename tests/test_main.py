@@ -40,7 +40,7 @@ def test_the_rest_goes_to_the_command(capsys):
 
 
 def test_the_models_command_is_a_package(capsys, monkeypatch):
-    from keras_radtl.models import backbones
+    from keras_radtl.models.backbones import table as backbones
 
     monkeypatch.setattr(backbones, "BACKBONES", {"efficientnet_lite0": backbones.BACKBONES["efficientnet_lite0"]})
     monkeypatch.setattr(import_module("keras_radtl.models.__main__"), "BACKBONES", backbones.BACKBONES)

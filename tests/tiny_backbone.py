@@ -22,7 +22,7 @@ def build(scaled):
 
 def register() -> None:
     """Add the row `tiny`."""
-    from keras_radtl.models.backbones import BACKBONES, BackboneSpec
+    from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec
 
     stages = tuple((name, f"{name}_relu") for name in ("stem", "middle", "last"))
     BACKBONES["tiny"] = BackboneSpec(

@@ -15,10 +15,10 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
-from keras_radtl.models.backbones import get_backbone
-from keras_radtl.options import config_from
-from keras_radtl.presets import PRESETS
-from keras_radtl.search.grid import Run, add_levels, name_of
+from keras_radtl.models.backbones.table import get_backbone
+from keras_radtl.cli.options import config_from
+from keras_radtl.config.presets import PRESETS
+from keras_radtl.sweeps.run_list import Run, add_levels, name_of
 from keras_radtl.sweep import main
 
 STRATEGIES = ("ft", "lp", "g_lf", "g_fl", "lp_ft", "l1_sp", "l2_sp", "auto_rgn")

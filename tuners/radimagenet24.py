@@ -13,9 +13,9 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
-from keras_radtl.presets import PRESETS
-from keras_radtl.search.grid import Run, add_levels, name_of
-from keras_radtl.search.tasks import add_task_options, task_config
+from keras_radtl.config.presets import PRESETS
+from keras_radtl.sweeps.run_list import Run, add_levels, name_of
+from keras_radtl.sweeps.tasks import add_task_options, task_config
 from keras_radtl.sweep import main
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}

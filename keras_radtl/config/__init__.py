@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keras_radtl.config.values import dumps, from_dict, load_values, set_key, to_dict, update
+from keras_radtl.config.serialization import dumps, from_dict, load_values, set_key, to_dict, update
 from keras_radtl.config.errors import UserError, require
 
 __all__ = [

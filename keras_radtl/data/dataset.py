@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import Config
-from keras_radtl.data.audit import clusters_of_several, resolve
+from keras_radtl.data.duplicates import clusters_of_several, resolve
 from keras_radtl.data.images import load_images
 from keras_radtl.data.pixel_store import select_rows
 from keras_radtl.data.sources import read_table

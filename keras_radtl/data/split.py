@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_radtl.config import SplitConfig, UserError
-from keras_radtl.data.audit import clusters_of_several
+from keras_radtl.data.duplicates import clusters_of_several
 from keras_radtl.data.stratify import assign
 from keras_radtl.data.table import GROUPS_OFF, PARTS, CaseTable
 

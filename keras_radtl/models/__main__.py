@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
-from keras_radtl.models.backbones import BACKBONES, BackboneSpec, get_backbone
+from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec, get_backbone
 
 FACTS = ("backbone", "parameters", "features", "image size", "at least", "weights (scaling)", "Grad-CAM layers")
 GROUPS = ("backbone", "counting", "group", "layers", "parameters")

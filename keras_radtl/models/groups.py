@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from keras_radtl.config import UserError
-from keras_radtl.models.backbones import BackboneSpec, get_backbone
+from keras_radtl.models.backbones.table import BackboneSpec, get_backbone
 
 HEAD = "head"
 SCALING = "scaling"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_radtl.config import HeadConfig, UserError
-from keras_radtl.models.head_sizes import head_parameters
+from keras_radtl.models.layers.head_sizes import head_parameters
 
 _FLOAT = 4  # bytes of a float32; weights, gradients and slots are float32 under every precision
 _DTYPE_BYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "uint8": 1}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_radtl.models.batchnorm import BackboneBatchNormalization
+from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
 
 class Cut(NamedTuple):

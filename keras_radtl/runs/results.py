@@ -10,7 +10,7 @@ from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.metrics.multilabel import multilabel_metrics
-from keras_radtl.models.logits import probabilities
+from keras_radtl.models.probabilities import probabilities
 from keras_radtl.runs.directory import (
     HISTORY,
     LEARNING_RATES,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError, to_dict
-from keras_radtl.runs.stopping import Stopped, StopRequest
+from keras_radtl.runs.interrupt import Stopped, StopRequest
 
 _PACKAGES = Path(__file__).parents[2]
 _POLL_SECONDS = 0.2

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from keras_radtl.config import Config, HeadConfig, UserError, from_dict
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.request import Request
-from keras_radtl.runs.stopping import Stopped
+from keras_radtl.training.run_options import Request
+from keras_radtl.runs.interrupt import Stopped
 
 logger = logging.getLogger(__name__)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -53,13 +53,13 @@ class TrialWorker:
             return {"failure": f"{type(error).__name__}: {error}"}
 
     def _train(self, task: dict) -> dict:
-        from keras_radtl.runs.train import train
+        from keras_radtl.training.train import train
 
         config = from_dict(Config, task["config"])
         request = Request(Path(task["output"]), resume=True, figures=False, test=False, **task["options"])
         logger.info("---- trial %s", request.output.name)
         dataset = self._load(config)
-        from keras_radtl.models.trunk import LastTrunk
+        from keras_radtl.models.backbone_cache import LastTrunk
 
         trunks, self._trunks = self._trunks or LastTrunk(), None
         train(config, request, dataset, trunks)
@@ -71,7 +71,7 @@ class TrialWorker:
 
         Heads and phases are checked on it by arithmetic, without a build of their own.
         """
-        from keras_radtl.runs.train import build, check_names
+        from keras_radtl.training.train import build, check_names
 
         configs = [from_dict(Config, values) for values in task["configs"]]
         for config in configs:
@@ -91,7 +91,7 @@ class TrialWorker:
         key = json.dumps([repr(config.data), repr(config.split), config.split_seed, _image_size(config)])
         if key != self._key:
             from keras_radtl.reproducibility import prepare
-            from keras_radtl.runs.train import load_data
+            from keras_radtl.training.train import load_data
 
             self._key, self._dataset = None, None
             prepare(config.seed, config.device, config.training.deterministic)
@@ -111,7 +111,7 @@ def _check(model, configs: list[Config], num_classes: int) -> dict:
         UserError: when a head does not fit the features, a strategy needs more epochs, or memory is short.
     """
     from keras_radtl.models.memory import require_head_memory
-    from keras_radtl.runs.train import describe
+    from keras_radtl.training.train import describe
 
     features = int(model.get_layer("head").input.shape[-1])
     heads = [require_head_memory(config.model.head, features, num_classes) for config in configs]

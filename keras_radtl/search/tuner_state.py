@@ -28,7 +28,7 @@ from keras_radtl.runs.directory import (
     write_json,
 )
 from keras_radtl.search.space import Space
-from keras_radtl.search.tuner_settings import TunerSettings
+from keras_radtl.search.settings import TunerSettings
 
 SEARCH = "search.json"
 SNAPSHOT = "snapshot.json"

@@ -18,8 +18,8 @@ def small_classifier():
     its BatchNorm layers use moving statistics again.
     """
     from keras_radtl.config import HeadConfig, ModelConfig
-    from keras_radtl.models.backbones import get_backbone
-    from keras_radtl.models.batchnorm import BackboneBatchNormalization
+    from keras_radtl.models.backbones.table import get_backbone
+    from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
     from keras_radtl.models.classifier import build_classifier
 
     built = {}
@@ -40,7 +40,7 @@ def small_classifier():
 
 def calibrate(model):
     """Set the moving statistics of random weights to those of a batch: at 0 and 1 deep signals would vanish."""
-    from keras_radtl.models.batchnorm import BackboneBatchNormalization
+    from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
     layers = [layer for layer in model.layers if isinstance(layer, BackboneBatchNormalization)]
     before = [(layer.statistics, layer.momentum) for layer in layers]
@@ -56,7 +56,7 @@ def application():
     """Return a function from a backbone's name to the network of keras.applications, pooled, at the smallest size."""
     import keras
 
-    from keras_radtl.models.backbones import get_backbone
+    from keras_radtl.models.backbones.table import get_backbone
 
     built = {}
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
-from keras_radtl.models.backbones import BACKBONES
-from keras_radtl.models.batchnorm import BackboneBatchNormalization
+from keras_radtl.models.backbones.table import BACKBONES
+from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.classifier import assemble_classifier, build_classifier
 from keras_radtl.models.groups import group_table, set_trainable, trainable_layers
-from keras_radtl.models.heads import make_head
-from keras_radtl.models.preprocessing import PixelScaling
+from keras_radtl.models.layers.heads import make_head
+from keras_radtl.models.layers.pixel_scaling import PixelScaling
 
 LITE = ModelConfig(weights="none", head=HeadConfig("linear"))
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.models.backbones import BACKBONES
+from keras_radtl.models.backbones.table import BACKBONES
 from keras_radtl.models.groups import (
     GroupRow,
     gradcam_layers,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_radtl.models.logits import mean_loss, probabilities
+from keras_radtl.models.probabilities import mean_loss, probabilities
 from keras_radtl.models.losses import MaskedBinaryCrossentropy, make_loss
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1.0, 1.0]], np.float32)

@@ -34,7 +34,7 @@ def configure(pictures):
 @pytest.fixture(scope="module")
 def tiny_data(tiny_backbone, configure, tmp_path_factory):
     """Return the pictures as a data set."""
-    from keras_radtl.runs.train import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(configure(), tmp_path_factory.mktemp("pixels"))
 
@@ -42,8 +42,8 @@ def tiny_data(tiny_backbone, configure, tmp_path_factory):
 @pytest.fixture(scope="module")
 def go(tiny_data, configure):
     """Return a function (folder, training options, other values) -> path of the finished run."""
-    from keras_radtl.runs.request import Request
-    from keras_radtl.runs.train import train
+    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.train import train
 
     def run(folder, training=None, values=None, dataset=tiny_data, **request) -> Path:
         config = configure({**(values or {}), "training": training or {}})
@@ -57,8 +57,8 @@ def stop_in(monkeypatch):
     """Return a context manager that stops a run in a given epoch (counted from 0), as Ctrl-C after its first batch."""
     import contextlib
 
-    from keras_radtl.runs import callbacks
-    from keras_radtl.runs.stopping import Stopped
+    from keras_radtl.training import callbacks
+    from keras_radtl.runs.interrupt import Stopped
 
     @contextlib.contextmanager
     def stop(epoch: int):

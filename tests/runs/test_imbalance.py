@@ -7,7 +7,7 @@ import pytest
 
 from keras_radtl.config import Config, update
 from keras_radtl.runs.directory import RunDirectory, read_csv, read_json
-from keras_radtl.runs.request import Request
+from keras_radtl.training.run_options import Request
 
 CONFIG = {
     "data": {"image_size": 16, "phantoms": {"count": 60, "image_size": 32}},
@@ -20,7 +20,7 @@ CONFIG = {
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.runs.train import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG), tmp_path_factory.mktemp("pixels"))
 
@@ -28,7 +28,7 @@ def dataset(tiny_backbone, tmp_path_factory):
 @pytest.fixture
 def run(dataset, tmp_path):
     """Return a function from training options to the finished run; `where` names its folder."""
-    from keras_radtl.runs.train import train
+    from keras_radtl.training.train import train
 
     def go(where="run", reuse=True, **training) -> RunDirectory:
         config = update(update(Config(), CONFIG), {"training": training})
@@ -83,7 +83,7 @@ def test_patience_waits_for_a_lower_loss(run):
 
 
 def test_the_penalty_of_the_head_is_in_the_history_and_not_in_the_validation(dataset, tmp_path):
-    from keras_radtl.runs.train import train
+    from keras_radtl.training.train import train
 
     config = update(update(Config(), CONFIG), {"model": {"head": {"l2": 10.0, "input_dropout": 0.5}}})
     row = read_csv(train(config, Request(tmp_path / "run", figures=False), dataset) / "history.csv")[0]

@@ -82,7 +82,7 @@ def test_unknown_labels_do_not_count_in_the_metrics(labelled, tiny_backbone, tmp
 
 
 def test_the_model_of_several_labels_predicts_new_pictures(labelled, tiny_backbone, tmp_path):
-    from keras_radtl.runs.load import load_run
+    from keras_radtl.runs.trained_model import load_run
 
     assert fit(labelled, "lists", tmp_path / "run") == 0
     loaded = load_run(tmp_path / "run")

@@ -10,7 +10,7 @@ import pytest
 
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.runs.directory import read_csv, read_json
-from keras_radtl.runs.request import Request
+from keras_radtl.training.run_options import Request
 
 CONFIG = {
     "data": {"image_size": 16, "phantoms": {"count": 60, "image_size": 32}},
@@ -23,7 +23,7 @@ policies = pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat1
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.runs.train import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG), tmp_path_factory.mktemp("pixels"))
 
@@ -31,7 +31,7 @@ def dataset(tiny_backbone, tmp_path_factory):
 @pytest.fixture
 def run(dataset, tmp_path, monkeypatch):
     from keras_radtl.models import precision as module
-    from keras_radtl.runs.train import train
+    from keras_radtl.training.train import train
 
     monkeypatch.setattr(module, "require_gain", lambda precision: None)
 
@@ -51,7 +51,7 @@ def logits(run):
 def test_a_run_is_recorded_reloads_and_is_near_that_in_float32(precision, run):
     import keras
 
-    from keras_radtl.runs.load import load_run
+    from keras_radtl.runs.trained_model import load_run
 
     mixed, plain = run("mixed", precision=precision, learning_rate=1e-4), run("plain", learning_rate=1e-4)
     assert keras.config.dtype_policy().name == "float32"  # restored
@@ -80,7 +80,7 @@ def test_strategies_train_under_a_scaled_loss(strategy, run):
 
 
 def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch):
-    from keras_radtl.runs import fitting
+    from keras_radtl.training import phase_loop as fitting
 
     whole = run("whole", precision="mixed_float16")
     report = fitting.callbacks.Report.on_epoch_end

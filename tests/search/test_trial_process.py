@@ -12,7 +12,7 @@ import time
 import pytest
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.runs.stopping import Stopped, StopRequest
+from keras_radtl.runs.interrupt import Stopped, StopRequest
 from keras_radtl.search import trial_process
 from keras_radtl.search.trial_process import TrialFailed, TrialProcess, one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, to_dict, update
-from keras_radtl.models.head_sizes import head_parameters
+from keras_radtl.models.layers.head_sizes import head_parameters
 from keras_radtl.search.trial_worker import TrialWorker
 
 BASE = {

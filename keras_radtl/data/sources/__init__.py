@@ -38,7 +38,7 @@ def _read_path(path: Path, config: DataConfig) -> CaseTable:
 
 
 def _phantoms(config: DataConfig) -> CaseTable:
-    from keras_radtl.data.phantoms import make_phantoms
+    from keras_radtl.data.phantoms.generate import make_phantoms
     from keras_radtl.data.sources.groups import find_groups
 
     table = make_phantoms(config.phantoms)

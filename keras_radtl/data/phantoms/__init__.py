@@ -1,0 +1,1 @@
+"""Simulated breast-ultrasound images with known answers."""

@@ -1,0 +1,1 @@
+"""Backbones: one `BackboneSpec` row each, and the architectures that Keras lacks."""

@@ -1,0 +1,226 @@
+"""The backbones, one row each: how to build it, its sizes, scalings, layer groups and Grad-CAM layers.
+
+Layer groups are given by their last layer, from input to output; a group holds every layer after the previous boundary
+up to its own, in the order of the graph. Boundaries are layers that every path passes, so the cut is clean. There are
+up to three ways to count:
+
+- `stages`: parts of the network that have weights; every backbone has them.
+- `reference`: the nine children of the torch ResNet50 (arXiv 2508.17567), some without weights.
+- `fts`: the parameter blocks of Davila et al.; their numbers (ResNet50 6, DenseNet121 9, VGG19 6) count the classifier
+  as one block, which is the head here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keras_radtl.config import UserError
+from keras_radtl.models.backbones import efficientnet_lite
+from keras_radtl.models.backbones import torch_variants as torch_geometry
+
+Boundaries = tuple[tuple[str, str], ...]
+POOLING = "pooling"  # the global average pooling that `classifier` puts behind each backbone
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """Everything the package knows about one backbone.
+
+    `build` takes the scaled pixels, a Keras tensor (batch, height, width, 3), and returns the last feature map, a Keras
+    tensor (batch, rows, columns, `features`); weights are random.
+    """
+
+    name: str
+    display_name: str
+    build: Callable
+    image_size: int  # pixels, square: the size of the pretraining
+    minimum_size: int  # pixels, the smallest side that leaves a feature map
+    features: int  # channels of the last feature map
+    scalings: Mapping[str, str]  # weight set -> scaling
+    stages: Boundaries
+    gradcam_layers: tuple[str, ...]
+    reference: Boundaries | None = None
+    fts: Boundaries | None = None
+    torch_build: Callable | None = None  # as `build`, in torch's geometry, with the same names at the boundaries
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of the weight sets that exist, `none` first."""
+        return ("none", *self.scalings)
+
+    @property
+    def countings(self) -> dict[str, Boundaries]:
+        """Return the countings this backbone has, each as (group name, name of its last layer)."""
+        every = {"stages": self.stages, "reference": self.reference, "fts": self.fts}
+        return {name: boundaries for name, boundaries in every.items() if boundaries}
+
+    def boundaries(self, counting: str) -> Boundaries:
+        """Return the groups of one counting.
+
+        Raises:
+            UserError: when this backbone is not counted that way, with the countings it has.
+        """
+        if counting not in self.countings:
+            known = ", ".join(self.countings)
+            raise UserError(f"{self.display_name} has no layer groups counted as {counting!r}. Known: {known}")
+        return self.countings[counting]
+
+
+def _application(name: str) -> Callable:
+    def build(scaled):
+        import keras
+
+        return getattr(keras.applications, name)(include_top=False, weights=None, input_tensor=scaled).output
+
+    return build
+
+
+def _imagenet_and_radimagenet(imagenet: str) -> dict[str, str]:
+    return {"imagenet": imagenet, "radimagenet": "bgr_mean_255"}
+
+
+_RESNET50 = BackboneSpec(
+    name="resnet50",
+    display_name="ResNet50",
+    build=_application("ResNet50"),
+    image_size=224,
+    minimum_size=32,
+    features=2048,
+    scalings=_imagenet_and_radimagenet("caffe"),
+    stages=(
+        ("conv1", "pool1_pool"),
+        ("conv2", "conv2_block3_out"),
+        ("conv3", "conv3_block4_out"),
+        ("conv4", "conv4_block6_out"),
+        ("conv5", "conv5_block3_out"),
+    ),
+    reference=(
+        ("conv1", "conv1_conv"),
+        ("bn1", "conv1_bn"),
+        ("relu", "conv1_relu"),
+        ("maxpool", "pool1_pool"),
+        ("layer1", "conv2_block3_out"),
+        ("layer2", "conv3_block4_out"),
+        ("layer3", "conv4_block6_out"),
+        ("layer4", "conv5_block3_out"),
+        ("avgpool", POOLING),
+    ),
+    fts=(
+        ("conv1", "pool1_pool"),
+        ("layer1", "conv2_block3_out"),
+        ("layer2", "conv3_block4_out"),
+        ("layer3", "conv4_block6_out"),
+        ("layer4", "conv5_block3_out"),
+    ),
+    gradcam_layers=("conv4_block6_out", "conv5_block3_out"),
+    torch_build=torch_geometry.resnet50_torch,
+)
+
+_EFFICIENTNET_LITE0 = BackboneSpec(
+    name="efficientnet_lite0",
+    display_name="EfficientNet-Lite0",
+    build=efficientnet_lite.efficientnet_lite0,
+    image_size=224,
+    minimum_size=efficientnet_lite.MINIMUM_SIZE,
+    features=efficientnet_lite.FEATURES,
+    scalings={"imagenet": "lite"},
+    stages=efficientnet_lite.STAGES,
+    gradcam_layers=("head_activation",),
+)
+
+_DENSENET121 = BackboneSpec(
+    name="densenet121",
+    display_name="DenseNet121",
+    build=_application("DenseNet121"),
+    image_size=224,
+    minimum_size=32,
+    features=1024,
+    scalings=_imagenet_and_radimagenet("torch"),
+    stages=(
+        ("conv1", "pool1"),
+        ("conv2", "pool2_pool"),
+        ("conv3", "pool3_pool"),
+        ("conv4", "pool4_pool"),
+        ("conv5", "relu"),
+    ),
+    fts=(
+        ("conv0", "pool1"),
+        ("denseblock1", "conv2_block6_concat"),
+        ("transition1", "pool2_pool"),
+        ("denseblock2", "conv3_block12_concat"),
+        ("transition2", "pool3_pool"),
+        ("denseblock3", "conv4_block24_concat"),
+        ("transition3", "pool4_pool"),
+        ("denseblock4", "relu"),
+    ),
+    gradcam_layers=("conv5_block16_concat",),
+    torch_build=torch_geometry.densenet121_torch,
+)
+
+_INCEPTION_V3 = BackboneSpec(
+    name="inception_v3",
+    display_name="InceptionV3",
+    build=_application("InceptionV3"),
+    image_size=299,
+    minimum_size=75,
+    features=2048,
+    scalings=_imagenet_and_radimagenet("tf"),
+    stages=(
+        ("stem", "max_pooling2d_1"),
+        ("inception_a", "mixed2"),
+        ("inception_b", "mixed7"),
+        ("inception_c", "mixed10"),
+    ),
+    gradcam_layers=("mixed10",),
+)
+
+_INCEPTION_RESNET_V2 = BackboneSpec(
+    name="inception_resnet_v2",
+    display_name="InceptionResNetV2",
+    build=_application("InceptionResNetV2"),
+    image_size=299,
+    minimum_size=75,
+    features=1536,
+    scalings=_imagenet_and_radimagenet("tf"),
+    stages=(
+        ("stem", "max_pooling2d_1"),
+        ("block35", "block35_10_ac"),
+        ("block17", "block17_20_ac"),
+        ("block8", "conv_7b_ac"),
+    ),
+    gradcam_layers=("conv_7b_ac",),
+)
+
+_VGG19_BLOCKS = tuple((f"block{i}", f"block{i}_pool") for i in range(1, 6))
+_VGG19 = BackboneSpec(
+    name="vgg19",
+    display_name="VGG19",
+    build=_application("VGG19"),
+    image_size=224,
+    minimum_size=32,
+    features=512,
+    scalings={"imagenet": "caffe"},
+    stages=_VGG19_BLOCKS,
+    fts=_VGG19_BLOCKS,
+    gradcam_layers=("block5_conv4",),
+)
+
+BACKBONES: dict[str, BackboneSpec] = {
+    spec.name: spec
+    for spec in (_RESNET50, _EFFICIENTNET_LITE0, _DENSENET121, _INCEPTION_V3, _INCEPTION_RESNET_V2, _VGG19)
+}
+_ALIASES = {"irv2": "inception_resnet_v2"}
+
+
+def get_backbone(name: str) -> BackboneSpec:
+    """Return the row of a backbone by its name, in any case: `resnet50`, `ResNet50`, `EfficientNet-Lite0`, `IRV2`.
+
+    Raises:
+        UserError: when there is none, with the known names.
+    """
+    key = name.lower().replace("_", "").replace("-", "")
+    for spec in BACKBONES.values():
+        if key == spec.name.replace("_", "") or _ALIASES.get(key) == spec.name:
+            return spec
+    raise UserError(f"Unknown backbone {name!r}. Known: {', '.join(BACKBONES)}")

@@ -1,0 +1,55 @@
+"""The first layer of every classifier: from pixels to the numbers that the backbone's weights expect."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from keras_radtl.models.layers.scalings import SCALINGS, Scaling, get_scaling
+
+__all__ = ["SCALINGS", "PixelScaling", "Scaling", "get_scaling"]
+
+
+@keras.saving.register_keras_serializable(package="keras_radtl")
+class PixelScaling(keras.layers.Layer):
+    """Scale grey or RGB pixels for a backbone; grey is repeated to three channels.
+
+    The layer always computes in float32, whatever the global precision.
+
+    Args:
+        scaling: str, a key of `SCALINGS`.
+        backbone: str, name of the backbone that follows; by it a loaded model still tells its layer groups.
+
+    Input shape:
+        `(batch, height, width, 1 or 3)`, uint8 or float, 0-255, RGB order.
+
+    Output shape:
+        `(batch, height, width, 3)`, float32, in the channel order of the scaling.
+    """
+
+    def __init__(self, scaling: str, backbone: str | None = None, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.scaling = scaling
+        self.backbone = backbone
+        self._numbers = get_scaling(scaling)
+
+    def build(self, input_shape):
+        if len(input_shape) != 4 or input_shape[-1] not in (1, 3):
+            raise ValueError(f"Images must have shape (batch, height, width, 1 or 3). Received: {tuple(input_shape)}")
+
+    def call(self, inputs):
+        pixels = ops.cast(inputs, "float32")
+        if pixels.shape[-1] == 1:
+            pixels = ops.repeat(pixels, 3, axis=-1)
+        elif self._numbers.bgr:
+            pixels = ops.flip(pixels, axis=-1)
+        offset = ops.convert_to_tensor(self._numbers.offset, "float32")
+        divisor = ops.convert_to_tensor(self._numbers.divisor, "float32")
+        return (pixels - offset) / divisor
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 3)
+
+    def get_config(self):
+        return {**super().get_config(), "scaling": self.scaling, "backbone": self.backbone}

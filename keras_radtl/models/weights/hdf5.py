@@ -1,0 +1,227 @@
+"""Read the layers of a Keras weight file (HDF5) without Keras: names, shapes, and values only when asked for.
+
+Two layouts exist, told apart by what is inside and not by the suffix:
+
+- legacy `.h5`: attributes `layer_names` and `weight_names`, at the root or below `model_weights`;
+- `.weights.h5` (also inside a `.keras` archive): groups `.../<class>_<number>/vars/<number>`, the layer's name as an
+  attribute of `vars`.
+
+Nothing but plain groups and datasets is followed: soft, external and virtual links are refused, and so is a dataset
+that declares more numbers than the file stores. Values are read only after their shape was compared with a variable's.
+
+Reference: Keras 3, `saving/saving_lib.py` and `legacy/saving/legacy_h5_format.py` (the layouts).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import mmap
+import re
+import zipfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_radtl.config import UserError
+from keras_radtl.models.weights.files import require_size
+from keras_radtl.models.weights.zip_members import Section, list_members, stored_region
+
+MAXIMUM_OBJECTS = 20_000  # InceptionResNetV2 has about 2500
+MAXIMUM_DEPTH = 16
+MAXIMUM_EXPANSION = 1000  # declared over stored bytes; trained weights hardly compress, zeros by about this much
+_ARCHIVE_MEMBER = "model.weights.h5"
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)  # what h5py makes of odd bytes
+
+
+class StoredTensor(NamedTuple):
+    """One array of a file, not yet read."""
+
+    name: str  # the last part of the variable's name; empty where the file does not say
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]  # returns float32
+
+
+class StoredLayer(NamedTuple):
+    """The arrays of one layer, in the order of the file."""
+
+    name: str | None  # None where the file does not say
+    kind: str  # class name in snake case with the container before it; empty in legacy files
+    number: int  # count among layers of its kind in the container
+    tensors: tuple[StoredTensor, ...]
+
+
+class StoredWeights(NamedTuple):
+    """All layers with weights of a file."""
+
+    layers: tuple[StoredLayer, ...]
+    legacy: bool  # layers stand in the order of the model
+
+
+@contextmanager
+def open_weights(path: Path, expected_bytes: int):
+    """Open a weight file for the time of a `with` block and give its layers as `StoredWeights`.
+
+    A weight file may have twice the expected size. A `.keras` archive is a whole model, so there the data may have
+    twice the size of the tensors that are in it; they must be stored as they are, without compression.
+
+    Args:
+        path: regular file, `.h5`, `.weights.h5` or `.keras`; of the last only the weights are read.
+        expected_bytes: int, size of the backbone's variables as float32.
+    Raises:
+        UserError: when it is no weight file, too large, damaged or refused.
+    """
+    if zipfile.is_zipfile(path):
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            section, size = _archive_member(data, str(path))
+            with _open_hdf5(section, path) as (file, groups, datasets):
+                require_size(path, sum(dataset.nbytes for dataset in datasets.values()), size)
+                yield _layers(groups, datasets, str(path))
+    else:
+        require_size(path, expected_bytes)
+        with _open_hdf5(path, path) as (file, groups, datasets):
+            yield _layers(groups, datasets, str(path))
+
+
+def _archive_member(data: mmap.mmap, where: str) -> tuple[Section, int]:
+    members = [m for m in list_members(data, where) if m.filename.startswith("model.weights")]
+    names = [member.filename for member in members]
+    if names != [_ARCHIVE_MEMBER]:
+        raise UserError(f"{where}: no {_ARCHIVE_MEMBER} in this archive" + (f", but {names[0]}" if names else ""))
+    start, size = stored_region(data, members[0], where)
+    return Section(data, start, size), size
+
+
+@contextmanager
+def _open_hdf5(source, path: Path):
+    import h5py
+
+    try:
+        file = h5py.File(source, "r")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no HDF5 weight file, or a truncated one ({_short(error)})") from None
+    with file:
+        try:
+            groups, datasets = _walk(file, str(path))
+        except UserError:
+            raise
+        except _DAMAGE as error:
+            raise UserError(f"{path}: damaged HDF5 file ({_short(error)})") from None
+        yield file, groups, datasets
+
+
+def _layers(groups, datasets, where: str) -> StoredWeights:
+    try:
+        root = "/model_weights" if "/model_weights" in groups else ""
+        attributes = groups[root].attrs
+        if "layer_names" in attributes or "layer_names0" in attributes:
+            return StoredWeights(tuple(_legacy_layers(groups, datasets, root, where)), legacy=True)
+        layers = tuple(_current_layers(groups, datasets, where))
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        raise UserError(f"{where}: damaged HDF5 file ({_short(error)})") from None
+    if not layers:
+        raise UserError(f"{where}: an HDF5 file, but without the weights of a Keras model")
+    return StoredWeights(layers, legacy=False)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def _walk(file, where: str):
+    """Return {path: group} and {path: dataset} of everything in the file, all of it checked."""
+    import h5py
+
+    groups, datasets, waiting = {"": file}, {}, [("", file)]
+    while waiting:
+        path, group = waiting.pop()
+        for key in group:
+            name = f"{path}/{key}"
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise UserError(f"{where}: refused, {name} is a link")
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                groups[name] = item
+                waiting.append((name, item))
+            elif isinstance(item, h5py.Dataset):
+                datasets[name] = _checked(item, f"{where}: {name}")
+            else:
+                raise UserError(f"{where}: refused, {name} is neither a group nor a dataset")
+            if len(groups) + len(datasets) > MAXIMUM_OBJECTS or name.count("/") > MAXIMUM_DEPTH:
+                raise UserError(f"{where}: refused, more or deeper groups than a weight file has")
+    return groups, datasets
+
+
+def _checked(dataset, where: str):
+    if dataset.is_virtual or dataset.external:
+        raise UserError(f"{where}: refused, its numbers lie in another file")
+    if dataset.shape is None:
+        raise UserError(f"{where}: an empty dataset")
+    stored = dataset.id.get_storage_size()
+    expansion = 1 if dataset.chunks is None else MAXIMUM_EXPANSION
+    if dataset.nbytes > stored * expansion:
+        raise UserError(f"{where}: refused, {dataset.nbytes} bytes are declared and {stored} stored")
+    return dataset
+
+
+def _legacy_layers(groups, datasets, root: str, where: str):
+    for name in _names(groups[root].attrs, "layer_names"):
+        path = f"{root}/{name}"
+        if path not in groups:
+            raise UserError(f"{where}: layer {name} is listed but not stored")
+        tensors = []
+        for weight in _names(groups[path].attrs, "weight_names"):
+            if f"{path}/{weight}" not in datasets:
+                raise UserError(f"{where}: tensor {weight} of layer {name} is listed but not stored")
+            last = re.sub(r":\d+$", "", weight).split("/")[-1]
+            tensors.append(_tensor(datasets[f"{path}/{weight}"], last, f"{where}: {weight}"))
+        if tensors:
+            yield StoredLayer(name, "", 0, tuple(tensors))
+
+
+def _names(attributes, key: str) -> list[str]:
+    """Read a list of names that Keras divides into `key0`, `key1`, ... when it is long."""
+    numbered = itertools.takewhile(attributes.__contains__, (f"{key}{part}" for part in itertools.count()))
+    values = []
+    for part in [key] if key in attributes else numbered:
+        if math.prod(attributes.get_id(part).shape) > MAXIMUM_OBJECTS:
+            raise ValueError(f"{part} is too long")
+        values += list(attributes[part])
+    return [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _current_layers(groups, datasets, where: str):
+    found = []
+    for path, group in groups.items():
+        if not path.endswith("/vars") or path.startswith("/optimizer/"):
+            continue
+        names = sorted((key for key in group if f"{path}/{key}" in datasets), key=int)
+        container, _, kind = path.removesuffix("/vars").rpartition("/")
+        base, number = re.fullmatch(r"(.*?)(?:_(\d+))?", kind).groups()
+        tensors = tuple(_tensor(datasets[f"{path}/{name}"], "", f"{where}: {path}/{name}") for name in names)
+        if tensors:
+            name = group.attrs.get("name")
+            found.append(StoredLayer(str(name) if name else None, f"{container}/{base}", int(number or 0), tensors))
+    return sorted(found, key=lambda layer: (layer.kind, layer.number))
+
+
+def _tensor(dataset, name: str, where: str) -> StoredTensor:
+    bfloat16 = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2 and dataset.attrs.get("dtype") == "bfloat16"
+
+    def read() -> np.ndarray:
+        if dataset.dtype.kind != "f" and not bfloat16:
+            raise UserError(f"{where}: numbers of type {dataset.dtype} where floating point is expected")
+        try:
+            values = np.asarray(dataset[()])
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{where}: damaged ({_short(error)})") from None
+        if bfloat16:
+            return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return values.astype(np.float32)
+
+    return StoredTensor(name, tuple(dataset.shape), read)

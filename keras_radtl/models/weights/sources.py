@@ -1,0 +1,134 @@
+"""Where named weights lie: the package, the cache of Keras, a folder of the user's, or a file.
+
+Reference: Keras 3, `applications/*.py` (addresses and MD5 sums of the ImageNet files); RadImageNet, README (files).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_radtl.config import UserError
+from keras_radtl.models.backbones.efficientnet_lite import package_checkpoint
+
+WEIGHTS_VARIABLE = "KERAS_RADTL_WEIGHTS"
+TIMEOUT = 30.0  # seconds without an answer before a download counts as failed
+_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+class KerasFile(NamedTuple):
+    """A weight file that Keras publishes."""
+
+    folder: str
+    name: str
+    md5: str
+
+    @property
+    def address(self) -> str:
+        """Return the URL."""
+        return f"{_ADDRESS}{self.folder}/{self.name}"
+
+
+IMAGENET_FILES = {
+    "resnet50": KerasFile("resnet", "resnet50" + _NOTOP, "4d473c1dd8becc155b73f8504c6f6626"),
+    "densenet121": KerasFile("densenet", "densenet121" + _NOTOP, "30ee3e1110167f948a6b9946edeeb738"),
+    "inception_v3": KerasFile("inception_v3", "inception_v3" + _NOTOP, "bcbd6486424b2319ff4ef7d526e38f63"),
+    "inception_resnet_v2": KerasFile(
+        "inception_resnet_v2", "inception_resnet_v2" + _NOTOP, "d19885ff4a710c122648d3b5c3b684e4"
+    ),
+    "vgg19": KerasFile("vgg19", "vgg19" + _NOTOP, "253f8cb515780f3b799900260a226db6"),
+}
+RADIMAGENET_NAMES = {
+    "resnet50": "ResNet50",
+    "densenet121": "DenseNet121",
+    "inception_v3": "InceptionV3",
+    "inception_resnet_v2": "IRV2",
+}
+
+
+class FoundWeights(NamedTuple):
+    """A weight file."""
+
+    source: str  # imagenet | radimagenet | file
+    path: Path
+    pinned: bool = False  # the content is known by its hash, so the order of its layers is known too
+
+
+def find_weights(spec, weights: str, weights_dir: str | Path | None = None) -> FoundWeights:
+    """Return the file of a weight set or path, downloading ImageNet files of Keras into its cache where needed.
+
+    Args:
+        spec: BackboneSpec.
+        weights: `imagenet`, `radimagenet` or the path of a file.
+        weights_dir: folder of the RadImageNet files; None: the variable KERAS_RADTL_WEIGHTS.
+    Raises:
+        UserError: when the set does not exist for the backbone or its file cannot be had.
+    """
+    if weights == "imagenet":
+        if spec.name == "efficientnet_lite0":
+            return FoundWeights("imagenet", Path(package_checkpoint()))
+        if spec.name in IMAGENET_FILES:
+            return FoundWeights("imagenet", _keras_file(IMAGENET_FILES[spec.name], spec.display_name), pinned=True)
+        raise UserError(f"There are no ImageNet weights for {spec.display_name}")
+    if weights == "radimagenet":
+        return FoundWeights("radimagenet", _radimagenet_file(spec, weights_dir))
+    return FoundWeights("file", Path(weights))
+
+
+def _keras_file(file: KerasFile, display_name: str) -> Path:
+    """Return a file of keras.applications from the cache of Keras, which compares its MD5, or download it."""
+    import keras
+
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        with _timeout(TIMEOUT):
+            return Path(
+                keras.utils.get_file(
+                    file.name,
+                    file.address,
+                    cache_dir=home,
+                    cache_subdir="models",
+                    file_hash=file.md5,
+                    hash_algorithm="md5",
+                )
+            )
+    except Exception as error:  # get_file raises a bare Exception without a network
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"The ImageNet weights of {display_name} could not be downloaded ({reason}). Put {file.address} at "
+            f"{home / 'models' / file.name} (MD5 {file.md5}), or use --weights none, a weight file, or "
+            f"--backbone efficientnet_lite0, whose weights are installed"
+        ) from None
+
+
+@contextmanager
+def _timeout(seconds: float):
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _radimagenet_file(spec, weights_dir: str | Path | None) -> Path:
+    if spec.name not in RADIMAGENET_NAMES:
+        known = ", ".join(RADIMAGENET_NAMES)
+        raise UserError(f"There are no RadImageNet weights for {spec.display_name}. They exist for {known}")
+    names = [f"RadImageNet-{RADIMAGENET_NAMES[spec.name]}{mark}notop.h5" for mark in "_-"]
+    folder = weights_dir or os.environ.get(WEIGHTS_VARIABLE)
+    if not folder:
+        raise UserError(
+            f"The RadImageNet weights come from their authors (github.com/BMEII-AI/RadImageNet): name the folder that "
+            f"holds {names[0]} by --weights-dir or the variable {WEIGHTS_VARIABLE}"
+        )
+    if not Path(folder).is_dir():
+        raise UserError(f"`weights_dir` must be a folder. Received: weights_dir={str(folder)!r}")
+    for name in names:
+        if (Path(folder) / name).exists():
+            return Path(folder) / name
+    raise UserError(f"Neither {names[0]} nor {names[1]} is in {folder}")

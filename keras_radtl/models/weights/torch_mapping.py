@@ -1,0 +1,148 @@
+"""Which tensor of a PyTorch checkpoint belongs to which Keras layer, for the backbones that can read one.
+
+A scheme is a way of naming modules: torchvision's own, or RadImageNet's, whose checkpoints number the children of the
+network (`backbone.0`, `backbone.4.0.conv1`). Whatever stands before the names (`backbone.`, `model.`, `encoder.`) is
+found by trying.
+
+Reference: torchvision `models/resnet.py`, `models/densenet.py` (module names); RadImageNet `pytorch_example.ipynb`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_radtl.config import UserError
+from keras_radtl.models.backbones import efficientnet_lite
+from keras_radtl.models.backbones import torch_variants as torch_geometry
+from keras_radtl.models.backbones.torch_variants import DENSENET121_LAYERS, RESNET50_BLOCKS
+
+_BATCHNORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+_COUNTER = "num_batches_tracked"  # of BatchNorm; only used where momentum is None
+
+
+class TorchMapping(NamedTuple):
+    """The tensors of a backbone in a checkpoint, and what is left."""
+
+    tensors: dict[tuple[str, str], str]  # (Keras layer, variable name) -> tensor name
+    unmapped: tuple[str, ...]  # tensors that belong to no backbone layer (a classifier)
+
+
+def resnet50_modules(radimagenet: bool = False) -> dict[str, str]:
+    """Return {Keras layer: torch module} of ResNet50, by torchvision's or RadImageNet's naming."""
+    root = {"conv1": "0", "bn1": "1"} if radimagenet else {"conv1": "conv1", "bn1": "bn1"}
+    modules = {"conv1_conv": root["conv1"], "conv1_bn": root["bn1"]}
+    for stage, blocks in enumerate(RESNET50_BLOCKS):
+        layer = str(stage + 4) if radimagenet else f"layer{stage + 1}"
+        for block in range(blocks):
+            keras_name, torch_name = f"conv{stage + 2}_block{block + 1}", f"{layer}.{block}"
+            if block == 0:
+                modules[f"{keras_name}_0_conv"] = f"{torch_name}.downsample.0"
+                modules[f"{keras_name}_0_bn"] = f"{torch_name}.downsample.1"
+            for i in (1, 2, 3):
+                modules[f"{keras_name}_{i}_conv"] = f"{torch_name}.conv{i}"
+                modules[f"{keras_name}_{i}_bn"] = f"{torch_name}.bn{i}"
+    return modules
+
+
+def densenet121_modules(root: str = "features.", part: str = "{kind}{number}") -> dict[str, str]:
+    """Return {Keras layer: torch module} of DenseNet121.
+
+    Args:
+        root: what stands before the modules: `features.` (torchvision) or `0.` (RadImageNet).
+        part: name of a module in a dense layer: `{kind}{number}`, or `{kind}.{number}` in files before 2017's end.
+    """
+    modules = {"conv1_conv": f"{root}conv0", "conv1_bn": f"{root}norm0", "bn": f"{root}norm5"}
+    for block, count in enumerate(DENSENET121_LAYERS, start=1):
+        for number in range(1, count + 1):
+            keras_name, torch_name = f"conv{block + 1}_block{number}", f"{root}denseblock{block}.denselayer{number}."
+            for i in (1, 2):
+                modules[f"{keras_name}_{i - 1}_bn"] = torch_name + part.format(kind="norm", number=i)
+                modules[f"{keras_name}_{i}_conv"] = torch_name + part.format(kind="conv", number=i)
+        if block < len(DENSENET121_LAYERS):
+            modules[f"pool{block + 1}_bn"] = f"{root}transition{block}.norm"
+            modules[f"pool{block + 1}_conv"] = f"{root}transition{block}.conv"
+    return modules
+
+
+SCHEMES: dict[str, tuple[Callable[[], dict[str, str]], ...]] = {
+    "resnet50": (resnet50_modules, lambda: resnet50_modules(radimagenet=True)),
+    "densenet121": (
+        densenet121_modules,
+        lambda: densenet121_modules("0."),
+        lambda: densenet121_modules(part="{kind}.{number}"),
+    ),
+    "efficientnet_lite0": (efficientnet_lite.torch_modules,),
+}
+EPSILONS = {  # of the BatchNorm that the checkpoints were trained with
+    "resnet50": torch_geometry.BATCHNORM_EPSILON,
+    "densenet121": torch_geometry.BATCHNORM_EPSILON,
+    "efficientnet_lite0": efficientnet_lite.BATCHNORM_EPSILON,
+}
+
+
+def map_torch_tensors(backbone: str, names: Mapping[str, object], where: str) -> TorchMapping:
+    """Return which tensor of a checkpoint belongs to which variable of a backbone.
+
+    Args:
+        backbone: name of the backbone.
+        names: the checkpoint, or anything keyed by its tensor names.
+        where: name of the file, for messages.
+    Raises:
+        UserError: when the backbone reads no PyTorch checkpoints, tensors are missing, or tensors are left over that
+            stand inside the backbone (a deeper network of the same family).
+    """
+    if backbone not in SCHEMES:
+        raise UserError(f"PyTorch checkpoints are read for {', '.join(SCHEMES)} only. Received: {where} for {backbone}")
+    candidates = [candidate for scheme in SCHEMES[backbone] for candidate in _candidates(scheme(), names)]
+    if not candidates:
+        raise UserError(f"{where}: no tensor is named like {backbone}'s; the first is {next(iter(names), None)!r}")
+    prefix, tensors = max(candidates, key=lambda candidate: sum(name in names for name in candidate[1].values()))
+    missing = [name for name in tensors.values() if name not in names]
+    if missing:
+        raise UserError(
+            f"{where}: {len(missing)} of {len(tensors)} tensors of {backbone} are missing: {_some(missing)}"
+        )
+    used = set(tensors.values())
+    roots = {name.removeprefix(prefix).split(".")[0] for name in used}
+    left = tuple(name for name in names if name not in used and not name.endswith(_COUNTER))
+    inside = [name for name in left if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in roots]
+    if inside:
+        raise UserError(f"{where}: another network than {backbone}; it has no place for {_some(inside)}")
+    return TorchMapping(tensors, left)
+
+
+def _candidates(modules: dict[str, str], names) -> list[tuple[str, dict[tuple[str, str], str]]]:
+    """Return every prefix that the first module may stand behind, with the tensor names that follow from it."""
+    first = next(iter(modules.values())) + ".weight"
+    prefixes = [name.removesuffix(first) for name in names if name == first or name.endswith("." + first)]
+    return [(prefix, _tensor_names(modules, prefix)) for prefix in prefixes]
+
+
+def _tensor_names(modules: dict[str, str], prefix: str) -> dict[tuple[str, str], str]:
+    tensors = {}
+    for layer, module in modules.items():
+        if layer.split("_")[-1] == "bn":
+            tensors |= {(layer, name): f"{prefix}{module}.{torch_name}" for name, torch_name in _BATCHNORM.items()}
+        else:
+            tensors[layer, "kernel"] = f"{prefix}{module}.weight"
+    return tensors
+
+
+def to_keras_layout(layer: str, variable: str, values: np.ndarray) -> np.ndarray:
+    """Return a torch tensor in Keras' order of axes.
+
+    Args:
+        layer: Keras layer name; `depthwise_conv` at its end marks a depthwise convolution.
+        variable: variable name; only `kernel` is turned, (out, in, rows, columns) to (rows, columns, in, out).
+        values: array.
+    """
+    if variable != "kernel" or values.ndim != 4:
+        return values
+    return values.transpose(2, 3, 0, 1) if layer.endswith("depthwise_conv") else values.transpose(2, 3, 1, 0)
+
+
+def _some(names) -> str:
+    return ", ".join(list(names)[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,1 @@
+"""What people read about runs: texts, tables and figures, made from results that others computed."""

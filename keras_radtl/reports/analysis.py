@@ -1,0 +1,204 @@
+"""The analysis of a result table: mixed model and rank tests, as data, JSON, text and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_radtl.config import UserError
+from keras_radtl.runs.directory import atomic, write_json
+from keras_radtl.reports.result_table import ResultTable
+from keras_radtl.stats.mixed_design import factor_levels
+from keras_radtl.stats.mixed_model import (
+    MixedModel,
+    RatioTest,
+    confidence_intervals,
+    fit_mixed_model,
+    likelihood_ratio_test,
+)
+from keras_radtl.stats.ranks import StratumKruskal, StratumRankSum, rank_sums_within
+
+MOST_LEVELS = 40  # a factor with more levels gets no figure: its boxes could not be told apart
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a table: names of columns, and how the model is fitted.
+
+    Attributes:
+        response: the measure.
+        fixed: fixed effects.
+        random: factors with random intercepts; empty: no mixed model.
+        categorical: fixed effects whose numbers are levels.
+        reference: reference level by fixed factor.
+        method: "reml" or "ml".
+        rank_by: factor whose levels are compared by rank tests; empty: none.
+        within: factor within whose levels they are; empty: over the whole table.
+    """
+
+    response: str
+    fixed: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    reference: Mapping[str, str] = field(default_factory=dict)
+    method: str = "reml"
+    rank_by: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Answers to a question.
+
+    Attributes:
+        question: what was asked.
+        n: rows with a response.
+        left_out: lines of the file without one.
+        model: the mixed model, if one was asked for.
+        intervals: 95 % intervals of its fixed effects by term.
+        dropped: by fixed effect, the likelihood-ratio test against the model without it.
+        ranks: rank sum tests of pairs of levels.
+        kruskal: joint tests of more than two levels.
+        samples: values by factor, stratum ("" where there is none) and level, for the figures.
+    """
+
+    question: Question
+    n: int
+    left_out: tuple[int, ...]
+    model: MixedModel | None
+    intervals: dict[str, tuple[float, float]]
+    dropped: dict[str, RatioTest]
+    ranks: list[StratumRankSum]
+    kruskal: list[StratumKruskal]
+    samples: dict[str, dict[str, dict[str, list[float]]]]
+
+
+def analyze_table(table: ResultTable, question: Question) -> Analysis:
+    """Answer a question about a table.
+
+    Raises:
+        UserError: naming the column, line or option that is wrong.
+    """
+    names = (*question.fixed, *question.random, *filter(None, (question.rank_by, question.within)))
+    if question.response in names:
+        raise UserError(f"`{question.response}` must not be both the response and a factor")
+    for name in names:
+        table.column(name)
+    kept, left_out = table.rows_with(question.response)
+    response = [float(cell) for cell in kept.column(question.response)]
+    try:
+        model, dropped = _fit(kept, response, question)
+        ranks, kruskal = _rank(kept, response, question)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{table.path}: {error}") from None
+    return Analysis(
+        question,
+        len(response),
+        left_out,
+        model,
+        confidence_intervals(model) if model else {},
+        dropped,
+        ranks,
+        kruskal,
+        _samples(kept, response, question),
+    )
+
+
+def _fit(table: ResultTable, response: list[float], question: Question):
+    """Return the mixed model and the tests of its terms, or nothing where none is asked for."""
+    if not question.random:
+        return None, {}
+    as_levels = {*question.categorical, *question.reference}
+    fixed = {name: table.factor(name) if name in as_levels else table.covariate(name) for name in question.fixed}
+    random = {name: table.factor(name) for name in question.random}
+    model = fit_mixed_model(response, fixed, random, question.method, question.reference, question.categorical)
+    dropped = {}
+    for name in fixed:
+        others = {other: values for other, values in fixed.items() if other != name}
+        reference = {other: level for other, level in question.reference.items() if other != name}
+        categorical = [other for other in question.categorical if other != name]
+        smaller = fit_mixed_model(response, others, random, "ml", reference, categorical)
+        dropped[name] = likelihood_ratio_test(smaller, model)
+    return model, dropped
+
+
+def _rank(table: ResultTable, response: list[float], question: Question):
+    if not question.rank_by:
+        return [], []
+    strata = table.factor(question.within) if question.within else None
+    return rank_sums_within(response, table.factor(question.rank_by), strata)
+
+
+def _samples(table: ResultTable, response: list[float], question: Question) -> dict:
+    """Group the response for the figures: every factor, within the strata where there are any."""
+    strata = table.factor(question.within) if question.within else ("",) * len(response)
+    order = factor_levels(strata)[0]
+    samples: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name in dict.fromkeys((*question.fixed, *question.random, *filter(None, (question.rank_by, question.within)))):
+        values = table.factor(name)
+        levels = factor_levels(values)[0]
+        if len(levels) > MOST_LEVELS:
+            continue
+        split = name != question.within
+        samples[name] = {stratum: {level: [] for level in levels} for stratum in (order if split else ("",))}
+        for value, level, stratum in zip(response, values, strata, strict=True):
+            samples[name][stratum if split else ""][level].append(value)
+    return samples
+
+
+def write_analysis(path: Path, found: Analysis) -> None:
+    """Write an analysis as strictly valid JSON; what does not exist is null."""
+    model, question = found.model, found.question
+    fixed = [
+        row._asdict() | dict(zip(("ci_low", "ci_high"), found.intervals[row.term], strict=True))
+        for row in (model.fixed if model else ())
+    ]
+    write_json(
+        path,
+        {
+            "response": question.response,
+            "method": question.method if model else None,
+            "fixed": [{key: _finite(value) for key, value in row.items()} for row in fixed],
+            "random": [row._asdict() for row in (model.random if model else ())],
+            "reml_criterion": model.criterion if model and question.method == "reml" else None,
+            "ml_criterion": model.criterion if model and question.method == "ml" else None,
+            "scaled_residuals": list(model.scaled_residuals) if model else None,
+            "n": found.n,
+            "converged": model.converged if model else None,
+            "boundary": model.boundary if model else None,
+            "dropped_terms": [{"term": term} | test._asdict() for term, test in found.dropped.items()],
+            "ranks": [row._asdict() for row in found.ranks],
+            "kruskal": [row._asdict() for row in found.kruskal],
+            "lines_left_out": list(found.left_out),
+        },
+    )
+
+
+def _finite(value):
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def draw_analysis(folder: Path, found: Analysis) -> list[Path]:
+    """Draw a box and scatter plot for every factor, one panel a stratum; returns the PNGs."""
+    from matplotlib.figure import Figure
+
+    from keras_radtl.figures.boxes import plot_boxes
+
+    paths = []
+    for name, strata in found.samples.items():
+        widest = max(len(samples) for samples in strata.values())
+        width = min(max(3.2, 1 + 0.75 * widest), 14)
+        figure = Figure(figsize=(min(width * len(strata), 24), 4.2), dpi=120, layout="constrained")
+        panels = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
+        for i, (axes, (stratum, samples)) in enumerate(zip(panels, strata.items(), strict=True)):
+            title = f"{found.question.within}: {stratum}" if stratum else f"{found.question.response} by {name}"
+            plot_boxes(axes, samples, title, name, "" if i else found.question.response)
+        path = folder / f"box_{''.join(c if c.isalnum() or c in '-_.' else '_' for c in name)}.png"
+        with atomic(path) as temporary:
+            figure.savefig(temporary, format="png")
+        paths.append(path)
+    return paths

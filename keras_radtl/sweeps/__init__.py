@@ -1,0 +1,1 @@
+"""Sweeps: lists of runs, executed in worker processes that share their work."""

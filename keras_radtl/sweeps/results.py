@@ -1,0 +1,77 @@
+"""The results of a sweep as one table: a row a run, its factors, figures of merit, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, read_json, write_csv
+from keras_radtl.sweeps.folder import SweepFolder
+from keras_radtl.sweeps.run_list import Run
+
+FIGURES = ("auc", "accuracy", "f1", "log_loss")
+COLUMNS = (
+    *(f"{split}_{'loss' if name == 'log_loss' else name}" for split in ("val", "test") for name in FIGURES),
+    "fold_auc_mean", "fold_auc_sd", "best_epoch", "epochs", "parameters", "seconds", "status", "error",
+)  # fmt: skip
+FINISHED, FAILED, SKIPPED, OPEN = "finished", "failed", "skipped", "open"
+
+
+class Results:
+    """The table of a sweep, kept up to date and on disk.
+
+    Args:
+        folder: of the sweep.
+        runs: every run, in the order of the rows.
+        skipped: reason by name of runs that are left out.
+    """
+
+    def __init__(self, folder: SweepFolder, runs: Sequence[Run], skipped: Mapping[str, str]):
+        self.folder, self.runs = folder, runs
+        self.rows = {run.name: self._row(run, skipped.get(run.name)) for run in runs}
+
+    def _row(self, run: Run, reason: str | None = None) -> dict:
+        directory, failure = self.folder.run(run.name), self.folder.failure(run.name)
+        if reason is not None:
+            found = {"status": SKIPPED, "error": reason}
+        elif directory.finished:
+            found = {**_figures(directory), "status": FINISHED}
+        elif failure is not None:
+            found = {**failure, "status": FAILED}
+        else:
+            found = {"status": OPEN}
+        return {"name": run.name, **run.factors, **found}
+
+    def update(self, name: str) -> dict:
+        """Read one run again, write the table and return its row."""
+        self.rows[name] = self._row(next(run for run in self.runs if run.name == name))
+        self.write()
+        return self.rows[name]
+
+    def write(self) -> None:
+        """Write `results.csv`."""
+        factors = list(dict.fromkeys(factor for run in self.runs for factor in run.factors))
+        columns = ["name", *factors, *(name for name in COLUMNS if name not in factors)]
+        write_csv(self.folder.results, columns, [[row.get(name) for name in columns] for row in self.rows.values()])
+
+    def with_status(self, status: str) -> list[dict]:
+        """Return the rows of that status."""
+        return [row for row in self.rows.values() if row["status"] == status]
+
+
+def _figures(directory: RunDirectory) -> dict:
+    metrics, summary = read_json(directory / METRICS), read_json(directory / SUMMARY)
+    found = {
+        f"{split}_{'loss' if name == 'log_loss' else name}": metrics[split][name]["value"]
+        for split in ("val", "test")
+        for name in FIGURES
+        if split in metrics
+    }
+    found |= {name: summary[name] for name in ("best_epoch", "epochs", "parameters", "seconds") if name in summary}
+    folds = summary.get("fold_auc")
+    if folds and None not in folds:
+        found |= {"fold_auc_mean": float(np.mean(folds)), "fold_auc_sd": float(np.std(folds, ddof=1))}
+    if folds:
+        found["val_auc"] = float(np.mean(summary["fold_val_auc"]))
+    return found

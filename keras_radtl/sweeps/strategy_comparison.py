@@ -1,0 +1,136 @@
+"""Fine-tuning strategies beside each other: mean and standard error over seeds, change against full fine-tuning, tests.
+
+For every strategy and backbone the learning rate is the one with the highest validation AUC, the mean over seeds; test
+figures are read for that rate alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keras_radtl.metrics.macro import MACRO_METRICS
+from keras_radtl.sweeps.seed_results import Seed, read_seed
+from keras_radtl.sweeps.strategy_tests import StrategyTest, strategy_tests
+from keras_radtl.sweeps.results import FINISHED, Results
+
+REFERENCE = "ft"
+MARGIN = 0.1  # percent: a change counts as a win above it
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One strategy with one backbone, at its chosen rate.
+
+    Attributes:
+        backbone: its name.
+        strategy: its name.
+        learning_rate: the chosen one; None when no run of any rate finished.
+        seeds: what was read of each finished seed.
+        missing: names and reasons of runs of this strategy and backbone that did not finish.
+    """
+
+    backbone: str
+    strategy: str
+    learning_rate: float | None
+    seeds: tuple[Seed, ...]
+    missing: tuple[str, ...]
+
+    def values(self, metric: str) -> list[float]:
+        """Return a metric by seed, where it is defined."""
+        return [seed.metrics[metric] for seed in self.seeds if seed.metrics[metric] is not None]
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean over seeds; None without a value."""
+        values = self.values(metric)
+        return sum(values) / len(values) if values else None
+
+    def std_error(self, metric: str) -> float | None:
+        """Return the standard error of the mean; None below two seeds."""
+        values, mean = self.values(metric), self.mean(metric)
+        if len(values) < 2:
+            return None
+        return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
+
+
+@dataclass(frozen=True)
+class StrategyComparison:
+    """The table of strategies.
+
+    Attributes:
+        cells: by (backbone, strategy), in the order of the list of runs.
+        changes: by the same key, the change of each metric against full fine-tuning in percent, or None.
+        wins: by strategy, (number of changes above `MARGIN`, number of changes).
+        tests: strategies against full fine-tuning.
+    """
+
+    cells: Mapping[tuple[str, str], Cell]
+    changes: Mapping[tuple[str, str], Mapping[str, float | None]]
+    wins: Mapping[str, tuple[int, int]]
+    tests: tuple[StrategyTest, ...]
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Backbones in order."""
+        return tuple(dict.fromkeys(backbone for backbone, _ in self.cells))
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Strategies in order."""
+        return tuple(dict.fromkeys(strategy for _, strategy in self.cells))
+
+    def best(self, metric: str, backbone: str | None = None) -> float | None:
+        """Return the highest mean of a metric, of one backbone or of all."""
+        means = [c.mean(metric) for c in self.cells.values() if backbone in (None, c.backbone)]
+        return max((mean for mean in means if mean is not None), default=None)
+
+
+def compare_strategies(results: Results) -> StrategyComparison:
+    """Compare the strategies of a sweep whose factors are backbone, strategy, learning_rate and seed."""
+    keys = dict.fromkeys((run.factors["backbone"], run.factors["strategy"]) for run in results.runs)
+    cells = {
+        key: _cell(*key, [row for row in results.rows.values() if (row["backbone"], row["strategy"]) == key], results)
+        for key in keys
+    }
+    changes = {key: _changes(cell, cells.get((cell.backbone, REFERENCE))) for key, cell in cells.items()}
+    wins = {}
+    for strategy in dict.fromkeys(strategy for _, strategy in keys):
+        found = [
+            v for (_, name), change in changes.items() if name == strategy for v in change.values() if v is not None
+        ]
+        wins[strategy] = (sum(value > MARGIN for value in found), len(found))
+    pairs = [(cells[cell.backbone, REFERENCE], cell) for cell in cells.values() if (cell.backbone, REFERENCE) in cells]
+    tests = strategy_tests([(b.backbone, b.strategy, a.seeds, b.seeds) for a, b in pairs if b.strategy != REFERENCE])
+    return StrategyComparison(cells, changes, wins, tests)
+
+
+def choose_rate(rows: Sequence[dict]) -> float | None:
+    """Return the learning rate with the most finished seeds and, among those, the highest mean validation AUC."""
+    values: dict[float, list[float]] = {}
+    for row in rows:
+        if row["status"] == FINISHED and row.get("val_auc") is not None:
+            values.setdefault(row["learning_rate"], []).append(row["val_auc"])
+    return max(values, key=lambda rate: (len(values[rate]), sum(values[rate]) / len(values[rate])), default=None)
+
+
+def _cell(backbone: str, strategy: str, rows: Sequence[dict], results: Results) -> Cell:
+    rate = choose_rate(rows)
+    done = [row for row in rows if row["status"] == FINISHED and row["learning_rate"] == rate]
+    seeds = tuple(read_seed(results.folder.run(row["name"]), row["seed"]) for row in done)
+    missing = [f"{row['name']}: {row.get('error') or row['status']}" for row in rows if row["status"] != FINISHED]
+    return Cell(backbone, strategy, rate, seeds, tuple(missing))
+
+
+def _changes(cell: Cell, reference: Cell | None) -> dict[str, float | None]:
+    changes: dict[str, float | None] = {}
+    for metric in MACRO_METRICS:
+        ours, theirs = cell.mean(metric), reference.mean(metric) if reference else None
+        known = ours is not None and theirs and cell.strategy != REFERENCE
+        changes[metric] = 100 * (ours - theirs) / abs(theirs) if known else None
+    return changes
+
+
+def failed_cells(found: StrategyComparison) -> list[str]:
+    """Return a line for each cell that lacks runs."""
+    return [f"{c.strategy}, {c.backbone}: {line}" for c in found.cells.values() for line in c.missing]

@@ -1,0 +1,171 @@
+"""Where a phase gets its batches: from pixels through the whole model, or from stored activations through its upper part.
+
+Both give the same numbers. Activations are computed in the very batches in which training would compute them, since
+some kernels round differently for another batch size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import shutil
+
+import numpy as np
+
+from keras_radtl.config import to_dict
+from keras_radtl.training.feature_store import FeatureStore, default_folder
+from keras_radtl.data.pipeline import evaluation_batches, ready_ahead, training_batches
+from keras_radtl.models.prefix import cut
+from keras_radtl.runs.inference import Predictor
+
+logger = logging.getLogger(__name__)
+
+
+def make_feed(model, job, epochs: int):
+    """Return the feed for a model whose flags are set: from stored activations where a part is frozen, else from pixels.
+
+    Args:
+        model: classifier.
+        job: `Job`.
+        epochs: epochs for which activations of the training images would be stored.
+    """
+    if not job.request.reuse:
+        return PixelFeed(model, job)
+    parts = cut(model)
+    if parts is None:
+        return PixelFeed(model, job)
+    limit = job.request.cache_bytes
+    per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
+    needed = per_image * (len(job.order) * epochs + len(job.split.val))
+    folder = default_folder()
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    if needed > min(limit, free // 2):
+        logger.info("%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9)
+        return PixelFeed(model, job)
+    return FeatureFeed(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
+
+
+class PixelFeed:
+    """Augmented pixels through the whole classifier.
+
+    Attributes:
+        model: what trains.
+        failure: None; see `FeatureFeed`.
+    """
+
+    failure = None
+
+    def __init__(self, model, job):
+        self.model, self.job = model, job
+        self._predict = Predictor(model)
+
+    def training(self, first_epoch: int, last_epoch: int):
+        """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
+        return _pixel_batches(self.job, first_epoch, last_epoch)
+
+    def logits(self, indices: np.ndarray) -> np.ndarray:
+        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.config.training.batch_size))
+
+    def release(self) -> None:
+        """Do nothing: batches of pixels hold no model."""
+
+
+def _pixel_batches(job, first_epoch: int, last_epoch: int):
+    config, dataset = job.config, job.dataset
+    return training_batches(
+        dataset.pixels, dataset.table.targets, job.split.train, config.training.batch_size, config.seed,
+        config.augment, first_epoch, last_epoch, job.weights, order=job.order,
+    )  # fmt: skip
+
+
+class FeatureFeed:
+    """Stored activations through the upper part of a classifier.
+
+    Attributes:
+        model: the upper part, which trains.
+        failure: the error of the store, such as a full disk, that ended the batches; TensorFlow hides it in its own.
+    """
+
+    def __init__(self, parts, job, store: FeatureStore):
+        self.failure: OSError | None = None
+        self.model, self.job, self.store = parts.upper, job, store
+        self._lower, self._upper = Predictor(parts.lower), Predictor(parts.upper)
+        self._base = {**_identity(parts.lower), **_circumstances(job)}
+
+    def training(self, first_epoch: int, last_epoch: int):
+        """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
+        import tensorflow as tf
+
+        targets, weights = self.job.dataset.table.targets, self.job.weights
+        weights = np.ones(len(targets), np.float32) if weights is None else weights
+        size = self.job.config.training.batch_size
+
+        def batches():
+            for epoch in range(first_epoch, last_epoch):
+                order = self.job.order(epoch)
+                stored = self._epoch(epoch, order)
+                for start in range(0, len(order), size):
+                    rows = order[start : start + size]
+                    yield self._pack([a[start : start + size] for a in stored]), targets[rows], weights[rows]
+
+        tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
+        label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
+        signature = (self._pack(tensors), label, tf.TensorSpec((None,), tf.float32))
+        return ready_ahead(tf.data.Dataset.from_generator(batches, output_signature=signature))
+
+    def logits(self, indices: np.ndarray) -> np.ndarray:
+        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        pixels, size = self.job.dataset.pixels, self.job.config.training.batch_size
+        key = {"epoch": None, "rows": _digest(indices)}
+        stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
+        return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
+
+    def release(self) -> None:
+        """Let go of the models when training is over: TensorFlow keeps a dataset's generator, and with it this feed."""
+        self.model = self._lower = self._upper = None
+
+    def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
+        """Return the activations of an epoch's pictures, in its order and made in its batches."""
+        config = self.job.config
+        key = {"epoch": epoch, "rows": _digest(order), "seed": config.seed, "augment": to_dict(config.augment)}
+        return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
+
+    def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
+        def make():
+            for batch in pixels():
+                out = self._lower.step(batch)
+                parts = out if isinstance(out, (list, tuple)) else [out]
+                yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # bfloat16 is NumPy's guest
+
+        try:
+            return self.store.fetch({**self._base, **key}, rows, make)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    @staticmethod
+    def _pack(parts):
+        parts = [np.asarray(p, np.float32) if isinstance(p, np.ndarray) else p for p in parts]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _identity(lower) -> dict:
+    """Return what the activations depend on in the model: its graph and its weights."""
+    digest = hashlib.sha256()
+    for variable in lower.weights:
+        digest.update(variable.path.encode())
+        digest.update(np.ascontiguousarray(variable).tobytes())
+    return {"graph": hashlib.sha256(lower.to_json().encode()).hexdigest(), "weights": digest.hexdigest()}
+
+
+def _circumstances(job) -> dict:
+    data = to_dict(job.config.data)
+    handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window", "clahe")}
+    shape = list(job.dataset.pixels.shape[1:])
+    return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.config.training.batch_size}
+
+
+def _digest(indices: np.ndarray) -> str:
+    return hashlib.sha256(np.asarray(indices, "<i8").tobytes()).hexdigest()

@@ -1,0 +1,219 @@
+"""What happens around an epoch: seeds, learning rate, validation, progress, checkpoint, stop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+import keras
+import numpy as np
+
+from keras_radtl.config import UserError
+from keras_radtl.models.probabilities import mean_loss, probabilities
+from keras_radtl.reproducibility import derive_seed
+from keras_radtl.training import checkpoint
+from keras_radtl.runs.progress import clock
+
+logger = logging.getLogger(__name__)
+
+
+class Reseed(keras.callbacks.Callback):
+    """Set every dropout seed from (seed, epoch), since Keras does not save them: a resumed run drops the same units."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for layer in self.model._flatten_layers(include_self=False):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign([derive_seed(self.seed, epoch, layer.path), 0])
+
+
+class Rate(keras.callbacks.Callback):
+    """Set the learning rate of an epoch by `rate(epoch)` and log it."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(self.rate(epoch))
+
+
+class Penalty(keras.callbacks.Callback):
+    """Log the penalty that is part of the loss, where there is one."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.model.losses:
+            logs["penalty"] = float(sum(self.model.losses))
+
+
+class Validate(keras.callbacks.Callback):
+    """Add `val_loss`, exact `val_auc` and `val_accuracy` to the logs of each epoch.
+
+    Args:
+        predict: function without arguments that gives the validation logits, float (cases, classes).
+        targets: their targets.
+        score: function (targets, probabilities) -> AUC, macro over classes or labels.
+        multilabel: whether targets are 0/1/NaN by label.
+        gamma: exponent of the focal loss, which `val_loss` then is; 0: cross-entropy. No weights count in it.
+    """
+
+    def __init__(self, predict, targets, score, multilabel: bool, gamma: float = 0.0):
+        super().__init__()
+        self.predict, self.targets, self.score, self.multilabel = predict, targets, score, multilabel
+        self.gamma = gamma
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise UserError(f"The training loss is not finite in epoch {epoch + 1}: lower --learning-rate or --weight-decay. The epochs before are saved.")
+        logits = self.predict()
+        if not np.isfinite(logits).all():
+            raise UserError(f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved.")
+        chances = probabilities(logits, self.multilabel)
+        logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
+        logs["val_auc"] = float(self.score(self.targets, chances))
+        if math.isnan(logs["val_auc"]):
+            raise UserError("The validation AUC does not exist: a class or label is absent in the validation cases")
+        if self.multilabel:
+            known = ~np.isnan(self.targets)
+            logs["val_accuracy"] = float(((chances > 0.5) == (self.targets > 0.5))[known].mean())
+            return
+        predicted = chances.argmax(axis=1)
+        logs["val_accuracy"] = float((predicted == self.targets).mean())
+        if len(np.unique(predicted)) == 1:
+            logger.warning("epoch %d: every validation case is predicted as one class; a bad local minimum, or too few epochs yet", epoch + 1)
+
+
+class Keep(keras.callbacks.Callback):
+    """Keep the state: history, best epoch, early stop, checkpoint after every epoch.
+
+    Args:
+        run: `RunDirectory` for the checkpoint.
+        whole: the whole classifier, of which the model in training may be the upper part.
+        initial: its weights as built.
+        state: updated in place.
+        phase: name of the phase, for the history.
+        monitor: `val_auc` or `val_loss`, by which an epoch is better.
+        patience: epochs without a better one of the phase before it stops; None: never.
+        total_patience: epochs without a better one of the run before it stops; None: never.
+        rates: factors of the learning rate by layer, for the history, or None.
+        interval: at least so many seconds between two checkpoints; 0: one after every epoch.
+    """
+
+    def __init__(
+        self, run, whole, initial, state: checkpoint.TrainingState, phase: str, monitor: str, patience: int | None,
+        total_patience: int | None, rates, interval: float,
+    ):  # fmt: skip
+        super().__init__()
+        self.monitor = monitor
+        self.run, self.whole, self.initial, self.state = run, whole, initial, state
+        self.phase, self.patience, self.total_patience, self.rates = phase, patience, total_patience, rates
+        self.interval, self._saved = interval, time.monotonic()
+        self.saved_epochs = state.epoch  # those in the checkpoint
+
+    def on_train_begin(self, logs=None):
+        inside = {variable.path for variable in self.model.weights}
+        changed = checkpoint.changed_weights(self.whole, self.initial)  # by earlier phases
+        self._below = {path: value for path, value in changed.items() if path not in inside}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.rates is not None:
+            self.rates.begin_epoch()
+
+    def on_epoch_end(self, epoch, logs=None):
+        state, value = self.state, logs[self.monitor]
+        state.epoch = epoch + 1
+        state.history.append({"epoch": epoch + 1, "phase": self.phase, **{name: float(logs[name]) for name in sorted(logs)}})
+        if self.rates is not None:
+            state.history[-1]["rates"] = self.rates.means()
+        improved = self._is_better(value, state.best_value)
+        if improved:
+            state.best_epoch, state.best_value = epoch + 1, value
+        better = self._is_better(value, state.phase_best)
+        state.phase_best = value if better else state.phase_best
+        state.phase_stale = 0 if better else state.phase_stale + 1
+        due = time.monotonic() - self._saved >= self.interval
+        if improved or due:
+            changed = {**self._below, **checkpoint.changed_weights(self.model, self.initial)}
+        if improved:
+            state.best_weights = changed
+        if due:
+            checkpoint.save(self.run, self.model.optimizer, changed, state)
+            self._saved, self.saved_epochs = time.monotonic(), state.epoch
+        logs["improved"] = improved
+        if state.phase_over(self.patience) or state.run_over(self.total_patience):
+            self.model.stop_training = True
+
+    def _is_better(self, value: float, best: float | None) -> bool:
+        return best is None or (value < best if self.monitor == "val_loss" else value > best)
+
+
+class Report(keras.callbacks.Callback):
+    """Advance a `Progress` by batches and say one line an epoch, with the time left."""
+
+    def __init__(self, progress, epochs: int, prefix: str = ""):
+        super().__init__()
+        self.progress, self.epochs, self.prefix = progress, epochs, prefix
+        self._durations = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.monotonic()
+        self.progress.describe(f"{self.prefix}epoch {epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.advance()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.monotonic() - self._start
+        self._durations.append(seconds)
+        later = self._durations[1:] or self._durations  # the first epoch also compiles
+        left = (self.epochs - epoch - 1) * sum(later) / len(later)
+        mark = " *" if logs.get("improved") else ""
+        self.progress.say(
+            f"{self.prefix}epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.4f}  val_loss {logs['val_loss']:.4f}  "
+            f"val_auc {logs['val_auc']:.4f}{mark}  {seconds:.1f} s  left {clock(left)}"
+        )
+
+
+class StopOnRequest(keras.callbacks.Callback):
+    """End the training after the batch in which a stop was asked for.
+
+    Args:
+        stop: `StopRequest`.
+        keep: `Keep`, which knows how many epochs are saved.
+    """
+
+    def __init__(self, stop, keep):
+        super().__init__()
+        self.stop, self.keep = stop, keep
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.stop.check(f"in epoch {self._epoch + 1}; {self.keep.saved_epochs} finished epochs are saved")
+
+
+class Scalars(keras.callbacks.Callback):
+    """Write the logs of each epoch as TensorBoard scalars into `folder`."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = str(folder)
+
+    def on_epoch_end(self, epoch, logs=None):
+        import tensorflow as tf
+
+        writer = tf.summary.create_file_writer(self.folder, filename_suffix=f".{epoch:04d}")
+        with writer.as_default(step=epoch + 1):
+            for name, value in logs.items():
+                tf.summary.scalar(name, float(value))
+        writer.close()

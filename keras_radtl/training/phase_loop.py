@@ -1,0 +1,179 @@
+"""Fit one model: the phases of its strategy, one after the other, on one axis of epochs."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from keras_radtl.config import Config
+from keras_radtl.data.dataset import Dataset
+from keras_radtl.data.sampling import Balanced, Shuffled, class_weights, label_weights, make_order
+from keras_radtl.data.split import Split
+from keras_radtl.metrics.classification import macro_auc
+from keras_radtl.metrics.multilabel import multilabel_auc
+from keras_radtl.models.groups import set_trainable
+from keras_radtl.models.losses import focal_exponent, make_loss
+from keras_radtl.training import callbacks
+from keras_radtl.training import checkpoint
+from keras_radtl.runs.directory import SPLITS, TENSORBOARD, RunDirectory
+from keras_radtl.training.batch_sources import make_feed
+from keras_radtl.runs.progress import Progress
+from keras_radtl.training.run_options import Request
+from keras_radtl.runs.results import Predictions
+from keras_radtl.runs.interrupt import StopRequest
+from keras_radtl.strategies import starting_point
+from keras_radtl.strategies.layer_rates import make_rates
+from keras_radtl.strategies.phases import Phase, compile_phase
+from keras_radtl.strategies.schedules import learning_rate
+from keras_radtl.strategies.table import get_strategy, plan_phases
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to fit: what `train` does once, or once a fold."""
+
+    config: Config
+    dataset: Dataset
+    split: Split
+    run: RunDirectory
+    stop: StopRequest
+    request: Request
+
+    @property
+    def prefix(self) -> str:
+        """Beginning of the lines of this job."""
+        return f"fold {self.split.fold}/{len(self.dataset.splits)}  " if self.split.fold else ""
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return math.ceil(len(self.order) / self.config.training.batch_size)
+
+    @cached_property
+    def order(self) -> Shuffled | Balanced:
+        """Which training cases an epoch draws, and when."""
+        training, targets = self.config.training, self.dataset.table.targets
+        order = make_order(training.sampling, targets, self.split.train, self.config.seed)
+        if training.sampling == "balanced":
+            text = "%sbalanced sampling: an epoch draws %d cases of each of %d classes"
+            logger.info(text, self.prefix, order.share, len(order.groups))
+        return order
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """Weight a case, float32 (cases,), that gives each class the same sum in training; None without weighting."""
+        table = self.dataset.table
+        if self.config.training.class_weight == "none" or table.multilabel:
+            return None
+        weights = class_weights(table.targets[self.split.train], len(table.classes))
+        shown = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(table.classes, weights, strict=True))
+        logger.info("%sclass weights: %s", self.prefix, shown)
+        return weights[table.targets].astype(np.float32)
+
+    @cached_property
+    def loss(self):
+        """The training loss: with several labels also the weight of each one's absence and presence."""
+        training, table, weights = self.config.training, self.dataset.table, None
+        if table.multilabel and training.class_weight == "balanced":
+            weights = label_weights(table.targets[self.split.train])
+            rows = zip(table.classes, weights, strict=True)
+            shown = ", ".join(f"{name} {absent:.3f}/{present:.3f}" for name, (absent, present) in rows)
+            logger.info("%slabel weights (absent/present): %s", self.prefix, shown)
+        return make_loss(table.multilabel, focal_exponent(training), weights)
+
+
+def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
+    """Train `model` from `initial`, or from the last checkpoint of the run; returns the final state.
+
+    The best weights are then in the run's `best_*.npz`.
+    """
+    training = job.config.training
+    saved = checkpoint.load(job.run)
+    state, optimizer = checkpoint.TrainingState(), None
+    if saved is not None:
+        state, changed, optimizer = saved
+        checkpoint.assign_weights(model, initial, changed)
+        logger.info("%sgoing on after epoch %d", job.prefix, state.epoch)
+    phases = plan_phases(model, training)
+    epochs = sum(phase.epochs for phase in phases)
+    with Progress(f"{job.prefix}training", epochs * job.steps) as progress:
+        progress.update(state.epoch * job.steps)
+        report = callbacks.Report(progress, epochs, job.prefix)
+        while state.phase < len(phases):
+            phase = phases[state.phase]
+            over = state.epoch >= state.phase_start + phase.epochs
+            if not (over or state.phase_over(training.patience) or state.run_over(training.total_patience)):
+                _fit_phase(job, model, initial, phase, state, optimizer, report)
+            optimizer = None
+            state.phase, state.phase_start, state.phase_stale, state.phase_best = state.phase + 1, state.epoch, 0, None
+    return state
+
+
+def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report) -> None:
+    training, strategy = job.config.training, get_strategy(job.config.training.strategy)
+    set_trainable(model, phase.layers)
+    if strategy.penalty:
+        starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
+    rates = make_rates(model, training, strategy.auto_rates)
+    feed = make_feed(model, job, phase.epochs)
+    compile_phase(feed.model, phase, training, job.loss, rates)
+    state.jit_compile = bool(feed.model.jit_compile)
+    if optimizer is not None and state.epoch > state.phase_start:
+        checkpoint.assign_optimizer(feed.model.optimizer, optimizer)
+    last = state.phase_start + phase.epochs
+    try:
+        feed.model.fit(
+            feed.training(state.epoch, last),
+            initial_epoch=state.epoch,
+            epochs=last,
+            steps_per_epoch=job.steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=_callbacks(job, model, initial, phase, state, feed, rates, report),
+        )
+    except Exception:
+        if feed.failure is not None:
+            raise feed.failure from None
+        raise
+    finally:
+        feed.release()
+    starting_point.detach(model)
+
+
+def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, report) -> list:
+    training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
+    start, score = state.phase_start, multilabel_auc if multilabel else macro_auc
+    gamma = focal_exponent(training)
+
+    def rate(epoch):
+        return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
+
+    keep = callbacks.Keep(
+        job.run, model, initial, state, phase.name, training.monitor, training.patience,
+        training.total_patience, rates, job.request.checkpoint_seconds,
+    )  # fmt: skip
+    around = [
+        callbacks.Reseed(job.config.seed),
+        callbacks.Rate(rate),
+        callbacks.Penalty(),
+        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
+        keep,
+        report,
+        callbacks.StopOnRequest(job.stop, keep),
+    ]
+    return [*around, callbacks.Scalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
+
+
+def predict_splits(job: Job, model) -> dict[str, Predictions]:
+    """Return the logits of the training, validation and test cases, without augmentation; see `Request.test`."""
+    opened = frozenset().union(*(phase.layers for phase in plan_phases(model, job.config.training)))
+    set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
+    feed = make_feed(model, job, epochs=1)
+    parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.request.test}
+    return {name: Predictions(indices, feed.logits(indices)) for name, indices in parts.items()}

@@ -1,0 +1,65 @@
+"""What a command's end means: exit codes, one line on stderr, and tracebacks only for defects."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from keras_radtl.cli.app import run_command
+from keras_radtl.config import UserError
+from keras_radtl.runs.interrupt import Stopped
+
+
+def raising(error):
+    def command(_):
+        raise error
+
+    return command
+
+
+def test_arguments_go_in_and_the_code_comes_out():
+    assert run_command(lambda argv: argv and None, ["a"]) == 0
+    assert run_command(lambda argv: 3, None) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("no\n  such   file"), 2, "error: no such file"),
+        (Stopped("stopped in epoch 2", 143), 143, "stopped in epoch 2"),
+        (Stopped("stopped in epoch 2"), 130, "stopped in epoch 2"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (OSError(errno.ENOSPC, "No space left on device", "x.npz"), 2,
+         "error: No space left on device: x.npz. What was written before is intact."),
+        (OSError(errno.EROFS, "Read-only file system"), 2,
+         "error: Read-only file system: output. What was written before is intact."),
+        (PermissionError(errno.EACCES, "Permission denied", "y"), 2,
+         "error: Permission denied: y. What was written before is intact."),
+    ],
+)  # fmt: skip
+def test_what_the_user_can_put_right_is_one_line(capsys, error, code, line):
+    assert run_command(raising(error), []) == code
+    assert capsys.readouterr() == ("", line + "\n")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("defect"), ValueError("defect"), OSError(errno.EIO, "broken")])
+def test_defects_keep_their_traceback(error):
+    with pytest.raises(type(error)):
+        run_command(raising(error), [])
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    code = (
+        "import sys\nfrom keras_radtl.cli.app import run_command\n"
+        "def command(_):\n    while True:\n        sys.stdout.write('line\\n')\n"
+        "sys.exit(run_command(command, []))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"line\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(20) == 1

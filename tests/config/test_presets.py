@@ -1,0 +1,89 @@
+"""Presets: the numbers of the studies, names that exist, and each of them runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from keras_radtl.config import presets
+from keras_radtl.config import UserError, set_key
+from keras_radtl.models.backbones.table import get_backbone
+from keras_radtl.models.layers.head_sizes import head_parameters
+from keras_radtl.models.layers.scalings import get_scaling
+from keras_radtl.config.presets import PRESETS, get_preset
+from keras_radtl.strategies.table import get_strategy
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_names_what_exists_and_stands_in_the_table_with_its_source(name):
+    config = get_preset(name)
+    spec = get_backbone(config.model.backbone)
+    assert config.model.weights in spec.weights
+    spec.boundaries(config.training.counting)
+    get_strategy(config.training.strategy)
+    get_scaling(config.model.scaling or spec.scalings[config.model.weights])
+    assert config.preset == name and config.data.path == "phantoms"  # which --data replaces
+    listed = [row.split("|")[1] for row in presets.__doc__.splitlines() if row.startswith("|")]
+    assert name in ", ".join(listed).replace(" ", "").split(",")
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "kernel_size", "learning_rate"),
+    [("breast", 1.0, 2, 5e-4), ("acl", 0.5, 4, 1e-3)],
+)
+@pytest.mark.parametrize("weights", ["imagenet", "radimagenet"])
+def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_rate, weights):
+    config = get_preset(name if weights == "imagenet" else f"{name}_radimagenet")
+    model, head, training = config.model, config.model.head, config.training
+    assert (model.backbone, model.weights, model.scaling, model.batchnorm) == ("resnet50", weights, "bacon", "adapt")
+    assert (head.name, head.ratio, head.filters, head.kernel_size, head.dropout) == ("conv_skip", ratio, 16, kernel_size, 0.5)
+    assert (training.unfreeze, training.counting, training.epochs, training.batch_size) == ("top5", "reference", 30, 64)
+    assert (training.optimizer, training.momentum, training.schedule) == ("sgd", 0.9, "cosine")
+    assert (training.weight_decay, training.weight_decay_mode, training.learning_rate) == (0.4, "coupled", learning_rate)
+
+
+def test_either_hidden_basis_of_the_breast_model():
+    config = get_preset("breast")
+    flattened = 16 * (2048 - 2 + 1)
+    outer = 2 * 16 + 2 * 16 + 2048 * flattened + 2 * flattened  # convolution and skip, each with its BatchNorm
+    paper = head_parameters(config.model.head, 2048, 2)
+    assert paper == outer + flattened * 2048 + 2 * 2048 + 2048 * 2 + 2
+    released = head_parameters(set_key(config, "model.head.hidden_basis", "flattened").model.head, 2048, 2)
+    assert released == outer + flattened**2 + 2 * flattened + flattened * 2 + 2
+
+
+def test_the_scripts_of_radimagenet():
+    config = get_preset("radimagenet")
+    assert (config.split.folds, config.data.image_size, config.training.batch_size) == (5, 256, 256)
+    assert (config.model.head.name, config.model.head.input_dropout, config.training.monitor) == ("linear", 0.5, "val_loss")
+    augment = config.augment
+    assert (augment.rotation, augment.shift, augment.zoom, augment.horizontal_flip) == (10, 0.1, 0.1, True)
+    assert augment.shear == pytest.approx(0.1 * 3.14159265 / 180, rel=0.01)  # 0.1 degrees
+
+
+def test_presets_without_picture_changes():
+    for name in ("fts", "cbis"):
+        augment = get_preset(name).augment
+        assert not any([augment.rotation, augment.shift, augment.shear, augment.zoom, augment.horizontal_flip, augment.blur])
+
+
+def test_the_head_of_cbis_has_the_parameters_of_its_layers():
+    head = get_preset("cbis").model.head
+    assert (head.pooling, head.input_dropout, head.l2) == ("flatten", 0.6, 0.05)
+    assert head_parameters(head, 7 * 7 * 2048, 2) == 2 * 100352 + 2
+
+
+def test_an_unknown_preset_lists_the_known_ones():
+    with pytest.raises(UserError, match="Unknown preset `mri`. Known: quickstart, breast, acl, breast_radimagenet"):
+        get_preset("mri")
+
+
+@pytest.mark.parametrize("name", ["breast", "radimagenet", "fts", "cbis"])
+def test_a_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictures, tmp_path):
+    from keras_radtl.fit import main
+
+    options = ["--preset", name, "--data", str(pictures), "--output", str(tmp_path / "run"), "--backbone", "tiny"]
+    options += ["--weights", "none", "--image-size", "32", "--epochs", "1", "--set", "data.resize_side=null"]
+    options += ["--set", "training.counting=stages", "--set", "model.head.filters=2"]
+    options += ["--unfreeze", "top1"] if get_preset(name).training.unfreeze == "top5" else []  # the tiny one has three
+    options += ["--folds", "2"] if get_preset(name).split.folds else []
+    assert main(options) == 0

@@ -1,0 +1,88 @@
+import subprocess
+import sys
+
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.models.backbones.table import BACKBONES, get_backbone
+from keras_radtl.models.layers.scalings import SCALINGS
+
+# Parameters without the classifier, as the Keras documentation and the EfficientNet-Lite release give them.
+PARAMETERS = {
+    "resnet50": 23_587_712,
+    "efficientnet_lite0": 3_413_024,
+    "densenet121": 7_037_504,
+    "inception_v3": 21_802_784,
+    "inception_resnet_v2": 54_336_736,
+    "vgg19": 20_024_384,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("ResNet50", "resnet50"),
+        ("EfficientNet-Lite0", "efficientnet_lite0"),
+        ("EfficientNetLite0", "efficientnet_lite0"),
+        ("DenseNet121", "densenet121"),
+        ("InceptionV3", "inception_v3"),
+        ("InceptionResNetV2", "inception_resnet_v2"),
+        ("IRV2", "inception_resnet_v2"),
+        ("VGG19", "vgg19"),
+    ],
+)
+def test_backbones_are_found_under_the_names_of_the_studies(given, name):
+    assert get_backbone(given) is get_backbone(name) is BACKBONES[name]
+
+
+def test_an_unknown_backbone_lists_the_known_ones():
+    with pytest.raises(UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, densenet121"):
+        get_backbone("resnet18")
+
+
+@pytest.mark.parametrize("spec", BACKBONES.values(), ids=BACKBONES)
+def test_every_row_names_known_scalings(spec):
+    assert spec.weights == ("none", *spec.scalings)
+    assert set(spec.scalings.values()) <= set(SCALINGS)
+
+
+def test_radimagenet_weights_exist_for_the_four_backbones_of_its_authors():
+    having = [name for name, spec in BACKBONES.items() if "radimagenet" in spec.weights]
+    assert having == ["resnet50", "densenet121", "inception_v3", "inception_resnet_v2"]
+    assert all(BACKBONES[name].scalings["radimagenet"] == "bgr_mean_255" for name in having)
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("resnet50", 6), ("densenet121", 9), ("vgg19", 6)])
+def test_fts_blocks_with_the_classifier_are_as_many_as_in_the_paper(name, blocks):
+    assert len(BACKBONES[name].boundaries("fts")) + 1 == blocks
+
+
+def test_the_reference_counts_the_children_of_the_torch_resnet50():
+    names = [group for group, _ in BACKBONES["resnet50"].boundaries("reference")]
+    assert names == ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool"]
+
+
+def test_a_counting_that_a_backbone_does_not_have_is_refused():
+    with pytest.raises(UserError, match="VGG19 has no layer groups counted as 'reference'. Known: stages, fts"):
+        BACKBONES["vgg19"].boundaries("reference")
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_rows_agree_with_their_graphs(name, small_classifier):
+    spec, model = BACKBONES[name], small_classifier(name)
+    head = model.get_layer("head").count_params()
+    assert model.count_params() - head == PARAMETERS[name]
+    assert model.get_layer("pooling").output.shape[-1] == spec.features
+    last_map = model.get_layer("pooling").input
+    assert 1 in last_map.shape[1:3]  # the minimum size leaves one position
+    for layer in spec.gradcam_layers:
+        assert len(model.get_layer(layer).output.shape) == 4
+
+
+def test_rows_import_without_tensorflow():
+    code = (
+        "import sys; import keras_radtl.models.backbones.table, keras_radtl.models.backbones.branches, keras_radtl.models.groups, "
+        "keras_radtl.models.layers.head_sizes, keras_radtl.models.memory, keras_radtl.models.__main__; "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,17 @@
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.models.layers.scalings import SCALINGS, get_scaling
+
+
+def test_an_unknown_scaling_lists_the_known_ones():
+    with pytest.raises(UserError, match="Unknown scaling 'imagenet'. Known: caffe, torch, tf"):
+        get_scaling("imagenet")
+
+
+def test_minus1_1_is_another_name_of_tf():
+    assert SCALINGS["minus1_1"] == SCALINGS["tf"]
+
+
+def test_the_standard_deviation_of_bacon_is_in_blue_green_red_order():
+    assert SCALINGS["bacon"].divisor == pytest.approx([255 * s for s in (0.225, 0.224, 0.229)])

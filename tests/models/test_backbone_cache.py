@@ -1,0 +1,96 @@
+"""The trunk that runs share one after the other: every classifier gets it as it was first built."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+
+from keras_radtl.config import HeadConfig, ModelConfig
+from keras_radtl.models.classifier import build_classifier
+from keras_radtl.models.groups import set_trainable
+from keras_radtl.models.prefix import cut
+from keras_radtl.models.backbone_cache import LastTrunk
+
+LINEAR = ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear"))
+NONLINEAR = ModelConfig(backbone="tiny", weights="none", head=HeadConfig("nonlinear"))
+
+
+@pytest.fixture
+def build(tiny_backbone):
+    """Return a function that builds a classifier of 16x16 grey images, with options of `build_classifier`."""
+    return lambda config=LINEAR, seed=0, **options: build_classifier(config, 2, (16, 16, 1), seed, **options)
+
+
+def train(model):
+    """Change every weight that can train."""
+    set_trainable(model, [layer.name for layer in model.layers if layer.weights and layer.name != "head"])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), "uint8")
+    model.fit(images, np.arange(8) % 2, verbose=0)
+
+
+def assert_same(model, other):
+    assert [(v.path, v.shape) for v in model.weights] == [(v.path, v.shape) for v in other.weights]
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    assert model.to_json() == other.to_json()
+
+
+def test_what_a_classifier_learned_does_not_reach_the_next(build):
+    trunks = LastTrunk()
+    first = build(make_trunk=trunks)
+    before = first.get_weights()
+    train(first)
+    assert not any(np.array_equal(a, b) for a, b in zip(before[:3], first.get_weights()[:3], strict=True))
+    second = build(NONLINEAR, make_trunk=trunks)
+    assert second.layers[1] is first.layers[1], "shared, not built again"
+    assert_same(second, build(NONLINEAR))
+
+
+def test_a_classifier_can_be_cut_and_saved_whatever_was_built_before(build, tmp_path):
+    trunks, images = LastTrunk(), np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), "uint8")
+    for opened in (1, 0):
+        model = build(make_trunk=trunks)
+        backbone = [layer.name for layer in model.layers if layer.weights and layer.name != "head"]
+        set_trainable(model, backbone[len(backbone) - opened :])
+        parts = cut(model)
+        np.testing.assert_array_equal(parts.upper(parts.lower(images)), model(images))
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(images), model(images))
+
+
+def test_the_classifier_before_is_not_kept(build):
+    trunks = LastTrunk()
+    model = build(NONLINEAR, make_trunk=trunks)
+    train(model)
+    head = weakref.ref(model.get_layer("head"))
+    del model
+    trunks.release()
+    gc.collect()
+    assert head() is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seed": 1},
+        {"load_weights": False},
+        {"config": ModelConfig(backbone="tiny", weights="none", batchnorm="adapt", head=HeadConfig("linear"))},
+    ],
+)
+def test_another_beginning_is_built_anew(build, options):
+    trunks = LastTrunk()
+    first = build(make_trunk=trunks)
+    second = build(**options, make_trunk=trunks)
+    assert second.layers[2] is not first.layers[2]
+    assert_same(second, build(**options))
+
+
+def test_a_forgotten_trunk_is_built_anew(build):
+    trunks = LastTrunk()
+    first = build(make_trunk=trunks)
+    trunks.forget()
+    assert build(make_trunk=trunks).layers[2] is not first.layers[2]

@@ -1,0 +1,123 @@
+"""Stored layers go where their names say, and a file that only fits by shape is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.models.weights.hdf5 import StoredLayer, StoredTensor, StoredWeights
+from keras_radtl.models.weights.layer_matching import match_layers
+
+
+@pytest.fixture(scope="module")
+def layers():
+    """Three equal convolutions and two equal BatchNorms: shapes alone tell nothing."""
+    import keras
+
+    model = keras.Sequential([keras.Input((4, 4, 2))])
+    for name in ("stem_conv", "conv2d_7", "conv2d_8"):
+        model.add(keras.layers.Conv2D(2, 1, use_bias=False, name=name))
+    for name in ("batch_normalization_3", "batch_normalization_4"):
+        model.add(keras.layers.BatchNormalization(name=name))
+    return model.layers
+
+
+def tensor(name, shape):
+    return StoredTensor(name, shape, lambda: np.zeros(shape, np.float32))
+
+
+def conv(name, kind="", number=0):
+    return StoredLayer(name, kind, number, (tensor("kernel", (1, 1, 2, 2)),))
+
+
+def norm(name, kind="", number=0, variables=("gamma", "beta", "moving_mean", "moving_variance")):
+    return StoredLayer(name, kind, number, tuple(tensor(variable, (2,)) for variable in variables))
+
+
+def legacy(*stored):
+    return StoredWeights(stored, legacy=True)
+
+
+LEGACY = [
+    conv("stem/conv"),
+    conv("conv2d_94"),
+    conv("conv2d_95"),
+    norm("batch_normalization"),
+    norm("batch_normalization_1"),
+]
+
+
+def test_numbers_of_unnamed_layers_count_from_the_first(layers):
+    match = match_layers(layers, legacy(*LEGACY), "x.h5")
+    assert match.unmapped == ()
+    assert [name for name, _, _ in match.pairs][:3] == ["stem_conv", "conv2d_7", "conv2d_8"]
+    assert [tensor for _, _, tensor in match.pairs] == [tensor for layer in LEGACY for tensor in layer.tensors]
+    assert len(match.pairs) == 3 + 2 * 4
+
+
+def test_a_head_behind_the_backbone_is_left_out_and_named(layers):
+    head = StoredLayer("predictions", "", 0, (tensor("kernel", (2, 5)),))
+    assert match_layers(layers, legacy(*LEGACY, head), "x.h5").unmapped == ("predictions",)
+
+
+SWAPPED = [LEGACY[0], LEGACY[2], LEGACY[1], *LEGACY[3:]]
+DEEPER = [LEGACY[0], conv("another_conv"), *LEGACY[1:]]
+RENAMED = [conv("a"), conv("b"), conv("c"), norm("d"), norm("e")]
+GAP = [*LEGACY[:2], conv("conv2d_96"), *LEGACY[3:]]
+VARIABLES = [*LEGACY[:3], norm("batch_normalization", variables=("beta", "gamma", "moving_mean", "moving_variance"))]
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (SWAPPED, "another order than in the backbone, from conv2d_95 on"),
+        (DEEPER, "no place for another_conv"),
+        (RENAMED, "5 of 5 layers of the backbone are not in the file"),
+        (GAP, "1 of 5 layers .* not in the file and would stay random: conv2d_8"),
+        (LEGACY[:4], "would stay random: batch_normalization_4"),
+        ([*LEGACY, LEGACY[1]], "conv2d_94 is stored more than once|stored more than once"),
+        ([*VARIABLES, LEGACY[4]], "stores beta where gamma is expected"),
+        ([conv("stem_conv"), norm("conv2d"), *LEGACY[2:]], "shapes|layers of the backbone are not"),
+    ],
+)
+def test_files_that_fit_by_shape_alone_are_refused(layers, stored, message):
+    with pytest.raises(UserError, match=message):
+        match_layers(layers, legacy(*stored), "x.h5")
+
+
+def test_the_order_of_a_file_known_by_its_hash_is_enough(layers):
+    assert len(match_layers(layers, legacy(*RENAMED), "x.h5", by_order=True).pairs) == 11
+    with pytest.raises(UserError, match="4 layers with weights, 5 are expected"):
+        match_layers(layers, legacy(*RENAMED[:4]), "x.h5", by_order=True)
+
+
+def current(names, batchnorm="batch_normalization"):
+    stored = [conv(names[i], "/layers/conv2d", i) for i in range(3)]
+    stored += [norm(names[3 + i], f"/layers/{batchnorm}", i) for i in range(2)]
+    return StoredWeights(tuple(sorted(stored, key=lambda layer: (layer.kind, layer.number))), legacy=False)
+
+
+def test_current_files_match_by_name_and_class(layers):
+    names = ["stem_conv", "conv2d", "conv2d_1", "batch_normalization_9", "batch_normalization_10"]
+    for batchnorm in ("batch_normalization", "backbone_batch_normalization"):
+        assert len(match_layers(layers, current(names, batchnorm), "x.keras").pairs) == 11
+    with pytest.raises(UserError, match="another order"):
+        match_layers(layers, current([names[i] for i in (1, 0, 2, 3, 4)]), "x.keras")
+    with pytest.raises(UserError, match="is a group_normalization"):
+        match_layers(layers, current(names, "group_normalization"), "x.keras")
+
+
+def test_a_deeper_network_is_refused_in_current_files_too(layers):
+    names = ["stem_conv", "conv2d", "conv2d_1", "batch_normalization_9", "batch_normalization_10"]
+    stored = current(names).layers  # two BatchNorms, then three convolutions
+    more = StoredWeights((*stored[:3], conv("another_conv", "/layers/conv2d", 1), *stored[3:]), legacy=False)
+    with pytest.raises(UserError, match="no place for another_conv"):
+        match_layers(layers, more, "x.keras")
+
+
+def test_files_without_names_match_by_class_in_equal_numbers(layers):
+    assert len(match_layers(layers, current([None] * 5), "x.keras").pairs) == 11
+    extra = conv(None, "/layers/conv2d", 3)
+    with pytest.raises(UserError, match="4 layers of class conv2d, 3 are expected"):
+        match_layers(layers, StoredWeights((*current([None] * 5).layers, extra), legacy=False), "x.keras")

@@ -1,0 +1,85 @@
+"""Reading a table of results: separators, empty cells and faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.reports.result_table import line_list, read_result_table
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that writes text as a file and reads it as a table."""
+
+    def write_and_read(text, encoding="utf-8"):
+        path = tmp_path / "table.csv"
+        path.write_bytes(text.encode(encoding))
+        return read_result_table(path)
+
+    return write_and_read
+
+
+@pytest.mark.parametrize("separator", (",", ";", "\t"))
+@pytest.mark.parametrize("line_end", ("\n", "\r\n"))
+def test_separators_and_line_ends(read, separator, line_end):
+    table = read(line_end.join(["clf,auc", "Conv,0.9", "", " Linear ,0.8"]).replace(",", separator), "utf-8-sig")
+    assert table.columns == {"clf": ("Conv", "Linear"), "auc": ("0.9", "0.8")}
+    assert table.lines == (2, 4)
+
+
+def test_empty_cells_of_a_factor_are_a_level_of_their_own(read):
+    table = read("filters,auc\n4,1\n,1\n16.0,1\nNA,1\n4.0,1\nNone,1\n")
+    assert table.factor("filters") == ("4", "none", "16", "none", "4", "none")
+
+
+def test_words_are_levels_as_they_stand(read):
+    assert read("fold,auc\n1_2,1\n1_3,1\n").factor("fold") == ("1_2", "1_3")
+
+
+def test_rows_without_a_response_are_left_out_by_line(read):
+    table, dropped = read("clf,auc\na,0.5\nb,\nc,NaN\nd,0.7\n").rows_with("auc")
+    assert table.columns == {"clf": ("a", "d"), "auc": ("0.5", "0.7")}
+    assert dropped == (3, 4)
+
+
+@pytest.mark.parametrize("cell", ("high", "inf", "0,5", "0.9*"))
+def test_other_responses_must_be_finite_numbers(read, cell):
+    with pytest.raises(UserError, match="line 3: `auc` must be a finite number"):
+        read(f'clf,auc\na,0.5\nb,"{cell}"\n').rows_with("auc")
+
+
+def test_numbers_among_fixed_effects_may_not_be_empty(read):
+    table = read("age,clf,auc\n50,a,1\n,,1\n61.5,b,1\n")
+    with pytest.raises(UserError, match="`age` holds numbers but is empty on line 3"):
+        table.covariate("age")
+    assert table.covariate("clf") == ("a", "none", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no rows"),
+        ("a,b\n", "no rows"),
+        ("a,a\n1,2\n", "column `a` is there more than once"),
+        ("a,b\n1,2\n1\n", "line 3: must have 2 cells"),
+        ('a,b\n1,"2\n', "not a CSV"),
+    ],
+)
+def test_faults_are_named(read, text, message):
+    with pytest.raises(UserError, match=message):
+        read(text)
+
+
+def test_unknown_columns_and_files_are_named(read, tmp_path):
+    with pytest.raises(UserError, match="no column `c`. Columns: a, b"):
+        read("a,b\n1,2\n").column("c")
+    with pytest.raises(UserError, match="no such file"):
+        read_result_table(tmp_path / "nothing.csv")
+    with pytest.raises(UserError, match="UTF-8"):
+        read("a,b\nä,2\n", "latin-1")
+
+
+def test_long_lists_of_lines_are_cut():
+    assert line_list([4]) == "line 4"
+    assert line_list(range(1, 31), most=3) == "lines 1, 2, 3 and 27 more"

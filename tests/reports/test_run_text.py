@@ -1,0 +1,35 @@
+"""A finished run as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from keras_radtl.runs.directory import RunDirectory, write_csv, write_json
+from keras_radtl.reports.run_text import show_run
+
+METRICS = {"test": {"auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20, "method": "DeLong"}}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_json(tmp_path / "metrics.json", METRICS)
+    write_json(tmp_path / "summary.json", {"best_epoch": 3, "epochs": 8, "best_val_auc": 0.75, "monitor": "val_auc"})
+    return RunDirectory(tmp_path)
+
+
+def test_one_split(run):
+    text = show_run(run)
+    assert "0.900 [0.800, 0.950]" in text and "best epoch 3 of 8" in text and "left out" not in text
+    for line in (f"model:    {run / 'model.keras'}", f"figures:  {run / 'figures'}", f"run:      {run.path}"):
+        assert line in text.splitlines()
+
+
+def test_folds(run):
+    write_json(run / "summary.json", {"fold_auc": [0.75, 0.5], "fold_val_auc": [0.8, 0.6]})
+    text = show_run(run)
+    assert "test AUC by fold: 0.750, 0.500" in text and str(run.path / "fold_*" / "model.keras") in text
+
+
+def test_what_was_left_out_is_told(run):
+    write_csv(run / "rejected.csv", ["path", "reason"], [["a.png", "empty"], ["b.png", "empty"]])
+    assert f"left out: 2 files, with reasons in {run / 'rejected.csv'}" in show_run(run)

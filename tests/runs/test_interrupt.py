@@ -1,0 +1,59 @@
+"""Stopping in good order by real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from keras_radtl.runs.interrupt import INTERRUPTED, TERMINATED, Stopped, StopRequest
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_only_sets_the_code_that_a_check_raises(number, code):
+    with StopRequest() as stop:
+        stop.check("before")
+        os.kill(os.getpid(), number)
+        assert stop.code == code
+        with pytest.raises(Stopped, match="^stopped in epoch 2; the same command goes on from there$") as error:
+            stop.check("in epoch 2")
+    assert error.value.code == code
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    with pytest.raises(KeyboardInterrupt), StopRequest():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_sigterm_waits_for_the_batch():
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.code == TERMINATED
+
+
+def test_the_old_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with StopRequest():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_outside_the_main_thread_signals_are_left_alone():
+    before, seen = signal.getsignal(signal.SIGTERM), []
+
+    def work():
+        with StopRequest() as stop:
+            seen.append((signal.getsignal(signal.SIGTERM), stop.code))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(before, 0)]
+
+
+def test_codes():
+    assert (INTERRUPTED, TERMINATED, Stopped("x").code) == (130, 143, 130)

@@ -1,0 +1,55 @@
+"""Settings of a search: how many trials of how many epochs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.search.settings import TunerSettings
+
+
+def test_hyperband_of_nine_epochs():
+    settings = TunerSettings(max_epochs=9)
+    assert settings.plan() == [(9, 1), (3, 3), (1, 9), (5, 3), (2, 9), (3, 9)]  # three brackets, the widest first
+    assert (settings.total_trials, settings.total_epochs, settings.shortest) == (23, 9 + 9 + 9 + 15 + 18 + 27, 1)
+
+
+def test_a_least_number_of_epochs_leaves_brackets_out():
+    assert TunerSettings(max_epochs=9, min_epochs=2).plan() == [(5, 3), (2, 9), (3, 9)]
+
+
+def test_iterations_repeat_the_plan():
+    once, twice = TunerSettings(), TunerSettings(iterations=2)
+    assert twice.plan() == once.plan() * 2
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_other_algorithms_have_trials_of_equal_length(algorithm):
+    assert TunerSettings(algorithm, max_epochs=5, trials=7).plan() == [(7, 5)]
+
+
+def test_a_space_too_small_for_hyperband_is_refused():
+    settings = TunerSettings(max_epochs=9)
+    settings.require_room(9 + 5 + 3)
+    settings.require_room(math.inf)
+    with pytest.raises(UserError, match="at most 16 combinations, but hyperband with these epochs draws 17"):
+        settings.require_room(16)
+    TunerSettings("random").require_room(1)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"algorithm": "grid"}, "one of hyperband, random, bayesian"),
+        ({"max_epochs": 0}, "max_epochs"),
+        ({"min_epochs": 10}, r"in \[1, 9\]"),
+        ({"factor": 1}, ">= 2"),
+        ({"trials": 0}, "trials"),
+        ({"keep": -1}, ">= 0"),
+    ],
+)
+def test_impossible_settings_are_refused(wrong, message):
+    with pytest.raises(UserError, match=message):
+        TunerSettings(**wrong)

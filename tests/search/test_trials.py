@@ -1,0 +1,51 @@
+"""The table of trials: order, what is kept, what is shown."""
+
+from __future__ import annotations
+
+from keras_radtl.runs.directory import MODEL, read_csv
+from keras_radtl.search.trials import TrialRow, disk_bytes, prune_models, rank, show_trials, write_trials
+
+KEYS = ("model.head.name", "model.head.filters")
+ROWS = [
+    TrialRow("0000", "completed", 1, {"model.head.name": "linear"}, val_auc=0.7, best_epoch=1, seconds=2.5),
+    TrialRow("0001", "failed", 1, {"model.head.name": "conv", "model.head.filters": 4}, error="=loss, is NaN"),
+    TrialRow("0002", "completed", 3, {"model.head.name": "conv", "model.head.filters": 16}, val_auc=0.8, best_epoch=2),
+    TrialRow("0003", "completed", 3, {"model.head.name": "linear"}, val_auc=0.8, best_epoch=3),
+    TrialRow("0004", "invalid", 3, {"model.head.name": "linear"}, error="to be tried again"),
+]
+
+
+def test_the_best_come_first_and_failures_are_no_candidates():
+    assert [row.trial for row in rank(ROWS)] == ["0002", "0003", "0000"]  # the earlier one among equals
+
+
+def test_the_csv_has_a_column_for_each_key_and_the_reason(tmp_path):
+    write_trials(tmp_path / "trials.csv", ROWS, KEYS)
+    rows = read_csv(tmp_path / "trials.csv")
+    assert [row["model.head.filters"] for row in rows] == ["", "4", "16", "", ""]
+    assert rows[1]["error"] == "=loss, is NaN" and rows[1]["val_auc"] == "" and rows[0]["val_auc"] == "0.7"
+
+
+def test_only_the_best_keep_their_model(tmp_path):
+    for row in ROWS:
+        (tmp_path / row.trial).mkdir()
+        (tmp_path / row.trial / MODEL).touch()
+        (tmp_path / row.trial / "metrics.json").touch()
+    prune_models(tmp_path, ROWS, keep=2)
+    assert {path.parent.name for path in tmp_path.rglob(MODEL)} == {"0001", "0002", "0003", "0004"}
+    assert len(list(tmp_path.rglob("metrics.json"))) == len(ROWS)
+
+
+def test_the_shown_table_names_failures():
+    text = show_trials(ROWS, KEYS, count=1)
+    assert text.splitlines() == [
+        "trial  val AUC  epochs  name  filters",
+        "0002   0.8000   3       conv  16",
+        "failed: 1 of 5",
+        "  0001: =loss, is NaN",
+    ]
+
+
+def test_disk_grows_with_models_kept_not_with_trials():
+    few, many = (disk_bytes(5_000_000, 0, 0, trials, keep=3) for trials in (10, 200))
+    assert many - few < 5e6 < disk_bytes(5_000_000, 0, 0, 10, keep=4) - few == 20_000_000

@@ -1,0 +1,83 @@
+"""On a cluster of two nodes: the same results as on this machine, also when a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keras_radtl.config import Config, update
+from keras_radtl.runs.directory import read_csv
+from keras_radtl.sweeps.execute import conduct
+from keras_radtl.sweeps.local_engine import run_local
+from keras_radtl.sweeps.folder import Options, SweepFolder
+from keras_radtl.sweeps.run_list import Run
+
+RUN = {
+    "data": {"image_size": 32, "phantoms": {"count": 40, "image_size": 32}},
+    "model": {"backbone": "tiny", "weights": "none", "head": {"name": "linear"}},
+    "training": {"epochs": 1, "unfreeze": "none"},
+}
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Start a cluster of two nodes with one processor each, and connect to it."""
+    ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from ray.cluster_utils import Cluster
+
+    root = str(Path(__file__).parents[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])))
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    started.add_node(num_cpus=1)
+    ray.init(address=started.address, log_to_driver=False)
+    yield started
+    ray.shutdown()
+    started.shutdown()
+
+
+def _kill_first_worker(killed: list[int]) -> None:
+    """Kill the first process of Ray that executes a run, a moment after it began."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if (entry / "cmdline").read_bytes().startswith(b"ray::_execute"):
+                    time.sleep(0.3)
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed.append(int(entry.name))
+                    return
+            except OSError:
+                continue
+        time.sleep(0.02)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of Ray about its own sockets and processes
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster, tiny_backbone):
+    from keras_radtl.sweeps.ray_engine import run_ray
+
+    base = update(Config(), RUN)
+    runs = [Run(f"seed{seed}", replace(base, seed=seed), {"seed": seed}) for seed in (0, 1)]
+    options = Options(module=str(write_list("return []")))
+    killed: list[int] = []
+    killer = threading.Thread(target=_kill_first_worker, args=(killed,))
+    killer.start()
+    far = conduct(runs, {}, SweepFolder(tmp_path / "far"), options, lambda *a: run_ray(*a, address=cluster.address))
+    killer.join()
+    assert killed
+    near = conduct(runs, {}, SweepFolder(tmp_path / "near"), options, run_local)
+    assert [row["status"] for row in far.rows.values()] == ["finished"] * 2, far.rows
+    tables = [
+        [{name: value for name, value in row.items() if name != "seconds"} for row in read_csv(results.folder.results)]
+        for results in (far, near)
+    ]
+    assert tables[0] == tables[1]
+    for run in runs:
+        one, other = (results.folder.run(run.name) / "predictions_test.csv" for results in (far, near))
+        assert one.read_bytes() == other.read_bytes()

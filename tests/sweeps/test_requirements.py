@@ -1,0 +1,60 @@
+"""What is not here is refused in one line and left out only by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from keras_radtl.config import Config, UserError, update
+from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.requirements import select_available
+
+
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch):
+    monkeypatch.delenv("KERAS_RADTL_WEIGHTS", raising=False)
+
+
+@pytest.fixture
+def tiny():
+    return update(Config(), {"model": {"weights": "none"}})
+
+
+@pytest.fixture
+def runs(tiny):
+    here = Run("here", tiny, {"task": "breast"})
+    task = Run("acl", update(tiny, {"data": {"path": ""}}), {"task": "acl"})
+    weights = Run(
+        "rin", update(tiny, {"model": {"backbone": "resnet50", "weights": "radimagenet"}}), {"task": "breast"}
+    )
+    never = Run("lite", update(tiny, {"model": {"weights": "radimagenet"}}), {"task": "breast"})
+    return [here, task, weights, never]
+
+
+def test_everything_that_is_missing_is_listed(runs):
+    with pytest.raises(UserError) as found:
+        select_available(runs, [])
+    text = str(found.value)
+    assert "\n" not in text and "--data-acl" in text
+    assert text.endswith("--skip-missing acl radimagenet:resnet50 radimagenet:efficientnet_lite0")
+
+
+def test_only_what_is_named_is_left_out(runs):
+    with pytest.raises(UserError, match="acl"):
+        select_available(runs, ["radimagenet"])
+    assert set(select_available(runs, ["radimagenet", "acl"])) == {"acl", "rin", "lite"}
+    assert "acl" in select_available(runs, ["RadImageNet", "ACL"])["acl"]
+    assert select_available(runs[:1], ["breast"]) == {}, "what is here is not left out"
+
+
+def test_a_run_that_lacks_two_things_needs_both_names(tiny):
+    both = Run(
+        "x",
+        update(tiny, {"data": {"path": "nowhere"}, "model": {"backbone": "resnet50", "weights": "radimagenet"}}),
+        {"task": "acl"},
+    )
+    here = Run("here", tiny, {"task": "breast"})
+    with pytest.raises(UserError, match="nowhere"):
+        select_available([both, here], ["radimagenet"])
+    assert set(select_available([both, here], ["radimagenet", "acl"])) == {"x"}
+    with pytest.raises(UserError, match="Every run"):
+        select_available([both], ["radimagenet", "acl"])

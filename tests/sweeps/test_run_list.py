@@ -1,0 +1,92 @@
+"""Lists of runs: names, the order that shares work, batches for one process, and loading by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from keras_radtl.config import Config, UserError, update
+from keras_radtl.sweeps.run_list import (
+    Run,
+    check_runs,
+    cut_batches,
+    from_json,
+    known_lists,
+    load_list,
+    name_of,
+    order_runs,
+    to_json,
+)
+
+
+@pytest.fixture
+def tiny():
+    return Config()
+
+
+def run(tiny, name, **parts):
+    return Run(name, update(tiny, parts), {"clf": "Linear"})
+
+
+def test_names_are_folder_names():
+    assert (
+        name_of("breast", "ImageNet", "EfficientNet-Lite0", None, 0.5, 16)
+        == "breast-imagenet-efficientnet_lite0-0.5-16"
+    )
+    assert name_of("g_lf", 1e-5) == "g_lf-1e-05"
+
+
+@pytest.mark.parametrize("names, problem", [([], "no run"), (["a", "a"], "'a'"), (["../up"], "'../up'")])
+def test_lists_that_are_refused(tiny, names, problem):
+    with pytest.raises(UserError, match=problem):
+        check_runs([run(tiny, name) for name in names])
+
+
+def test_shared_work_is_next_to_each_other_and_else_the_order_is_kept(tiny):
+    head = {"head": {"name": "nonlinear"}}
+    runs = [
+        run(tiny, "a1"),
+        run(tiny, "b1", seed=1),
+        run(tiny, "gpu", device="cpu"),
+        run(tiny, "a2", model=head),
+        run(tiny, "b2", seed=1, model=head),
+        run(tiny, "a3", training={"unfreeze": "top1"}),
+        run(tiny, "a4", training={"learning_rate": 0.1}),
+    ]
+    assert [r.name for r in order_runs(runs)] == ["a1", "a2", "a4", "a3", "b1", "b2", "gpu"]
+
+
+def test_runs_with_one_split_seed_share_their_data(tiny):
+    runs = [
+        run(
+            tiny,
+            f"{backbone}{seed}",
+            seed=seed,
+            split={"seed": 0},
+            data={"image_size": 32},
+            model={"backbone": backbone},
+        )
+        for seed in (0, 1)
+        for backbone in "xy"
+    ]
+    assert [r.name for r in order_runs(runs)] == ["x0", "y0", "x1", "y1"]  # one data set: image_size is given
+
+
+def test_batches_are_bounded_and_of_one_device(tiny):
+    runs = [run(tiny, str(i)) for i in range(5)] + [run(tiny, "x", device="cpu")]
+    assert cut_batches(runs, 2) == [(0, 2), (2, 2), (4, 1), (5, 1)]
+    assert cut_batches(runs, 8) == [(0, 5), (5, 1)]
+
+
+def test_runs_survive_json(tiny):
+    runs = [run(tiny, "a", augment={"rotation": 3.0})]
+    assert from_json(to_json(runs)) == runs
+
+
+def test_lists_by_path_and_by_name(tmp_path):
+    assert "grid176" in known_lists()
+    assert load_list("grid176").__doc__.startswith("The 176 runs")
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(UserError, match="must define runs"):
+        load_list(str(tmp_path / "empty.py"))
+    with pytest.raises(UserError, match="grid176"):
+        load_list("grid177")

@@ -1,0 +1,105 @@
+"""Where batches come from: stored activations and pixels give the same, under keys that hold all that matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_radtl.models.groups import set_trainable, trainable_layers
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.training.batch_sources import FeatureFeed, PixelFeed, make_feed
+from keras_radtl.training.phase_loop import Job
+from keras_radtl.training.run_options import Request
+from keras_radtl.runs.interrupt import StopRequest
+
+
+@pytest.fixture
+def job(tiny_data, configure, tmp_path, monkeypatch):
+    """Return a function from configuration values and request options to a job with a store of its own."""
+    monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "cache"))
+
+    def make(values=None, **options):
+        config = configure(values)
+        return Job(
+            config,
+            tiny_data,
+            tiny_data.splits[0],
+            RunDirectory(tmp_path / "run"),
+            StopRequest(),
+            Request(tmp_path / "run", **options),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def model(tiny_data, configure):
+    from keras_radtl.training.train import build
+
+    made = build(configure(), tiny_data, 0)
+    set_trainable(made, trainable_layers(made, "top1"))
+    return made
+
+
+def entries(tmp_path):
+    return len(list((tmp_path / "cache").glob("features/*"))) if (tmp_path / "cache").exists() else 0
+
+
+def test_both_feeds_give_the_same_logits_and_the_same_training_batches(job, model):
+    made = job()
+    stored, pixels = make_feed(model, made, 2), PixelFeed(model, made)
+    assert isinstance(stored, FeatureFeed)
+    val = made.split.val
+    assert np.array_equal(stored.logits(val), pixels.logits(val)) and len(stored.logits(val)) == len(val)
+    for (x, y, w), (features, targets, weights) in zip(pixels.training(0, 2), stored.training(0, 2), strict=True):
+        assert np.array_equal(y, targets) and np.array_equal(w, weights)
+        assert np.array_equal(stored._lower.step(x), features)
+
+
+def test_epochs_have_pictures_of_their_own(job, model):
+    batches = [x.numpy() for x, _, _ in make_feed(model, job(), 2).training(0, 2)]
+    half = len(batches) // 2
+    assert half == job().steps and not np.array_equal(np.sort(batches[0], axis=0), np.sort(batches[half], axis=0))
+
+
+def test_a_second_feed_computes_nothing(job, model, tmp_path, monkeypatch):
+    list(make_feed(model, job(), 2).training(0, 2))
+    before = entries(tmp_path)
+    again = make_feed(model, job(), 2)
+    monkeypatch.setattr(again._lower, "step", None)
+    assert before == 2 and len(list(again.training(0, 2))) == 2 * job().steps
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"seed": 1}, {"augment": {"rotation": 3.0}}, {"training": {"batch_size": 8}}, {"data": {"resize": "pad"}}],
+    ids=["seed", "augmentation", "batch size", "resizing"],
+)
+def test_what_matters_is_in_the_key(job, model, tmp_path, values):
+    list(make_feed(model, job(), 1).training(0, 1))
+    list(make_feed(model, job(values), 1).training(0, 1))
+    assert entries(tmp_path) == 2
+
+
+def test_a_rate_does_not_matter_but_a_weight_below_the_cut_does(job, model, tmp_path):
+    list(make_feed(model, job(), 1).training(0, 1))
+    list(make_feed(model, job({"training": {"learning_rate": 0.5}}), 1).training(0, 1))
+    assert entries(tmp_path) == 1
+    kernel = model.get_layer("stem_conv").kernel
+    before = kernel.numpy().copy()
+    kernel.assign(before + 1)
+    list(make_feed(model, job(), 1).training(0, 1))
+    kernel.assign(before)
+    assert entries(tmp_path) == 2
+
+
+@pytest.mark.parametrize("options", [{"reuse": False}, {"feature_cache_gb": 0.0}])
+def test_without_room_or_wish_it_is_pixels(job, model, options):
+    assert isinstance(make_feed(model, job(**options), 2), PixelFeed)
+
+
+def test_when_all_trains_it_is_pixels(job, model):
+    set_trainable(model, trainable_layers(model, "all"))
+    feed = make_feed(model, job(), 1)
+    set_trainable(model, trainable_layers(model, "top1"))
+    assert isinstance(feed, PixelFeed)

@@ -1,0 +1,225 @@
+"""The store of activations: computed once, sound or made again, shared, bounded."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+import numpy as np
+import pytest
+
+from keras_radtl.training.feature_store import FeatureStore, default_folder
+
+A = np.arange(60, dtype=np.float32).reshape(10, 2, 3)
+B = np.linspace(0, 1, 10, dtype=np.float32).reshape(10, 1)
+
+
+class Source:
+    """Ten rows of two tensors in batches of four; counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        for start in range(0, 10, 4):
+            yield [A[start : start + 4], B[start : start + 4]]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeatureStore(tmp_path / "features", limit=10**6)
+
+
+def entries(store):
+    return sorted(entry.name for entry in store.folder.iterdir())
+
+
+def test_what_comes_out_went_in_and_is_computed_once(store):
+    source = Source()
+    for _ in range(2):
+        first, second = store.fetch({"epoch": 0}, 10, source)
+        assert np.array_equal(first, A) and np.array_equal(second, B)
+        assert isinstance(first, np.memmap) and not first.flags.writeable
+    assert source.asked == 1 and len(entries(store)) == 1
+
+
+def test_another_process_finds_it(store):
+    store.fetch({"epoch": 0}, 10, Source())
+    source = Source()
+    FeatureStore(store.folder, 10**6).fetch({"epoch": 0}, 10, source)
+    assert source.asked == 0
+
+
+@pytest.mark.parametrize("other", [{"epoch": 1}, {"epoch": 0, "seed": 0}, {"epoch": "0"}])
+def test_another_key_is_another_entry(store, other):
+    source = Source()
+    store.fetch({"epoch": 0}, 10, source)
+    store.fetch(other, 10, source)
+    assert source.asked == 2 and len(entries(store)) == 2
+
+
+def test_the_order_of_a_key_does_not_matter(store):
+    source = Source()
+    store.fetch({"a": 1, "b": 2}, 10, source)
+    store.fetch({"b": 2, "a": 1}, 10, source)
+    assert source.asked == 1
+
+
+def test_half_precision_is_another_entry_and_tells_its_error(store, caplog):
+    source = Source()
+    store.fetch({"epoch": 0}, 10, source)
+    with caplog.at_level("INFO"):
+        first, second = FeatureStore(store.folder, 10**6, "float16").fetch({"epoch": 0}, 10, source)
+    assert source.asked == 2 and first.dtype == np.float16
+    error = np.abs(second.astype(np.float32) - B).max()
+    assert error > 0 and f"largest error of float16 is {error:.2g}" in caplog.text
+
+
+def damage_flip(entry):
+    file = entry / "tensor_0.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def damage_cut(entry):
+    file = entry / "tensor_1.npy"
+    file.write_bytes(file.read_bytes()[:-4])
+
+
+def damage_missing(entry):
+    (entry / "tensor_1.npy").unlink()
+
+
+def damage_manifest(entry):
+    (entry / "manifest.json").write_text("{")
+
+
+def damage_no_manifest(entry):
+    (entry / "manifest.json").unlink()
+
+
+def damage_other_key(entry):
+    file = entry / "manifest.json"
+    file.write_text(file.read_text().replace('"epoch": 0', '"epoch": 1'))
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_flip, damage_cut, damage_missing, damage_manifest, damage_other_key, damage_no_manifest]
+)
+def test_a_damaged_entry_is_made_again(store, damage):
+    source = Source()
+    store.fetch({"epoch": 0}, 10, source)
+    damage(store.folder / entries(store)[0])
+    first, _ = store.fetch({"epoch": 0}, 10, source)
+    assert np.array_equal(first, A) and source.asked == 2
+
+
+def test_other_rows_are_not_taken(store):
+    source = Source()
+    store.fetch({"epoch": 0}, 10, source)
+    with pytest.raises(ValueError, match="could not be broadcast|broadcast"):
+        store.fetch({"epoch": 0}, 9, source)
+    assert source.asked == 2
+
+
+def test_a_source_that_fails_leaves_nothing(store):
+    def failing():
+        yield [A[:4], B[:4]]
+        raise RuntimeError("defect")
+
+    with pytest.raises(RuntimeError, match="defect"):
+        store.fetch({"epoch": 0}, 10, failing)
+    assert entries(store) == []
+
+
+def test_two_writers_of_one_entry(store):
+    """While one computes, another finishes the same entry: either copy serves."""
+    source = Source()
+    temporary = f".tmp-{os.getpid()}-"
+    other = FeatureStore(store.folder, 10**6)
+    other._write = lambda name, key, rows, batches: _write_as_other_process(other, name, key, rows, batches)
+
+    def meanwhile():
+        other.fetch({"epoch": 0}, 10, source)
+        yield from source()
+
+    first, _ = store.fetch({"epoch": 0}, 10, meanwhile)
+    assert np.array_equal(first, A)
+    assert not [name for name in entries(store) if name.startswith(temporary)]
+
+
+def _write_as_other_process(store, name, key, rows, batches):
+    real = os.getpid
+    os.getpid = lambda: 1
+    try:
+        FeatureStore._write(store, name, key, rows, batches)
+    finally:
+        os.getpid = real
+
+
+def test_the_oldest_entries_go_first(tmp_path):
+    store = FeatureStore(tmp_path, limit=3 * 700)  # an entry has about 650 bytes
+    names = []
+    for epoch in range(3):
+        store.fetch({"epoch": epoch}, 10, Source())
+        names.append(next(name for name in entries(store) if name not in names))
+        past = time.time() - 1000 + epoch
+        os.utime(tmp_path / names[-1], (past, past))
+    size = sum(file.stat().st_size for file in (tmp_path / names[0]).iterdir())
+    store.limit = 3 * size
+    store.fetch({"epoch": 0}, 10, Source())  # used again: now the youngest
+    store.fetch({"epoch": 3}, 10, Source())
+    assert names[1] not in entries(store) and {names[0], names[2]} <= set(entries(store))
+
+
+def test_one_entry_larger_than_the_limit_is_kept_for_its_reader(tmp_path):
+    store = FeatureStore(tmp_path, limit=1)
+    first, _ = store.fetch({"epoch": 0}, 10, Source())
+    assert np.array_equal(first, A) and len(entries(store)) == 1
+
+
+def test_remains_of_crashes_go_after_a_day(store):
+    store.folder.mkdir(parents=True)
+    for name, age in ((".tmp-1-old", 25 * 3600), (".tmp-2-young", 3600)):
+        (store.folder / name).mkdir()
+        os.utime(store.folder / name, (time.time() - age,) * 2)
+    store.fetch({"epoch": 0}, 10, Source())
+    assert ".tmp-1-old" not in entries(store) and ".tmp-2-young" in entries(store)
+
+
+def test_a_full_disk_leaves_no_entry(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "_new", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.fetch({"epoch": 0}, 10, Source())
+    assert entries(store) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        ({"KERAS_RADTL_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "/a/features"),
+        ({"XDG_CACHE_HOME": "/b"}, "/b/keras_radtl/features"),
+        ({"HOME": "/home/x"}, "/home/x/.cache/keras_radtl/features"),
+    ],
+)
+def test_where_the_store_is(monkeypatch, variables, folder):
+    for name in ("KERAS_RADTL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert str(default_folder()) == folder
+
+
+def test_the_space_is_reserved_before_anything_is_written_into_the_mapping(store, monkeypatch):
+    """A write into the hole of a mapped file on a full disk would end the process without a word."""
+    reserved = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda file, start, size: reserved.append((start, size)), raising=False)
+    store.fetch({"epoch": 0}, 10, Source())
+    (entry,) = store.folder.iterdir()
+    assert reserved == [(0, (entry / f"tensor_{i}.npy").stat().st_size) for i in (0, 1)]

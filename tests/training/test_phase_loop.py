@@ -1,0 +1,109 @@
+"""The loop over phases: exactly the right weights move, with the right penalty and rates, for every strategy."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_radtl.training import checkpoint
+from keras_radtl.training import phase_loop as fitting
+from keras_radtl.runs.directory import RunDirectory, read_csv
+from keras_radtl.strategies.table import STRATEGIES
+
+STEM, MIDDLE, LAST = ("stem",), ("stem", "middle"), ("stem", "middle", "last")
+OPENED = {
+    "fixed": [("last",)],
+    "ft": [LAST],
+    "lp": [()],
+    "g_lf": [(), ("last",), ("middle", "last"), LAST],
+    "g_fl": [STEM, MIDDLE, LAST],
+    "lp_ft": [(), LAST],
+    "l1_sp": [LAST],
+    "l2_sp": [LAST],
+    "auto_rgn": [LAST],
+}
+
+
+@pytest.fixture
+def phases(monkeypatch):
+    """Return a list to which each phase of the next run adds (weights before, weights after, classifier)."""
+    seen, real = [], fitting._fit_phase
+
+    def recording(job, model, initial, phase, state, optimizer, report):
+        before = checkpoint.read_weights(model)
+        real(job, model, initial, phase, state, optimizer, report)
+        seen.append((before, checkpoint.read_weights(model), model))
+
+    monkeypatch.setattr(fitting, "_fit_phase", recording)
+    return seen
+
+
+def test_every_strategy_is_tested():
+    assert set(OPENED) == set(STRATEGIES)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_exactly_the_right_weights_move_in_each_phase(go, tmp_path, phases, strategy):
+    """All 45 training cases in one batch: one step an epoch, one epoch a phase."""
+    training = {"strategy": strategy, "unfreeze": "top1", "phase_epochs": [1] * len(OPENED[strategy]), "batch_size": 64}
+    run = go(tmp_path / "run", training, {"model": {"head": {"name": "linear"}}})
+    assert len(phases) == len(OPENED[strategy])
+    for opened, (before, after, model) in zip(OPENED[strategy], phases, strict=True):
+        moved = {path for path in before if not np.array_equal(before[path], after[path])}
+        statistics = {path for path in before if "moving" in path}
+        expected = {path for path in before if path.split("/")[0].split("_")[0] in (*opened, "head")} - statistics
+        assert moved == expected
+        assert model.losses == []
+    assert "StartingPoint" not in zipfile.ZipFile(run / "model.keras").read("config.json").decode()
+    names = [row["phase"] for row in read_csv(run / "history.csv")]
+    assert len(set(names)) == len(names) == len(phases)
+
+
+@pytest.mark.parametrize(("strategy", "norm"), [("l1_sp", 1), ("l2_sp", 2)])
+def test_the_penalty_in_history_is_the_formula_on_the_weights_of_the_epoch(go, tmp_path, phases, strategy, norm):
+    training = {"strategy": strategy, "alpha": 0.3, "beta": 0.7, "epochs": 1}
+    run = go(tmp_path / "run", training, {"model": {"head": {"name": "linear"}}})
+    before, after, model = phases[0]
+    total = 0.0
+    for variable in model.trainable_variables:
+        head = variable.path.startswith("head")
+        away = after[variable.path].astype(np.float64) - (0 if head else before[variable.path])
+        total += (0.7 if head else 0.3) * (np.abs(away) ** norm).sum()
+    (row,) = read_csv(run / "history.csv")
+    assert float(row["penalty"]) == pytest.approx(total, rel=1e-5)
+    assert float(row["loss"]) != float(row["val_loss"])
+
+
+def test_rates_are_in_a_table_of_their_own(go, tmp_path):
+    run = go(tmp_path / "run", {"strategy": "auto_rgn", "epochs": 2})
+    rows = read_csv(run / "learning_rates.csv")
+    assert {row["epoch"] for row in rows} == {"1", "2"}
+    layers = [row["layer"] for row in rows if row["epoch"] == "1"]
+    assert len(layers) == len(set(layers)) and "stem_conv" in layers and "head/hidden" in layers
+    factors = [float(row["factor"]) for row in rows]
+    assert 0 <= min(factors) < max(factors) <= 1
+    assert "rates" not in read_csv(run / "history.csv")[0]
+
+
+def test_schedules_run_over_each_phase(go, tmp_path):
+    run = go(tmp_path / "run", {"strategy": "lp_ft", "phase_epochs": [2, 2], "schedule": "beta", "learning_rate": 0.5})
+    assert [float(row["learning_rate"]) for row in read_csv(run / "history.csv")] == [0.5, 0.25, 0.5, 0.25]
+
+
+def test_a_loss_that_explodes_stops_the_run_with_its_last_good_epoch(go, tmp_path, monkeypatch):
+    from keras_radtl.config import UserError
+    from keras_radtl.training import callbacks
+
+    real = callbacks.Validate.on_epoch_end
+
+    def explode(self, epoch, logs=None):
+        logs["loss"] = float("nan") if epoch == 2 else logs["loss"]
+        real(self, epoch, logs)
+
+    monkeypatch.setattr(callbacks.Validate, "on_epoch_end", explode)
+    with pytest.raises(UserError, match="The training loss is not finite in epoch 3"):
+        go(tmp_path / "run")
+    state, changed, _ = checkpoint.load(RunDirectory(tmp_path / "run"))
+    assert state.epoch == 2 and all(np.isfinite(value).all() for value in changed.values())

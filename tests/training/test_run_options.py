@@ -1,0 +1,26 @@
+"""What is asked of a run beside its configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keras_radtl.config import UserError
+from keras_radtl.training.run_options import Request
+
+
+def test_the_store_in_bytes():
+    assert Request(Path("x"), feature_cache_gb=0.5).cache_bytes == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"feature_cache_gb": -1.0}, "`feature_cache_size` must be >= 0"),
+        ({"feature_dtype": "int8"}, "`feature_dtype` must be"),
+    ],
+)
+def test_refusals(option, message):
+    with pytest.raises(UserError, match=message):
+        Request(Path("x"), **option)
