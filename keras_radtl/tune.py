@@ -77,7 +77,7 @@ def settings_from(arguments) -> TunerSettings:
 def show(outcome, config: Config, space) -> str:
     """Return the best trials, what failed, and how to go on, as text."""
     from keras_radtl.search.trials import rank, show_trials
-    from keras_radtl.search.tuner_state import BEST, TABLE
+    from keras_radtl.search.folder import BEST, TABLE
 
     lines = ["", show_trials(outcome.rows, space.keys), ""]
     if rank(outcome.rows):

@@ -28,7 +28,7 @@ from keras_radtl.search.space import Space, apply
 from keras_radtl.search.trial_process import TrialFailed, TrialProcess
 from keras_radtl.search.trials import TrialRow, disk_bytes, failures, prune_models, rank, write_trials
 from keras_radtl.search.settings import TunerSettings
-from keras_radtl.search.tuner_state import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
+from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
 
 logger = logging.getLogger(__name__)
 
