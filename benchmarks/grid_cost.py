@@ -18,11 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_radtl.sweeps.execute import order_runs
+from keras_radtl.sweep import parser
 from keras_radtl.sweeps.estimate import run_seconds
+from keras_radtl.sweeps.execute import order_runs
 from keras_radtl.sweeps.run_list import load_list
 from keras_radtl.sweeps.speed import measure_speed
-from keras_radtl.sweep import parser
 
 ROOT = Path(__file__).parents[1]
 IMAGES = {"breast": 780, "acl": 1021}  # of the study
@@ -53,7 +53,9 @@ def main(argv=None) -> int:
     options.add_argument("--json", type=Path, help="write the result there")
     arguments = options.parse_args(argv)
     part = listed(*PART)
-    whole = {task: listed("--tasks", task, "--data", "phantoms", "--pretraining", "none", "imagenet") for task in IMAGES}
+    whole = {
+        task: listed("--tasks", task, "--data", "phantoms", "--pretraining", "none", "imagenet") for task in IMAGES
+    }
     speed = measure_speed(run.config for run in part)
     result = {"seconds_per_image": {word: round(value, 4) for word, value in speed.image.items()}}
     with tempfile.TemporaryDirectory(prefix="keras_radtl-bench-") as folder:

@@ -38,7 +38,9 @@ def main() -> None:
         shown = [f"{m['value']:.3f} [{m['ci_low']:.3f}, {m['ci_high']:.3f}]" for m in cells]
         by_fold = ", ".join(f"{auc:.3f}" for auc in json.loads((folder / "summary.json").read_text())["fold_auc"])
         print(f"| {folder.name} | {' | '.join(shown)} | {by_fold} |")
-    subprocess.run([sys.executable, "-m", "keras_radtl.compare", *folders, "--output", str(arguments.output)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "keras_radtl.compare", *folders, "--output", str(arguments.output)], check=True
+    )
 
 
 if __name__ == "__main__":

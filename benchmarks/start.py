@@ -1,6 +1,6 @@
 """Seconds and largest memory of the README's start command after its installation, with an empty store of activations.
 
-    python benchmarks/start.py
+python benchmarks/start.py
 """
 
 from __future__ import annotations

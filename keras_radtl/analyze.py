@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import UserError
 from keras_radtl.cli.options import make_parser
+from keras_radtl.config import UserError
 
 DEFAULT_OUTPUT = Path("saved_models") / "analysis"
 logger = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from keras_radtl.cli.app import run_command
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.config import Config, UserError, set_key
 from keras_radtl.data.duplicates import (
     Resolved,
@@ -28,7 +29,6 @@ from keras_radtl.data.images import load_images
 from keras_radtl.data.sources import read_table
 from keras_radtl.data.split import make_splits
 from keras_radtl.data.table import PARTS, CaseTable
-from keras_radtl.cli.options import add_config_options, config_from, make_parser
 
 IMAGE_SIZE = 64  # pixels; enough for the perceptual hash
 
@@ -121,7 +121,9 @@ def _listing(title: str, findings: Iterable[str], limit: int) -> list[str]:
 
 def _split(resolved: Resolved, config: Config) -> list[str]:
     try:
-        splits = make_splits(resolved.table, resolved.clusters, config.split, config.data.given_split, config.split_seed)
+        splits = make_splits(
+            resolved.table, resolved.clusters, config.split, config.data.given_split, config.split_seed
+        )
     except UserError as error:
         return [f"split: not possible: {error}"]
     return [

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import UserError, require
 from keras_radtl.cli.options import make_parser
+from keras_radtl.config import UserError, require
 
 DEFAULT_OUTPUT = Path("saved_models") / "comparison"
 FIGURE, RESULTS = "comparison_roc.png", "comparison.json"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import UserError, set_key
 from keras_radtl.cli.options import make_parser
+from keras_radtl.config import UserError, set_key
 
 NEW = "test"  # the split that new data stand for in the files that are written
 
@@ -68,11 +68,11 @@ def _run(argv: Sequence[str] | None) -> None:
 
 def _judge(arguments) -> str:
     from keras_radtl.data.sources import read_table
-    from keras_radtl.runs.directory import RunDirectory
     from keras_radtl.reports.run_figures import draw_predictions
-    from keras_radtl.runs.trained_model import load_run
+    from keras_radtl.runs.directory import RunDirectory
     from keras_radtl.runs.progress import Progress
     from keras_radtl.runs.results import Predictions, metrics_table, write_results
+    from keras_radtl.runs.trained_model import load_run
 
     if arguments.output.exists() and any(arguments.output.iterdir()):
         raise UserError(f"--output {arguments.output} is not empty; name a new folder")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import Config, dumps
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
+from keras_radtl.config import Config, dumps
 
 RUNS = Path("saved_models")
 
@@ -28,12 +28,20 @@ def parser():
     parser = make_parser("fit", "Train, test and describe a classifier on medical images.")
     group = parser.add_argument_group("output")
     group.add_argument("--output", metavar="FOLDER", type=Path, help=f"run directory (default: a folder in {RUNS}/)")
-    group.add_argument("--resume", action="store_true", help="go on with an unfinished run, or show a finished one again")
+    group.add_argument(
+        "--resume", action="store_true", help="go on with an unfinished run, or show a finished one again"
+    )
     group.add_argument("--overwrite", action="store_true", help="replace the run that stands in --output")
-    group.add_argument("--tensorboard", action="store_true", help="also write TensorBoard scalars (needs the extra of that name)")
+    group.add_argument(
+        "--tensorboard", action="store_true", help="also write TensorBoard scalars (needs the extra of that name)"
+    )
     group.add_argument("--no-reuse", action="store_true", help="compute frozen layers anew in every epoch; same result")
-    group.add_argument("--feature-cache-size", metavar="GB", type=float, default=8.0, help="for frozen layers (default: %(default)s)")
-    group.add_argument("--feature-dtype", metavar="TYPE", default="float32", help="float32, or float16: half the space, small error")
+    group.add_argument(
+        "--feature-cache-size", metavar="GB", type=float, default=8.0, help="for frozen layers (default: %(default)s)"
+    )
+    group.add_argument(
+        "--feature-dtype", metavar="TYPE", default="float32", help="float32, or float16: half the space, small error"
+    )
     add_config_options(parser)
     return parser
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import PhantomConfig
 from keras_radtl.cli.options import make_parser
+from keras_radtl.config import PhantomConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:

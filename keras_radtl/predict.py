@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import UserError
 from keras_radtl.cli.options import make_parser
+from keras_radtl.config import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -58,8 +58,8 @@ def _run(argv: Sequence[str] | None) -> None:
     files = list_images(arguments.images)
     from keras_radtl.models.probabilities import probabilities
     from keras_radtl.runs.directory import csv_cell, write_csv
-    from keras_radtl.runs.trained_model import load_run
     from keras_radtl.runs.progress import Progress
+    from keras_radtl.runs.trained_model import load_run
 
     run = load_run(arguments.run)
     with Progress("images", len(files)) as progress:

@@ -13,7 +13,17 @@ from importlib import metadata
 from keras_radtl import __version__
 from keras_radtl.config import UserError
 
-PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "statsmodels", "opencv-python-headless", "pillow", "matplotlib")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "opencv-python-headless",
+    "pillow",
+    "matplotlib",
+)
 
 
 def derive_seed(*parts) -> int:
@@ -61,7 +71,9 @@ def prepare(seed: int, device: str, deterministic: bool) -> str:
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        raise UserError(f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={keras.backend.backend()}")
+        raise UserError(
+            f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
         raise UserError("No GPU was found by TensorFlow; use --device cpu or auto")

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
-from keras_radtl.config import UserError, dumps, require
 from keras_radtl.cli.options import FLAGS, add_config_options, config_from, make_parser
+from keras_radtl.config import UserError, dumps, require
 
 RUNS = Path("saved_models")
 
@@ -59,8 +59,8 @@ def parser(module=None):
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from keras_radtl.sweeps.run_list import check_runs, load_list, order_runs
     from keras_radtl.sweeps.requirements import select_available
+    from keras_radtl.sweeps.run_list import check_runs, load_list, order_runs
 
     argv = list(sys.argv[1:] if argv is None else argv)
     module = load_list(argv[0]) if argv and not argv[0].startswith("-") else None

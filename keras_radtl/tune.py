@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.cli.app import run_command
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.config import Config, UserError, dumps
 from keras_radtl.fit import default_output
-from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.search.settings import ALGORITHMS, TunerSettings
 
 _EPILOG = """\
@@ -76,8 +76,8 @@ def settings_from(arguments) -> TunerSettings:
 
 def show(outcome, config: Config, space) -> str:
     """Return the best trials, what failed, and how to go on, as text."""
-    from keras_radtl.search.trials import rank, show_trials
     from keras_radtl.search.folder import BEST, TABLE
+    from keras_radtl.search.trials import rank, show_trials
 
     lines = ["", show_trials(outcome.rows, space.keys), ""]
     if rank(outcome.rows):
@@ -106,8 +106,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
         sys.stdout.write(yaml.safe_dump(space.to_dict(), sort_keys=False))
         return 0
-    from keras_radtl.training.run_options import Request
     from keras_radtl.search.search import tune
+    from keras_radtl.training.run_options import Request
 
     plain = default_output(config)
     output = arguments.output or plain.with_name(f"{settings.algorithm}-{plain.name}")

@@ -36,7 +36,10 @@ COMMAND_FILES = {f"keras_radtl.{name}.__main__" if name == "models" else f"keras
 LIGHT = [
     *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"])),
     *(name for name in FILES if name.startswith("keras_radtl.data.sources")),
-    *(f"keras_radtl.data.{name}" for name in ("table", "split", "duplicates", "images", "phantoms.generate", "augment", "dataset")),
+    *(
+        f"keras_radtl.data.{name}"
+        for name in ("table", "split", "duplicates", "images", "phantoms.generate", "augment", "dataset")
+    ),
     *(
         f"keras_radtl.{name}"
         for name in ("config", "config.presets", "cli.options", "cli.app", "reproducibility", "runs.directory")

@@ -8,8 +8,8 @@ import shutil
 
 import pytest
 
-from keras_radtl.training import checkpoint
 from keras_radtl.runs.directory import read_csv
+from keras_radtl.training import checkpoint
 
 OPTIONS = {
     "no such path": (["--data", "absent"], "absent"),
@@ -154,8 +154,8 @@ def test_an_output_that_is_something_else(tiny_fit, tmp_path, refusal):
 @pytest.mark.parametrize(("code", "text"), [(28, "No space left on device"), (30, "Read-only file system")])
 @pytest.mark.parametrize("where", ["before the first file", "at the first checkpoint", "in the feature store"])
 def test_a_disk_that_cannot_be_written_is_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code, text, where):
-    from keras_radtl.training.feature_store import FeatureStore
     from keras_radtl.runs import directory
+    from keras_radtl.training.feature_store import FeatureStore
 
     def fail(*_, **__):
         raise OSError(code, text, "x")

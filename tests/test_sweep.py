@@ -31,9 +31,9 @@ def rows_of(output):
 
 
 def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, capsys, tiny_backbone):
+    from keras_radtl.sweeps.run_list import from_json
     from keras_radtl.training.run_options import Request
     from keras_radtl.training.train import train
-    from keras_radtl.sweeps.run_list import from_json
 
     output, path = tmp_path / "sweep", write_list(HEADS)
     assert main([str(path), "--output", str(output), "--epochs", "2", "--runs-per-process", "3"]) == 0

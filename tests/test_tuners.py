@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from keras_radtl.config.presets import get_preset
-from keras_radtl.sweeps.run_list import check_runs, load_list
 from keras_radtl.sweep import parser
+from keras_radtl.sweeps.run_list import check_runs, load_list
 
 
 def listed(name, *options):

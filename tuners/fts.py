@@ -14,12 +14,12 @@ from __future__ import annotations
 import sys
 from itertools import product
 
-from keras_radtl.config import update
-from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.cli.options import config_from
+from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
-from keras_radtl.sweeps.run_list import Run, add_levels, name_of
+from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.sweep import main
+from keras_radtl.sweeps.run_list import Run, add_levels, name_of
 
 STRATEGIES = ("ft", "lp", "g_lf", "g_fl", "lp_ft", "l1_sp", "l2_sp", "auto_rgn")
 BACKBONES = ("ResNet50", "DenseNet121", "VGG19")

@@ -15,11 +15,11 @@ import sys
 from itertools import product
 
 from keras_radtl.config import update
-from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.config.presets import PRESETS
+from keras_radtl.models.backbones.table import get_backbone
+from keras_radtl.sweep import main
 from keras_radtl.sweeps.run_list import Run, add_levels, name_of
 from keras_radtl.sweeps.tasks import add_task_options, task_config
-from keras_radtl.sweep import main
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 PRETRAINING = ("ImageNet", "RadImageNet")

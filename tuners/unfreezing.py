@@ -15,9 +15,9 @@ from itertools import product
 
 from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
+from keras_radtl.sweep import main
 from keras_radtl.sweeps.run_list import Run, add_levels, name_of
 from keras_radtl.sweeps.tasks import add_task_options, task_config
-from keras_radtl.sweep import main
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 PRETRAINING = ("ImageNet", "RadImageNet")

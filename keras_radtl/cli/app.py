@@ -36,7 +36,9 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
         return 1
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            return _tell(f"{error.strerror}: {error.filename or 'output'}. What was written before is intact.", USER_ERROR)
+            return _tell(
+                f"{error.strerror}: {error.filename or 'output'}. What was written before is intact.", USER_ERROR
+            )
         raise
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from keras_radtl import __version__
+from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
 from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, load_values, require, set_key, update
 from keras_radtl.config.presets import PRESETS, get_preset
-from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
 
 
 def ints(text: str) -> tuple[int, ...]:
@@ -25,12 +25,22 @@ def floats(text: str) -> tuple[float, ...]:
 _RULES = {int: "a whole number", float: "a number", ints: "a list of whole numbers", floats: "a list of numbers"}
 FLAGS: dict[str, list[tuple[str, str, Callable, str]]] = {
     "data": [
-        ("--data", "data.path", str, "folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`"),
+        (
+            "--data",
+            "data.path",
+            str,
+            "folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`",
+        ),
         ("--label", "data.label", str, "label column of a CSV; several separated by commas are a multi-label task"),
         ("--positive", "data.positive", str, "this class against all others"),
         ("--groups", "data.groups", str, "auto, none, a CSV column, or re:REGEX on the path; groups are never divided"),
         ("--image-size", "data.image_size", int, "pixels, square; default: the backbone's"),
-        ("--on-label-conflict", "data.on_label_conflict", str, "identical images with different labels: drop, keep, error"),
+        (
+            "--on-label-conflict",
+            "data.on_label_conflict",
+            str,
+            "identical images with different labels: drop, keep, error",
+        ),
         ("--on-bad-image", "data.on_bad_image", str, "error, or skip and list in rejected.csv"),
         ("--folds", "split.folds", int, "k-fold cross-validation instead of one split"),
         ("--train-share", "split.train", float, "share of training cases"),
@@ -43,14 +53,29 @@ FLAGS: dict[str, list[tuple[str, str, Callable, str]]] = {
         ("--weights-dir", "model.weights_dir", str, "folder of the RadImageNet files"),
         ("--scaling", "model.scaling", str, "pixel scaling; default: the one of the weights"),
         ("--head", "model.head.name", str, "linear, nonlinear, conv or conv_skip"),
-        ("--batchnorm", "model.batchnorm", str, "backbone BatchNorm: inference (moving statistics) or adapt (batch statistics)"),
+        (
+            "--batchnorm",
+            "model.batchnorm",
+            str,
+            "backbone BatchNorm: inference (moving statistics) or adapt (batch statistics)",
+        ),
     ],
     "training": [
         ("--strategy", "training.strategy", str, "fixed (see --unfreeze) or a named strategy"),
         ("--unfreeze", "training.unfreeze", str, "none, all, topN layer groups, or layers:N"),
         ("--epochs", "training.epochs", int, "epochs"),
-        ("--phase-epochs", "training.phase_epochs", ints, "epochs of each phase, such as 3,7; default: --epochs divided"),
-        ("--group-rates", "training.group_rates", floats, "factors of the rate: head, last group, the one before; 1,0.3,0.1"),
+        (
+            "--phase-epochs",
+            "training.phase_epochs",
+            ints,
+            "epochs of each phase, such as 3,7; default: --epochs divided",
+        ),
+        (
+            "--group-rates",
+            "training.group_rates",
+            floats,
+            "factors of the rate: head, last group, the one before; 1,0.3,0.1",
+        ),
         ("--group-decay", "training.group_decay", float, "the same by one factor a group, such as 0.3"),
         ("--batch-size", "training.batch_size", int, "images a step"),
         ("--learning-rate", "training.learning_rate", float, "of the first epoch"),
@@ -58,8 +83,18 @@ FLAGS: dict[str, list[tuple[str, str, Callable, str]]] = {
         ("--weight-decay", "training.weight_decay", float, "decay strength; see training.weight_decay_mode"),
         ("--weight-decay-mode", "training.weight_decay_mode", str, "decoupled, or coupled as torch's L2"),
         ("--schedule", "training.schedule", str, "constant, cosine or beta"),
-        ("--patience", "training.patience", int, "end a phase after so many epochs without a better validation of its own"),
-        ("--total-patience", "training.total_patience", int, "end the run after so many epochs without a better validation"),
+        (
+            "--patience",
+            "training.patience",
+            int,
+            "end a phase after so many epochs without a better validation of its own",
+        ),
+        (
+            "--total-patience",
+            "training.total_patience",
+            int,
+            "end the run after so many epochs without a better validation",
+        ),
         ("--monitor", "training.monitor", str, "what chooses the epoch: val_auc or val_loss"),
         ("--loss", "training.loss", str, "cross_entropy or focal"),
         ("--class-weight", "training.class_weight", str, "none or balanced"),
@@ -93,7 +128,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("configuration", "applied in this order: preset, file, flags, --set")
     group.add_argument("--preset", help=f"a named configuration: {', '.join(PRESETS)} (default: quickstart)")
     group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
-    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="any key, such as augment.rotation=0")
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="any key, such as augment.rotation=0"
+    )
     group.add_argument("--augment", choices=("none", "standard"), help="no picture changes, or those of BACON")
     group.add_argument("--print-config", action="store_true", help="print the resulting configuration and stop")
     text = "flags of the RadImageNet scripts in one string, put on the preset radimagenet below all other flags"

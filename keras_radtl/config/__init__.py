@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keras_radtl.config.serialization import dumps, from_dict, load_values, set_key, to_dict, update
 from keras_radtl.config.errors import UserError, require
+from keras_radtl.config.serialization import dumps, from_dict, load_values, set_key, to_dict, update
 
 __all__ = [
     "AugmentConfig",
@@ -185,7 +185,9 @@ class TrainingConfig:
     alpha: float = 0.01  # l1_sp, l2_sp: strength of the pull of pretrained weights to their start
     beta: float = 0.01  # l1_sp, l2_sp: strength of the pull of the head's weights to 0
     group_rates: tuple[float, ...] = ()  # factors of the learning rate: head, last group, the one before, ...
-    group_decay: float = 1.0  # the same by one factor: 1 for the head, d for the last group, d^2 for the one before, ...
+    group_decay: float = (
+        1.0  # the same by one factor: 1 for the head, d for the last group, d^2 for the one before, ...
+    )
     unfreeze: str = "none"  # none | all | topN (layer groups from the output) | layers:N (Keras layers)
     counting: str = "stages"  # stages (groups that have weights) | reference (the nine children of the torch ResNet50)
     epochs: int = 10

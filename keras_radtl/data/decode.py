@@ -81,7 +81,7 @@ def decode(path: str | Path, window: str, max_megapixels: float) -> np.ndarray:
         return collapse_grey(_decode(data, kind, window, max_megapixels))
     except ImageError:
         raise
-    except Exception as error:  # noqa: BLE001 (decoders raise nearly anything on damaged files)
+    except Exception as error:
         raise ImageError(f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})") from None
 
 

@@ -127,7 +127,7 @@ def _strata(table: CaseTable) -> list[dict[int, int]]:
     if not table.multilabel:
         return [{target: 1} for target in table.targets.tolist()]
     every = {len(table.classes): 1}
-    return [{**{label: 1 for label in np.flatnonzero(row == 1).tolist()}, **every} for row in table.targets]
+    return [{**dict.fromkeys(np.flatnonzero(row == 1).tolist(), 1), **every} for row in table.targets]
 
 
 def _sum(counts: Iterable[dict[int, int]]) -> dict[int, int]:

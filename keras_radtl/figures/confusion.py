@@ -22,7 +22,9 @@ def plot_confusion(axes, targets, predicted, classes, title: str = "confusion"):
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
         color = "white" if share[row, column] > 0.5 else "black"
-        axes.text(column, row, f"{counts[row, column]}\n{share[row, column]:.0%}", ha="center", va="center", color=color)
+        axes.text(
+            column, row, f"{counts[row, column]}\n{share[row, column]:.0%}", ha="center", va="center", color=color
+        )
     axes.set(title=title, xlabel="predicted", ylabel="true")
     axes.set_xticks(range(len(classes)), classes, rotation=30 if len(classes) > 3 else 0)
     axes.set_yticks(range(len(classes)), classes)

@@ -21,7 +21,13 @@ def plot_history(axes, history: list[dict], columns, title: str):
     for before, after in zip(history, history[1:]):
         if before["phase"] != after["phase"]:
             axes.axvline(before["epoch"] + 0.5, color="grey", linewidth=0.8)
-            axes.annotate(after["phase"], (before["epoch"] + 0.6, 0.02), xycoords=("data", "axes fraction"), fontsize=7, color="grey")
+            axes.annotate(
+                after["phase"],
+                (before["epoch"] + 0.6, 0.02),
+                xycoords=("data", "axes fraction"),
+                fontsize=7,
+                color="grey",
+            )
     best = max(history, key=lambda row: (row["val_auc"], -row["epoch"]))
     axes.axvline(best["epoch"], color="tab:green", linewidth=0.8, linestyle=":", label=f"best epoch {best['epoch']}")
     axes.set(title=title, xlabel="epoch")

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from keras_radtl.config import ModelConfig
-from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.backbones.branches import Branch
+from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
 from keras_radtl.models.weights.load import WeightReport, load_backbone_weights
 from keras_radtl.reproducibility import derive_seed

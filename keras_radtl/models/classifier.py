@@ -16,12 +16,12 @@ from typing import NamedTuple
 import keras
 
 from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.backbones.table import POOLING
+from keras_radtl.models.backbone_cache import Trunk, build_trunk
 from keras_radtl.models.backbones.branches import Branch, branches
+from keras_radtl.models.backbones.table import POOLING
 from keras_radtl.models.groups import HEAD
 from keras_radtl.models.layers.heads import make_head
 from keras_radtl.models.memory import require_head_memory
-from keras_radtl.models.backbone_cache import Trunk, build_trunk
 from keras_radtl.models.weights.load import WeightReport
 
 _log = logging.getLogger(__name__)

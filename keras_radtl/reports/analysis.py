@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import atomic, write_json
 from keras_radtl.reports.result_table import ResultTable
+from keras_radtl.runs.directory import atomic, write_json
 from keras_radtl.stats.mixed_design import factor_levels
 from keras_radtl.stats.mixed_model import (
     MixedModel,

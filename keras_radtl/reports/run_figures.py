@@ -67,7 +67,9 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
         known = table.targets[test.indices] >= 0
         figure = make_figure(1.2 * len(table.classes) + 2, 1.2 * len(table.classes) + 1.6)
         predicted = test.logits[known].argmax(axis=1)
-        plot_confusion(figure.subplots(), table.targets[test.indices][known], predicted, table.classes, f"test, n={known.sum()}")
+        plot_confusion(
+            figure.subplots(), table.targets[test.indices][known], predicted, table.classes, f"test, n={known.sum()}"
+        )
         save_figure(figure, run / FIGURES / "confusion.png")
 
 
@@ -100,5 +102,7 @@ def _draw_samples(run: RunDirectory, config: Config, dataset, split, count: int 
     changed = [apply(np.ascontiguousarray(pixels[i]), parameters.image(row)) for row, i in enumerate(chosen)]
     names = [label_text(table, table.targets[i]) for i in chosen]
     figure = make_figure(1.5 * count, 3.6)
-    plot_images(figure, [*pixels[chosen], *changed], [*names, *["in training, epoch 1"] * len(chosen)], columns=len(chosen))
+    plot_images(
+        figure, [*pixels[chosen], *changed], [*names, *["in training, epoch 1"] * len(chosen)], columns=len(chosen)
+    )
     save_figure(figure, run / FIGURES / "images.png")

@@ -94,7 +94,11 @@ def csv_cell(value) -> str:
         return "'" + value if value[:1] in FORMULA else value
     if value is None:
         return ""
-    return repr(float(value)) if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f" else str(value)
+    return (
+        repr(float(value))
+        if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f"
+        else str(value)
+    )
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
@@ -109,7 +113,10 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
 def read_csv(path: str | Path) -> list[dict[str, str]]:
     """Read a CSV of ours as a list of rows, each a dict by column, without the apostrophes of `csv_cell`."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [{k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in row.items()} for row in csv.DictReader(file)]
+        return [
+            {k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
 
 def config_hash(config: Config) -> str:
@@ -193,9 +200,13 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
         return "overwrite"
     changed = difference(to_dict(run.config()), to_dict(config))  # as read: YAML takes 1e-05 for text
     if changed:
-        raise UserError(f"{path} holds a run with another configuration ({'; '.join(changed[:5])}); name another --output, or --overwrite it")
+        raise UserError(
+            f"{path} holds a run with another configuration ({'; '.join(changed[:5])}); name another --output, or --overwrite it"
+        )
     if run.finished and not resume:
-        raise UserError(f"{path} holds a finished run; name another --output, --overwrite it, or show it again with --resume")
+        raise UserError(
+            f"{path} holds a finished run; name another --output, --overwrite it, or show it again with --resume"
+        )
     return "done" if run.finished else "resume"
 
 

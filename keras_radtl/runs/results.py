@@ -58,7 +58,9 @@ def prediction_rows(table: CaseTable, split: str, predictions: Predictions) -> l
     for index, logits, chance in zip(predictions.indices, predictions.logits, chances, strict=True):
         predicted = label_text(table, (chance > 0.5).astype(int) if table.multilabel else int(chance.argmax()))
         label = label_text(table, table.targets[index])
-        rows.append([table.cases[index], table.paths[index], table.groups[index], split, label, predicted, *logits, *chance])
+        rows.append(
+            [table.cases[index], table.paths[index], table.groups[index], split, label, predicted, *logits, *chance]
+        )
     return rows
 
 
@@ -77,7 +79,9 @@ def write_results(run: RunDirectory, table: CaseTable, parts: dict[str, Predicti
     """Write the predictions of each split and `metrics.json`; returns the metrics."""
     metrics = {}
     for split, predictions in parts.items():
-        write_csv(run / predictions_name(split), prediction_columns(table.classes), prediction_rows(table, split, predictions))
+        write_csv(
+            run / predictions_name(split), prediction_columns(table.classes), prediction_rows(table, split, predictions)
+        )
         metrics[split] = split_metrics(table, predictions, seed)
     write_json(run / METRICS, metrics)
     return metrics
@@ -105,7 +109,9 @@ def metrics_table(metrics: dict[str, dict[str, dict]], splits=("val", "test")) -
     head = ["", *(f"{split} (n={max(m['n'] for m in metrics[split].values())})" for split in splits)]
     rows = [head] + [[name, *(_cell(metrics[split].get(name)) for split in splits)] for name in names]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _cell(metric: dict | None) -> str:
@@ -128,7 +134,10 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
     pooled = Predictions(indices[order], logits[order])
     write_results(run, table, {"test": pooled}, seed)
     summaries = [read_json(fold / SUMMARY) for fold in folds]
-    summary = {key: summaries[0][key] for key in ("classes", "multilabel", "image_shape", "parameters", "monitor", "precision", "jit_compile")}
+    summary = {
+        key: summaries[0][key]
+        for key in ("classes", "multilabel", "image_shape", "parameters", "monitor", "precision", "jit_compile")
+    }
     summary["fold_auc"] = [read_json(fold / METRICS)["test"]["auc"]["value"] for fold in folds]
     summary["fold_val_auc"] = [s["best_val_auc"] for s in summaries]
     summary["seconds"] = round(sum(s["seconds"] for s in summaries), 1)

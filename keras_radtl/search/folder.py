@@ -27,8 +27,8 @@ from keras_radtl.runs.directory import (
     read_json,
     write_json,
 )
-from keras_radtl.search.space import Space
 from keras_radtl.search.settings import TunerSettings
+from keras_radtl.search.space import Space
 
 SEARCH = "search.json"
 SNAPSHOT = "snapshot.json"

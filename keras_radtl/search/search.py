@@ -22,13 +22,13 @@ from pathlib import Path
 from keras_radtl.config import Config, UserError, dumps, require
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.directory import locked, write_text_atomic
-from keras_radtl.runs.progress import clock
 from keras_radtl.runs.interrupt import StopRequest
+from keras_radtl.runs.progress import clock
+from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
+from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space, apply
 from keras_radtl.search.trial_process import TrialFailed, TrialProcess
 from keras_radtl.search.trials import TrialRow, disk_bytes, failures, prune_models, rank, write_trials
-from keras_radtl.search.settings import TunerSettings
-from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
 
 logger = logging.getLogger(__name__)
 

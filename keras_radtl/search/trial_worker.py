@@ -20,8 +20,8 @@ from pathlib import Path
 
 from keras_radtl.config import Config, HeadConfig, UserError, from_dict
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.training.run_options import Request
 from keras_radtl.runs.interrupt import Stopped
+from keras_radtl.training.run_options import Request
 
 logger = logging.getLogger(__name__)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.interrupt import Stopped
+from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Parameter, Space, apply
 from keras_radtl.search.trial_process import one_line
-from keras_radtl.search.settings import TunerSettings
 
 OBJECTIVE = "val_auc"
 FAILURES_IN_A_ROW = 3

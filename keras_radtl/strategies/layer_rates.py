@@ -33,7 +33,9 @@ class GroupRates:
     def __init__(self, model, factors: tuple[float, ...], counting: str):
         groups = [(HEAD,), *(group.layers for group in reversed(layer_groups(model, counting)) if group.parameters)]
         if len(factors) > len(groups):
-            raise UserError(f"`group_rates` must have at most {len(groups)} factors, for the head and {len(groups) - 1} groups. Received: {len(factors)}")
+            raise UserError(
+                f"`group_rates` must have at most {len(groups)} factors, for the head and {len(groups) - 1} groups. Received: {len(factors)}"
+            )
         padded = [*factors, *[factors[-1]] * (len(groups) - len(factors))]
         self._factors = {}
         for names, factor in reversed(list(zip(groups, padded, strict=True))):  # told from the input to the head

@@ -34,7 +34,11 @@ class StartingPoint(keras.regularizers.Regularizer):
         return self.strength * ops.sum(ops.abs(away) if self.norm == 1 else ops.square(away))
 
     def get_config(self) -> dict:
-        return {"strength": self.strength, "norm": self.norm, "start": None if self.start is None else self.start.tolist()}
+        return {
+            "strength": self.strength,
+            "norm": self.norm,
+            "start": None if self.start is None else self.start.tolist(),
+        }
 
 
 def attach(model, initial: dict[str, np.ndarray], alpha: float, beta: float, norm: int) -> None:
@@ -49,7 +53,9 @@ def attach(model, initial: dict[str, np.ndarray], alpha: float, beta: float, nor
     for layer in model.layers:
         for variable in layer.trainable_weights:
             in_head = layer.name == HEAD
-            variable.regularizer = StartingPoint(beta, norm) if in_head else StartingPoint(alpha, norm, initial[variable.path])
+            variable.regularizer = (
+                StartingPoint(beta, norm) if in_head else StartingPoint(alpha, norm, initial[variable.path])
+            )
 
 
 def detach(model) -> None:

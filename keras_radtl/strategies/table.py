@@ -108,12 +108,16 @@ def plan_phases(model, training: TrainingConfig) -> list[Phase]:
     if len(epochs) != len(steps):
         names = ", ".join(name for name, _ in steps)
         raise UserError(f"`phase_epochs` must have {len(steps)} numbers, for {names}. Received: {len(epochs)}")
-    return [Phase(name, layers, count, training.learning_rate) for (name, layers), count in zip(steps, epochs, strict=True)]
+    return [
+        Phase(name, layers, count, training.learning_rate) for (name, layers), count in zip(steps, epochs, strict=True)
+    ]
 
 
 def _divide(epochs: int, phases: int, share: float) -> list[int]:
     if epochs < phases:
-        raise UserError(f"`epochs` must be at least {phases}, one for each phase of the strategy. Received: epochs={epochs}")
+        raise UserError(
+            f"`epochs` must be at least {phases}, one for each phase of the strategy. Received: epochs={epochs}"
+        )
     each = max(1, round(epochs * share)) if phases == 2 else epochs // phases
     parts = [each] * (phases - 1)
     return [*parts, epochs - sum(parts)]

@@ -28,7 +28,9 @@ def disk_bytes(runs: Sequence[Run], cases: int, save_models: bool) -> tuple[int,
     """
     shared = {feature_key(run.config): run.config for run in runs if _frozen(run.config)}
     features = sum(_feature_bytes(config, cases) for config in shared.values())
-    folders = sum(4 * (_head_parameters(run.config) + _BACKBONE) * save_models + _BYTES_PER_CASE * cases for run in runs)
+    folders = sum(
+        4 * (_head_parameters(run.config) + _BACKBONE) * save_models + _BYTES_PER_CASE * cases for run in runs
+    )
     return features, folders
 
 

@@ -13,9 +13,9 @@ from keras_radtl.runs.directory import locked
 from keras_radtl.runs.progress import Progress, clock
 from keras_radtl.sweeps.estimate import Clock, disk_bytes, run_seconds
 from keras_radtl.sweeps.folder import Options, SweepFolder
+from keras_radtl.sweeps.results import FINISHED, Results
 from keras_radtl.sweeps.run_list import Run, order_runs
 from keras_radtl.sweeps.speed import Speed
-from keras_radtl.sweeps.results import FINISHED, Results
 
 logger = logging.getLogger(__name__)
 Engine = Callable[[SweepFolder, list[Run], Options, Callable[[str], None], Callable[[Speed | str], None]], None]

@@ -142,7 +142,10 @@ def _time_head() -> float:
     features = keras.Input((_FEATURES,))
     model = keras.Model(features, make_head(_HEAD, 2)(features))
     model.compile(optimizer=make_optimizer(TrainingConfig(), 1e-4), loss=make_loss(False), jit_compile=False)
-    batch = np.zeros((TrainingConfig().batch_size, _FEATURES), np.float32), np.zeros(TrainingConfig().batch_size, np.int32)
+    batch = (
+        np.zeros((TrainingConfig().batch_size, _FEATURES), np.float32),
+        np.zeros(TrainingConfig().batch_size, np.int32),
+    )
     model.train_on_batch(*batch)  # traces
     started = time.perf_counter()
     for _ in range(_STEPS):

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_radtl.metrics.macro import MACRO_METRICS
+from keras_radtl.sweeps.results import FINISHED, Results
 from keras_radtl.sweeps.seed_results import Seed, read_seed
 from keras_radtl.sweeps.strategy_tests import StrategyTest, strategy_tests
-from keras_radtl.sweeps.results import FINISHED, Results
 
 REFERENCE = "ft"
 MARGIN = 0.1  # percent: a change counts as a win above it

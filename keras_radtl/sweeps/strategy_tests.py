@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_radtl.metrics.classification import macro_auc
-from keras_radtl.sweeps.seed_results import Seed
 from keras_radtl.stats.delong import delong_covariance
 from keras_radtl.stats.paired import adjust_p_values, permutation_test
+from keras_radtl.sweeps.seed_results import Seed
 
 PERMUTATIONS = 2000
 

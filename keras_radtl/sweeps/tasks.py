@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_radtl.config import Config, UserError, update
 from keras_radtl.cli.options import config_from
+from keras_radtl.config import Config, UserError, update
 from keras_radtl.sweeps.run_list import add_levels
 
 

@@ -14,10 +14,10 @@ import shutil
 import numpy as np
 
 from keras_radtl.config import to_dict
-from keras_radtl.training.feature_store import FeatureStore, default_folder
 from keras_radtl.data.pipeline import evaluation_batches, ready_ahead, training_batches
 from keras_radtl.models.prefix import cut
 from keras_radtl.runs.inference import Predictor
+from keras_radtl.training.feature_store import FeatureStore, default_folder
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,9 @@ def make_feed(model, job, epochs: int):
     folder = default_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     if needed > min(limit, free // 2):
-        logger.info("%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9)
+        logger.info(
+            "%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9
+        )
         return PixelFeed(model, job)
     return FeatureFeed(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
 

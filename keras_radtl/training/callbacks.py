@@ -12,8 +12,8 @@ import numpy as np
 from keras_radtl.config import UserError
 from keras_radtl.models.probabilities import mean_loss, probabilities
 from keras_radtl.reproducibility import derive_seed
-from keras_radtl.training import checkpoint
 from keras_radtl.runs.progress import clock
+from keras_radtl.training import checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +72,14 @@ class Validate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
-            raise UserError(f"The training loss is not finite in epoch {epoch + 1}: lower --learning-rate or --weight-decay. The epochs before are saved.")
+            raise UserError(
+                f"The training loss is not finite in epoch {epoch + 1}: lower --learning-rate or --weight-decay. The epochs before are saved."
+            )
         logits = self.predict()
         if not np.isfinite(logits).all():
-            raise UserError(f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved.")
+            raise UserError(
+                f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved."
+            )
         chances = probabilities(logits, self.multilabel)
         logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
         logs["val_auc"] = float(self.score(self.targets, chances))
@@ -88,7 +92,10 @@ class Validate(keras.callbacks.Callback):
         predicted = chances.argmax(axis=1)
         logs["val_accuracy"] = float((predicted == self.targets).mean())
         if len(np.unique(predicted)) == 1:
-            logger.warning("epoch %d: every validation case is predicted as one class; a bad local minimum, or too few epochs yet", epoch + 1)
+            logger.warning(
+                "epoch %d: every validation case is predicted as one class; a bad local minimum, or too few epochs yet",
+                epoch + 1,
+            )
 
 
 class Keep(keras.callbacks.Callback):
@@ -130,7 +137,9 @@ class Keep(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         state, value = self.state, logs[self.monitor]
         state.epoch = epoch + 1
-        state.history.append({"epoch": epoch + 1, "phase": self.phase, **{name: float(logs[name]) for name in sorted(logs)}})
+        state.history.append(
+            {"epoch": epoch + 1, "phase": self.phase, **{name: float(logs[name]) for name in sorted(logs)}}
+        )
         if self.rates is not None:
             state.history[-1]["rates"] = self.rates.means()
         improved = self._is_better(value, state.best_value)

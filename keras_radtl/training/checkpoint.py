@@ -99,7 +99,9 @@ def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -
         state: its `best_weights` are given up once they are in their file.
     """
     if state.best_weights is not None:
-        _write(run / best_name(state.best_epoch), {f"weight/{path}": value for path, value in state.best_weights.items()})
+        _write(
+            run / best_name(state.best_epoch), {f"weight/{path}": value for path, value in state.best_weights.items()}
+        )
         state.best_weights = None
     arrays = {f"weight/{path}": value for path, value in changed.items()}
     arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(optimizer.variables)}

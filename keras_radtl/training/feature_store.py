@@ -28,7 +28,9 @@ _STALE_SECONDS = 24 * 3600  # an unfinished entry as old as this was left by a c
 
 def default_folder() -> Path:
     """Return the folder of the store: KERAS_RADTL_CACHE, else the user's cache folder."""
-    base = os.environ.get("KERAS_RADTL_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "keras_radtl")
+    base = os.environ.get("KERAS_RADTL_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "keras_radtl"
+    )
     return Path(base).expanduser() / "features"
 
 

@@ -17,19 +17,18 @@ from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import focal_exponent, make_loss
-from keras_radtl.training import callbacks
-from keras_radtl.training import checkpoint
 from keras_radtl.runs.directory import SPLITS, TENSORBOARD, RunDirectory
-from keras_radtl.training.batch_sources import make_feed
-from keras_radtl.runs.progress import Progress
-from keras_radtl.training.run_options import Request
-from keras_radtl.runs.results import Predictions
 from keras_radtl.runs.interrupt import StopRequest
+from keras_radtl.runs.progress import Progress
+from keras_radtl.runs.results import Predictions
 from keras_radtl.strategies import starting_point
 from keras_radtl.strategies.layer_rates import make_rates
 from keras_radtl.strategies.phases import Phase, compile_phase
 from keras_radtl.strategies.schedules import learning_rate
 from keras_radtl.strategies.table import get_strategy, plan_phases
+from keras_radtl.training import callbacks, checkpoint
+from keras_radtl.training.batch_sources import make_feed
+from keras_radtl.training.run_options import Request
 
 logger = logging.getLogger(__name__)
 

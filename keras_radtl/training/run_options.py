@@ -41,7 +41,9 @@ class Request:
     def __post_init__(self):
         require(self.feature_cache_gb >= 0, "feature_cache_size", ">= 0 gigabytes", self.feature_cache_gb)
         require(self.feature_dtype in ("float32", "float16"), "feature_dtype", "float32 or float16", self.feature_dtype)
-        require(self.test or not self.figures, "figures", "False without test predictions, which they show", self.figures)
+        require(
+            self.test or not self.figures, "figures", "False without test predictions, which they show", self.figures
+        )
 
     @property
     def cache_bytes(self) -> int:

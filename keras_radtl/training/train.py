@@ -26,9 +26,9 @@ from keras_radtl.runs.directory import (
     write_csv,
     write_json,
 )
+from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import Progress
 from keras_radtl.training.run_options import Request
-from keras_radtl.runs.interrupt import StopRequest
 
 logger = logging.getLogger(__name__)
 
@@ -113,9 +113,9 @@ def build(config: Config, dataset, fold: int, trunks=None):
     """Build the classifier of one fold with its first weights, in a fresh Keras session; `trunks` as for `train`."""
     import keras
 
+    from keras_radtl.models.backbone_cache import build_trunk
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.precision import dtype_policy
-    from keras_radtl.models.backbone_cache import build_trunk
     from keras_radtl.reproducibility import derive_seed
 
     if trunks is not None:
@@ -172,10 +172,10 @@ def _train_split(job, model) -> None:
     """Train and test the model of one split in its own run directory; a finished fold is left as it is."""
     import keras
 
-    from keras_radtl.training import checkpoint
     from keras_radtl.reports.run_figures import draw_run
-    from keras_radtl.training.phase_loop import fit, predict_splits
     from keras_radtl.runs.results import write_history, write_results
+    from keras_radtl.training import checkpoint
+    from keras_radtl.training.phase_loop import fit, predict_splits
 
     config, dataset, run = job.config, job.dataset, job.run
     if job.split.fold and run.finished:

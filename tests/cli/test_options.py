@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, dumps, to_dict
 from keras_radtl.cli.options import FLAGS, add_config_options, config_from, make_parser
+from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, dumps, to_dict
 from keras_radtl.config.presets import PRESETS, get_preset
 
 VALUES = {

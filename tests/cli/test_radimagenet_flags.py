@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import UserError
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
+from keras_radtl.config import UserError
 
 
 def parse(*arguments):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import presets
-from keras_radtl.config import UserError, set_key
+from keras_radtl.config import UserError, presets, set_key
+from keras_radtl.config.presets import PRESETS, get_preset
 from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.models.layers.head_sizes import head_parameters
 from keras_radtl.models.layers.scalings import get_scaling
-from keras_radtl.config.presets import PRESETS, get_preset
 from keras_radtl.strategies.table import get_strategy
 
 
@@ -35,10 +34,20 @@ def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_ra
     config = get_preset(name if weights == "imagenet" else f"{name}_radimagenet")
     model, head, training = config.model, config.model.head, config.training
     assert (model.backbone, model.weights, model.scaling, model.batchnorm) == ("resnet50", weights, "bacon", "adapt")
-    assert (head.name, head.ratio, head.filters, head.kernel_size, head.dropout) == ("conv_skip", ratio, 16, kernel_size, 0.5)
+    assert (head.name, head.ratio, head.filters, head.kernel_size, head.dropout) == (
+        "conv_skip",
+        ratio,
+        16,
+        kernel_size,
+        0.5,
+    )
     assert (training.unfreeze, training.counting, training.epochs, training.batch_size) == ("top5", "reference", 30, 64)
     assert (training.optimizer, training.momentum, training.schedule) == ("sgd", 0.9, "cosine")
-    assert (training.weight_decay, training.weight_decay_mode, training.learning_rate) == (0.4, "coupled", learning_rate)
+    assert (training.weight_decay, training.weight_decay_mode, training.learning_rate) == (
+        0.4,
+        "coupled",
+        learning_rate,
+    )
 
 
 def test_either_hidden_basis_of_the_breast_model():
@@ -54,7 +63,11 @@ def test_either_hidden_basis_of_the_breast_model():
 def test_the_scripts_of_radimagenet():
     config = get_preset("radimagenet")
     assert (config.split.folds, config.data.image_size, config.training.batch_size) == (5, 256, 256)
-    assert (config.model.head.name, config.model.head.input_dropout, config.training.monitor) == ("linear", 0.5, "val_loss")
+    assert (config.model.head.name, config.model.head.input_dropout, config.training.monitor) == (
+        "linear",
+        0.5,
+        "val_loss",
+    )
     augment = config.augment
     assert (augment.rotation, augment.shift, augment.zoom, augment.horizontal_flip) == (10, 0.1, 0.1, True)
     assert augment.shear == pytest.approx(0.1 * 3.14159265 / 180, rel=0.01)  # 0.1 degrees
@@ -63,7 +76,9 @@ def test_the_scripts_of_radimagenet():
 def test_presets_without_picture_changes():
     for name in ("fts", "cbis"):
         augment = get_preset(name).augment
-        assert not any([augment.rotation, augment.shift, augment.shear, augment.zoom, augment.horizontal_flip, augment.blur])
+        assert not any(
+            [augment.rotation, augment.shift, augment.shear, augment.zoom, augment.horizontal_flip, augment.blur]
+        )
 
 
 def test_the_head_of_cbis_has_the_parameters_of_its_layers():

@@ -207,7 +207,17 @@ JUNK = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-KEYS = ["seed", "device", "data", "split", "training", "training.epochs", "data.labels", "data.image_size", "split.train"]
+KEYS = [
+    "seed",
+    "device",
+    "data",
+    "split",
+    "training",
+    "training.epochs",
+    "data.labels",
+    "data.image_size",
+    "split.train",
+]
 
 
 @settings(max_examples=100, deadline=None)
@@ -224,7 +234,9 @@ def test_junk_is_a_user_error_or_a_configuration(key, value):
 def test_files_in_json_and_yaml(tmp_path):
     (tmp_path / "a.json").write_text('{"seed": 3, "training": {"epochs": 2}}')
     (tmp_path / "a.yaml").write_text("seed: 3\ntraining:\n  epochs: 2\n")
-    assert load_values(tmp_path / "a.json") == load_values(tmp_path / "a.yaml") == {"seed": 3, "training": {"epochs": 2}}
+    assert (
+        load_values(tmp_path / "a.json") == load_values(tmp_path / "a.yaml") == {"seed": 3, "training": {"epochs": 2}}
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from keras_radtl.models.weights.sources import IMAGENET_FILES, WEIGHTS_VARIABLE
 from keras_radtl.diagnostics import checks as diagnosis
 from keras_radtl.diagnostics.checks import (
     ask_child,
@@ -18,6 +17,7 @@ from keras_radtl.diagnostics.checks import (
     check_weights,
     explain_failure,
 )
+from keras_radtl.models.weights.sources import IMAGENET_FILES, WEIGHTS_VARIABLE
 
 FOUND = {"tensorflow": "2.21.0", "keras": "3.15.1", "backend": "tensorflow", "devices": ["Card"], "differences": {}}
 

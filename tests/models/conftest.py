@@ -19,8 +19,8 @@ def small_classifier():
     """
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.backbones.table import get_backbone
-    from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
     from keras_radtl.models.classifier import build_classifier
+    from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
     built = {}
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import HeadConfig, ModelConfig
+from keras_radtl.models.backbone_cache import LastTrunk
 from keras_radtl.models.classifier import build_classifier
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.prefix import cut
-from keras_radtl.models.backbone_cache import LastTrunk
 
 LINEAR = ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear"))
 NONLINEAR = ModelConfig(backbone="tiny", weights="none", head=HeadConfig("nonlinear"))

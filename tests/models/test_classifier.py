@@ -10,9 +10,9 @@ import pytest
 
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
 from keras_radtl.models.backbones.table import BACKBONES
-from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.classifier import assemble_classifier, build_classifier
 from keras_radtl.models.groups import group_table, set_trainable, trainable_layers
+from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.heads import make_head
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
 
@@ -51,7 +51,10 @@ def with_head(model, head, batchnorm):
 
 
 def features_of(model, prefix="", start="image"):
-    return keras.Model(model.get_layer(start if start == "image" else prefix + start).output, model.get_layer(prefix + "pooling").output)
+    return keras.Model(
+        model.get_layer(start if start == "image" else prefix + start).output,
+        model.get_layer(prefix + "pooling").output,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,9 @@ def test_logits_stay_float32_under_mixed_precision(images):
 
 @pytest.mark.parametrize(("name", "size"), [("resnet50", 31), ("InceptionV3", 74), ("vgg19+irv2", 74)])
 def test_images_below_the_minimum_are_refused(name, size):
-    with pytest.raises(UserError, match=f"`image_size` must be at least {size + 1} pixels .* Received: image_size={size}"):
+    with pytest.raises(
+        UserError, match=f"`image_size` must be at least {size + 1} pixels .* Received: image_size={size}"
+    ):
         build(backbone=name, size=size)
 
 
@@ -225,7 +230,9 @@ def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small
     run = subprocess.run([sys.executable, "-c", RELOAD, str(tmp_path)], capture_output=True, text=True, check=True)
     assert dict(json.loads(line) for line in run.stdout.splitlines()) == tables
     for name, model in models.items():
-        np.testing.assert_allclose(np.load(tmp_path / f"{name}.reloaded.npy"), model(images(model)), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            np.load(tmp_path / f"{name}.reloaded.npy"), model(images(model)), rtol=1e-5, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])

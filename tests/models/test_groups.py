@@ -32,7 +32,9 @@ def test_groups_are_cut_where_every_path_passes(name, counting, small_classifier
     model = small_classifier(name)
     seen = {"image", "scaling"}
     for group in layer_groups(model, counting):
-        entry = {layer.name for n in group.layers for layer in parents(model.get_layer(n)) if layer.name not in group.layers}
+        entry = {
+            layer.name for n in group.layers for layer in parents(model.get_layer(n)) if layer.name not in group.layers
+        }
         assert len(entry) == 1
         assert entry <= seen
         seen.update(group.layers)
@@ -97,7 +99,9 @@ def test_exactly_the_chosen_layers_and_the_head_train(unfreeze, small_classifier
 
 def test_too_many_groups_or_layers_are_refused_with_the_groups(small_classifier):
     model = small_classifier("vgg19")
-    with pytest.raises(UserError, match="at most top5, the groups are block1, block2, block3, block4, block5. Received: top6"):
+    with pytest.raises(
+        UserError, match="at most top5, the groups are block1, block2, block3, block4, block5. Received: top6"
+    ):
         trainable_layers(model, "top6")
     with pytest.raises(UserError, match="at most layers:22 for VGG19. Received: layers:23"):
         trainable_layers(model, "layers:23")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_radtl.models.probabilities import mean_loss, probabilities
 from keras_radtl.models.losses import MaskedBinaryCrossentropy, make_loss
+from keras_radtl.models.probabilities import mean_loss, probabilities
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1.0, 1.0]], np.float32)
 LABELS = np.array([[1, 0, np.nan], [np.nan, 1, 0], [np.nan] * 3, [0, 0, 1]], np.float32)

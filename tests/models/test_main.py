@@ -10,7 +10,17 @@ def run(*arguments):
 def test_the_backbones_are_printed_as_tables():
     lines = run("VGG19", "efficientnet_lite0").stdout.splitlines()
     assert lines[0].split()[:3] == ["backbone", "parameters", "features"]
-    assert lines[1].split() == ["VGG19", "20,024,384", "512", "224", "32", "none,", "imagenet", "(caffe)", "block5_conv4"]
+    assert lines[1].split() == [
+        "VGG19",
+        "20,024,384",
+        "512",
+        "224",
+        "32",
+        "none,",
+        "imagenet",
+        "(caffe)",
+        "block5_conv4",
+    ]
     assert ["VGG19", "stages", "block5", "5", "9,439,232"] in [line.split() for line in lines]
     assert ["EfficientNet-Lite0", "stages", "stem", "3", "992"] in [line.split() for line in lines]
 

@@ -38,7 +38,9 @@ def test_activations_grow_with_the_batch_and_with_what_trains(small_classifier):
 
 def test_a_head_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 4 * 10**9)
-    message = r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are free"
+    message = (
+        r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are free"
+    )
     with pytest.raises(UserError, match=message):
         memory.require_head_memory(REFERENCE_HEAD, 2048, 2)
     assert memory.require_head_memory(HeadConfig("linear"), 2048, 2) == 4098

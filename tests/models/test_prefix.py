@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.groups import set_trainable, trainable_layers
+from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.prefix import cut, cut_tensors
 
 

@@ -21,7 +21,9 @@ def test_probabilities_of_classes_and_of_labels():
 
 
 def test_mean_loss_is_the_log_loss():
-    assert mean_loss(LOGITS, TARGETS, False) == pytest.approx(log_loss(TARGETS, probabilities(LOGITS, False)), rel=1e-12)
+    assert mean_loss(LOGITS, TARGETS, False) == pytest.approx(
+        log_loss(TARGETS, probabilities(LOGITS, False)), rel=1e-12
+    )
     labels = np.array([[0, 1, 0], [1, 1, 0], [1, 0, 1], [0, 0, 1]], np.float32)
     flat = log_loss(labels.ravel(), probabilities(LOGITS, True).ravel())
     assert mean_loss(LOGITS, labels, True) == pytest.approx(flat, rel=1e-12)

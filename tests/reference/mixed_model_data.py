@@ -53,7 +53,10 @@ def unbalanced() -> None:
     y = 20 + 0.05 * age + np.array((0, 0.8, -1))[dose] + effects(rng, site, 1.5) + effects(rng, scanner, 0.5)
     y = y + rng.normal(0, 1.2, n)
     columns = {"site": named("s", site), "scanner": named("c", scanner)}
-    write("unbalanced", {"y": y.tolist(), **columns, "age": age.tolist(), "dose": [("low", "mid", "high")[d] for d in dose]})
+    write(
+        "unbalanced",
+        {"y": y.tolist(), **columns, "age": age.tolist(), "dose": [("low", "mid", "high")[d] for d in dose]},
+    )
 
 
 def zero_variance() -> None:
@@ -65,7 +68,10 @@ def zero_variance() -> None:
     for level in range(10):  # alternate days lose their mean: less spread between days than noise alone would give
         noise[day == level] -= noise[day == level].mean()
     y = 5 + np.array((0, 0.3, 0.6))[method] + effects(rng, batch, 0.8) + noise
-    write("zero_variance", {"y": y.tolist(), "batch": named("b", batch), "day": named("d", day), "method": named("m", method)})
+    write(
+        "zero_variance",
+        {"y": y.tolist(), "batch": named("b", batch), "day": named("d", day), "method": named("m", method)},
+    )
 
 
 def all_zero() -> None:
@@ -73,7 +79,10 @@ def all_zero() -> None:
     group = np.repeat(np.arange(8), 6)
     noise = rng.normal(0, 1, 48)
     noise -= np.repeat(noise.reshape(8, 6).mean(1), 6)
-    write("all_zero", {"y": (3 + noise).tolist(), "group": named("g", group), "arm": named("a", np.tile(np.arange(2), 24))})
+    write(
+        "all_zero",
+        {"y": (3 + noise).tolist(), "group": named("g", group), "arm": named("a", np.tile(np.arange(2), 24))},
+    )
 
 
 def two_levels() -> None:
@@ -82,7 +91,10 @@ def two_levels() -> None:
     task, backbone, head = rng.integers(0, 2, n), rng.integers(0, 4, n), rng.integers(0, 3, n)
     y = 0.8 + np.array((0, 0.02, -0.05))[head] + np.array((-0.04, 0.05))[task] + effects(rng, backbone, 0.03)
     y = y + rng.normal(0, 0.04, n)
-    write("two_levels", {"y": y.tolist(), "task": named("t", task), "backbone": named("k", backbone), "head": named("h", head)})
+    write(
+        "two_levels",
+        {"y": y.tolist(), "task": named("t", task), "backbone": named("k", backbone), "head": named("h", head)},
+    )
 
 
 def grid(name: str, seed: int) -> None:
@@ -109,7 +121,10 @@ def nested() -> None:
     hospital = patient // 10
     dose = rng.normal(0, 1, 400).round(3)
     y = 2 + 0.3 * dose + effects(rng, hospital, 0.4) + effects(rng, patient, 1.3) + rng.normal(0, 0.05, 400)
-    write("nested", {"y": y.tolist(), "patient": named("p", patient), "hospital": named("h", hospital), "dose": dose.tolist()})
+    write(
+        "nested",
+        {"y": y.tolist(), "patient": named("p", patient), "hospital": named("h", hospital), "dose": dose.tolist()},
+    )
 
 
 def single_factor() -> None:

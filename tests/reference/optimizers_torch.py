@@ -1,6 +1,6 @@
 """Write optimizers_torch.json: ten steps of torch's optimizers in float64 (made with torch 2.13.0).
 
-    python -m venv TORCH && TORCH/bin/pip install torch==2.13.0 && TORCH/bin/python tests/reference/optimizers_torch.py
+python -m venv TORCH && TORCH/bin/pip install torch==2.13.0 && TORCH/bin/python tests/reference/optimizers_torch.py
 """
 
 import json

@@ -57,8 +57,8 @@ def stop_in(monkeypatch):
     """Return a context manager that stops a run in a given epoch (counted from 0), as Ctrl-C after its first batch."""
     import contextlib
 
-    from keras_radtl.training import callbacks
     from keras_radtl.runs.interrupt import Stopped
+    from keras_radtl.training import callbacks
 
     @contextlib.contextmanager
     def stop(epoch: int):

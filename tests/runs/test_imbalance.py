@@ -38,7 +38,10 @@ def run(dataset, tmp_path):
 
 
 def logits(run):
-    return [[float(row[name]) for name in row if name.startswith("logit_")] for row in read_csv(run / "predictions_test.csv")]
+    return [
+        [float(row[name]) for name in row if name.startswith("logit_")]
+        for row in read_csv(run / "predictions_test.csv")
+    ]
 
 
 def test_balanced_sampling_draws_the_same_through_pixels_and_through_stored_features(run, caplog):

@@ -13,10 +13,10 @@ import pytest
 from keras_radtl.config import Config, UserError, load_values, set_key, to_dict
 from keras_radtl.runs.directory import CONFIG, METRICS, MODEL, STATUS, SUMMARY, read_csv, write_json
 from keras_radtl.search import search as tuning
+from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import make_space
 from keras_radtl.search.trial_process import TrialFailed
 from keras_radtl.search.trials import TrialRow
-from keras_radtl.search.settings import TunerSettings
 
 pytest.importorskip("keras_tuner")
 pytestmark = pytest.mark.filterwarnings("ignore:.*imp.*:DeprecationWarning")

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.search.space import make_space
 from keras_radtl.search.settings import TunerSettings
+from keras_radtl.search.space import make_space
 
 pytest.importorskip("keras_tuner")
 pytestmark = pytest.mark.filterwarnings("ignore")  # KerasTuner and the optimizers below it warn of their own code

@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tiny_backbone import register  # noqa: E402
+from tiny_backbone import register
 
-from keras_radtl.search import trial_process  # noqa: E402
+from keras_radtl.search import trial_process
 
 if __name__ == "__main__":
     register()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_radtl.stats.model_comparison import compare_models
 from keras_radtl.stats.delong import delong_interval
 from keras_radtl.stats.delong_tests import delong_global_test, delong_test
+from keras_radtl.stats.model_comparison import compare_models
 from keras_radtl.stats.paired import adjust_p_values, cochran_q, mcnemar
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, UserError, update
-from keras_radtl.sweeps.run_list import Run
 from keras_radtl.sweeps.requirements import select_available
+from keras_radtl.sweeps.run_list import Run
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pytest
 from keras_radtl.config import Config, UserError, dumps, update
 from keras_radtl.runs.directory import read_csv, write_json, write_text_atomic
 from keras_radtl.sweeps.folder import SweepFolder
-from keras_radtl.sweeps.run_list import Run
 from keras_radtl.sweeps.results import Results
+from keras_radtl.sweeps.run_list import Run
 
 FIGURES = {"auc": {"value": 0.9}, "accuracy": {"value": 0.8}, "f1": {"value": 0.7}, "log_loss": {"value": 0.4}}
 

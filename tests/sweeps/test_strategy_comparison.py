@@ -11,12 +11,12 @@ from scipy import stats
 from keras_radtl.config import Config
 from keras_radtl.metrics.classification import exact_auc
 from keras_radtl.runs.directory import read_csv, write_csv, write_json
+from keras_radtl.stats.delong_tests import delong_test
+from keras_radtl.sweeps.folder import SweepFolder
+from keras_radtl.sweeps.results import Results
+from keras_radtl.sweeps.run_list import Run
 from keras_radtl.sweeps.strategy_comparison import compare_strategies, failed_cells
 from keras_radtl.sweeps.strategy_report import comparison_text, markdown, write_comparison
-from keras_radtl.sweeps.folder import SweepFolder
-from keras_radtl.sweeps.run_list import Run
-from keras_radtl.sweeps.results import Results
-from keras_radtl.stats.delong_tests import delong_test
 
 CASES = 60
 TARGETS = np.arange(CASES) % 3 == 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, update
-from keras_radtl.training.run_options import Request
-from keras_radtl.training.train import train
 from keras_radtl.sweeps.folder import Options
 from keras_radtl.sweeps.run_list import Run
 from keras_radtl.sweeps.worker import Worker
+from keras_radtl.training.run_options import Request
+from keras_radtl.training.train import train
 
 BASE = update(
     Config(),

@@ -7,10 +7,10 @@ import pytest
 
 from keras_radtl.models.groups import set_trainable, trainable_layers
 from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.training.batch_sources import FeatureFeed, PixelFeed, make_feed
 from keras_radtl.training.phase_loop import Job
 from keras_radtl.training.run_options import Request
-from keras_radtl.runs.interrupt import StopRequest
 
 
 @pytest.fixture

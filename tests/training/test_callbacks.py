@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.training import callbacks
-from keras_radtl.training import checkpoint
-from keras_radtl.training.callbacks import Keep, Penalty, Rate, Report, Reseed, Scalars, StopOnRequest, Validate
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import Stopped, StopRequest
+from keras_radtl.training import callbacks, checkpoint
+from keras_radtl.training.callbacks import Keep, Penalty, Rate, Report, Reseed, Scalars, StopOnRequest, Validate
 
 
 @pytest.fixture
@@ -109,7 +108,16 @@ def test_what_is_not_a_number_stops_the_run(logits, loss, score, message):
 def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
     state = checkpoint.TrainingState()
     made = Keep(
-        RunDirectory(folder), model, checkpoint.read_weights(model), state, "all", monitor, patience, None, None, interval
+        RunDirectory(folder),
+        model,
+        checkpoint.read_weights(model),
+        state,
+        "all",
+        monitor,
+        patience,
+        None,
+        None,
+        interval,
     )
     made.set_model(model)
     made.on_train_begin()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.training import checkpoint
 from keras_radtl.runs import directory
-from keras_radtl.training.checkpoint import TrainingState
 from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.training import checkpoint
+from keras_radtl.training.checkpoint import TrainingState
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_radtl.training import checkpoint
-from keras_radtl.training import phase_loop as fitting
 from keras_radtl.runs.directory import RunDirectory, read_csv
 from keras_radtl.strategies.table import STRATEGIES
+from keras_radtl.training import checkpoint
+from keras_radtl.training import phase_loop as fitting
 
 STEM, MIDDLE, LAST = ("stem",), ("stem", "middle"), ("stem", "middle", "last")
 OPENED = {

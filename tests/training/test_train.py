@@ -116,7 +116,7 @@ def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tm
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(*arguments)
 
-    for failing in (3, 4, 6, 8, 7):  # noqa: B007
+    for failing in (3, 4, 6, 8, 7):
         count = 0
         with monkeypatch.context() as patch:
             patch.setattr(directory.os, "replace", replace)

@@ -28,8 +28,8 @@ import numpy as np
 
 from keras_radtl.config import PhantomConfig, UserError, require
 from keras_radtl.data.phantoms import ultrasound
-from keras_radtl.data.table import CaseTable, case_names
 from keras_radtl.data.phantoms.ultrasound import Anatomy, Scanner, Tissue
+from keras_radtl.data.table import CaseTable, case_names
 
 SHARES = {"benign": 437, "malignant": 210, "normal": 133}  # of BUSI's 780 images
 INDEX_FILE = "phantoms.csv"

@@ -70,7 +70,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             return {key: _read_array(path, archive, members[key]) for key in KEYS}
     except UserError:
         raise
-    except Exception as error:  # noqa: BLE001 (a damaged archive raises nearly anything)
+    except Exception as error:
         raise UserError(f"{path} is not a readable .npz file: {error}") from None
 
 

@@ -32,7 +32,9 @@ class BackboneBatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, statistics: str = "inference", **kwargs):
         super().__init__(**kwargs)
         if statistics not in STATISTICS:
-            raise ValueError(f"`statistics` must be one of {', '.join(STATISTICS)}. Received: statistics={statistics!r}")
+            raise ValueError(
+                f"`statistics` must be one of {', '.join(STATISTICS)}. Received: statistics={statistics!r}"
+            )
         self.statistics = statistics
 
     def call(self, inputs, training=None, mask=None):

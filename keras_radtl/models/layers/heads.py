@@ -178,9 +178,7 @@ class ConvHead(NonLinearHead):
 
     def build(self, input_shape):
         features = input_shape[-1]
-        config = HeadConfig(
-            self.size_name, self.ratio, self.filters, self.kernel_size, self.dropout, self.hidden_basis
-        )
+        config = HeadConfig(self.size_name, self.ratio, self.filters, self.kernel_size, self.dropout, self.hidden_basis)
         self.flattened, hidden = head_sizes(config, features)
         self.convolution = layers.Conv1D(
             self.filters,

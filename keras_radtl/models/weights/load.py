@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError
+from keras_radtl.models.weights.files import require_regular_file, require_size, sha256_of
 from keras_radtl.models.weights.hdf5 import open_weights
 from keras_radtl.models.weights.layer_matching import match_layers
-from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
-from keras_radtl.models.weights.torch_mapping import EPSILONS, map_torch_tensors, to_keras_layout
-from keras_radtl.models.weights.files import require_regular_file, require_size, sha256_of
 from keras_radtl.models.weights.probe import probe_weights
 from keras_radtl.models.weights.sources import find_weights
+from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
+from keras_radtl.models.weights.torch_mapping import EPSILONS, map_torch_tensors, to_keras_layout
 
 TORCH_SUFFIXES = (".pt", ".pth")
 _log = logging.getLogger(__name__)

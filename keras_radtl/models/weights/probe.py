@@ -16,7 +16,7 @@ from keras_radtl.models.weights.hdf5 import open_weights
 
 SECONDS = 60.0  # InceptionResNetV2 takes 3 on a slow machine
 _EXTRA_MEMORY = 4 << 30  # bytes of address space beside the file itself; Python and its libraries reserve one
-_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}  # for the same
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # for the same
 
 
 def probe_weights(path: Path, expected_bytes: int, seconds: float = SECONDS) -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.models.weights.pickle_reader import Name, read_pickle
 from keras_radtl.models.weights.files import require_regular_file
+from keras_radtl.models.weights.pickle_reader import Name, read_pickle
 from keras_radtl.models.weights.zip_members import list_members, stored_region
 
 MAGIC = 0x1950A86A20F9469CFC6C

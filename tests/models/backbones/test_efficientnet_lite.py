@@ -10,8 +10,8 @@ import pytest
 
 from keras_radtl.models.backbones import efficientnet_lite
 from keras_radtl.models.backbones.table import get_backbone
-from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
 from keras_radtl.models.weights.load import load_backbone_weights
+from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
 
 REFERENCE = Path(__file__).parents[2] / "reference"
 

@@ -36,7 +36,9 @@ def test_backbones_are_found_under_the_names_of_the_studies(given, name):
 
 
 def test_an_unknown_backbone_lists_the_known_ones():
-    with pytest.raises(UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, densenet121"):
+    with pytest.raises(
+        UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, densenet121"
+    ):
         get_backbone("resnet18")
 
 

@@ -12,8 +12,8 @@ import pytest
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.models.backbones.torch_variants import densenet121_torch, resnet50_torch
-from keras_radtl.models.weights.torch_mapping import densenet121_modules, resnet50_modules
 from keras_radtl.models.weights.load import load_backbone_weights
+from keras_radtl.models.weights.torch_mapping import densenet121_modules, resnet50_modules
 
 REFERENCE = Path(__file__).parents[2] / "reference"
 BUILD = {"resnet50": resnet50_torch, "densenet121": densenet121_torch}

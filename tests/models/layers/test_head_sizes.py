@@ -30,7 +30,9 @@ def test_a_hidden_layer_has_at_least_one_unit():
 
 
 def test_a_kernel_longer_than_the_features_is_refused():
-    with pytest.raises(UserError, match="`kernel_size` must be at most the number of features, 8. Received: kernel_size=9"):
+    with pytest.raises(
+        UserError, match="`kernel_size` must be at most the number of features, 8. Received: kernel_size=9"
+    ):
         head_sizes(HeadConfig("conv", kernel_size=9), 8)
 
 

@@ -21,7 +21,9 @@ VARIANTS = [
     HeadConfig("conv_skip", filters=3, input_dropout=0.2, l2=1e-3),
 ]
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
-battery = pytest.mark.parametrize("config", VARIANTS, ids=lambda c: f"{c.name}-{c.ratio}-{c.hidden_basis}-{c.input_dropout}")
+battery = pytest.mark.parametrize(
+    "config", VARIANTS, ids=lambda c: f"{c.name}-{c.ratio}-{c.hidden_basis}-{c.input_dropout}"
+)
 
 
 def trained(config, seed=0):

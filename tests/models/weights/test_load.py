@@ -13,8 +13,8 @@ import pytest
 
 from keras_radtl.config import ModelConfig, UserError
 from keras_radtl.models.backbones.table import BACKBONES, get_backbone
-from keras_radtl.models.weights.sources import IMAGENET_FILES, RADIMAGENET_NAMES
 from keras_radtl.models.weights.load import WeightReport, load_backbone_weights
+from keras_radtl.models.weights.sources import IMAGENET_FILES, RADIMAGENET_NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
 
