@@ -66,7 +66,8 @@ def _run(argv: Sequence[str] | None) -> None:
         raise UserError("--within needs --rank-by")
     folder = arguments.output or (arguments.json.parent if arguments.json else DEFAULT_OUTPUT)
     _check_outputs(folder, arguments)
-    from keras_radtl.reports.analysis import Question, analyze_table, draw_analysis, write_analysis
+    from keras_radtl.reports.analysis import Question, analyze_table
+    from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
     from keras_radtl.reports.analysis_text import analysis_text
     from keras_radtl.reports.result_table import read_result_table
 

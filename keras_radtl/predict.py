@@ -57,7 +57,7 @@ def _run(argv: Sequence[str] | None) -> None:
     arguments = parser.parse_args(argv)
     files = list_images(arguments.images)
     from keras_radtl.models.probabilities import probabilities
-    from keras_radtl.runs.directory import csv_cell, write_csv
+    from keras_radtl.runs.files import csv_cell, write_csv
     from keras_radtl.runs.progress import Progress
     from keras_radtl.runs.trained_model import load_run
 

@@ -17,7 +17,8 @@ import pytest
 from keras_radtl.config import set_key
 from keras_radtl.config.presets import get_preset
 from keras_radtl.fit import default_output, main
-from keras_radtl.runs.directory import RunDirectory, read_csv, read_json
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.training import checkpoint
 
 outcome = runpy.run_path(str(Path(__file__).parent / "runs" / "outcome.py"))["outcome"]

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from keras_radtl.runs.directory import read_csv
+from keras_radtl.runs.files import read_csv
 from keras_radtl.training import checkpoint
 
 OPTIONS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_radtl.runs.directory import read_csv, read_json
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.sweep import main
 
 HEADS = """

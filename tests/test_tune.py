@@ -13,7 +13,8 @@ import pytest
 
 from keras_radtl import tune
 from keras_radtl.config import load_values
-from keras_radtl.runs.directory import METRICS, MODEL, predictions_name, read_csv, read_json
+from keras_radtl.runs.directory import METRICS, MODEL, predictions_name
+from keras_radtl.runs.files import read_csv, read_json
 
 SCRIPT = Path(__file__).parent / "search" / "tiny_tune.py"
 OPTIONS = (

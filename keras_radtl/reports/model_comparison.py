@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_radtl.runs.directory import atomic, write_json
+from keras_radtl.runs.files import atomic, write_json
 from keras_radtl.stats.model_comparison import Comparison
 
 

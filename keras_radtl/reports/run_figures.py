@@ -9,7 +9,8 @@ import numpy as np
 from keras_radtl.config import Config
 from keras_radtl.data.augment import apply, draw
 from keras_radtl.models.probabilities import probabilities
-from keras_radtl.runs.directory import FIGURES, RunDirectory, atomic
+from keras_radtl.runs.directory import FIGURES, RunDirectory
+from keras_radtl.runs.files import atomic
 
 
 def make_figure(width: float, height: float):

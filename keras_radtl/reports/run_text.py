@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMARY, RunDirectory, read_csv, read_json
+from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMARY, RunDirectory
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.runs.results import metrics_table
 
 MONITORS = {"val_auc": "validation AUC", "val_loss": "validation loss"}

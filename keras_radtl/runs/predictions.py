@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import FORMULA, SUMMARY, predictions_name, read_json
+from keras_radtl.runs.directory import SUMMARY, predictions_name
+from keras_radtl.runs.files import FORMULA, read_json
 
 _PROBABILITY = "prob_"
 

@@ -11,18 +11,8 @@ from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.metrics.multilabel import multilabel_metrics
 from keras_radtl.models.probabilities import probabilities
-from keras_radtl.runs.directory import (
-    HISTORY,
-    LEARNING_RATES,
-    METRICS,
-    SUMMARY,
-    RunDirectory,
-    predictions_name,
-    read_csv,
-    read_json,
-    write_csv,
-    write_json,
-)
+from keras_radtl.runs.directory import HISTORY, LEARNING_RATES, METRICS, SUMMARY, RunDirectory, predictions_name
+from keras_radtl.runs.files import read_csv, read_json, write_csv, write_json
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from keras_radtl.config import Config, DataConfig, UserError
 from keras_radtl.data.images import load_images
 from keras_radtl.data.table import CaseTable
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.directory import MODEL, SUMMARY, RunDirectory, read_json
+from keras_radtl.runs.directory import MODEL, SUMMARY, RunDirectory
+from keras_radtl.runs.files import read_json
 from keras_radtl.runs.inference import Predictor
 
 

@@ -17,16 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError, to_dict
-from keras_radtl.runs.directory import (
-    CONFIG,
-    METRICS,
-    STATUS,
-    SUMMARY,
-    RunDirectory,
-    difference,
-    read_json,
-    write_json,
-)
+from keras_radtl.runs.directory import CONFIG, METRICS, STATUS, SUMMARY, RunDirectory
+from keras_radtl.runs.files import difference, read_json, write_json
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space
 

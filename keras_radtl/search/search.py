@@ -21,7 +21,7 @@ from pathlib import Path
 
 from keras_radtl.config import Config, UserError, dumps, require
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.directory import locked, write_text_atomic
+from keras_radtl.runs.files import locked, write_text_atomic
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import clock
 from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
@@ -216,7 +216,8 @@ def _run(search: _Search, project: Path) -> Outcome:
     search.folder.restore_snapshot(project)
     problem = ""
     with _quiet():
-        from keras_radtl.search.tuner import SearchEnded, TooManyFailures, TrialTuner, make_oracle
+        from keras_radtl.search.oracles import make_oracle
+        from keras_radtl.search.tuner import SearchEnded, TooManyFailures, TrialTuner
 
         oracle = make_oracle(search.space, search.settings, search.config.seed)
         place = {"directory": str(search.folder.path), "project_name": project.name}

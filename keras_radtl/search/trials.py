@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_radtl.runs.directory import MODEL, write_csv
+from keras_radtl.runs.directory import MODEL
+from keras_radtl.runs.files import write_csv
 
 _FIRST = ("trial", "status", "epochs", "bracket", "round", "val_auc", "best_epoch", "seconds")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from keras_radtl.config import DataConfig, UserError
-from keras_radtl.runs.directory import locked
+from keras_radtl.runs.files import locked
 from keras_radtl.runs.progress import Progress, clock
 from keras_radtl.sweeps.estimate import Clock, disk_bytes, run_seconds
 from keras_radtl.sweeps.folder import Options, SweepFolder

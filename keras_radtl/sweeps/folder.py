@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keras_radtl.config import UserError, to_dict
-from keras_radtl.runs.directory import CONFIG, RunDirectory, atomic, difference, read_json, write_json
+from keras_radtl.runs.directory import CONFIG, RunDirectory
+from keras_radtl.runs.files import atomic, difference, read_json, write_json
 from keras_radtl.sweeps.run_list import Run, from_json, to_json
 from keras_radtl.training.run_options import Request
 

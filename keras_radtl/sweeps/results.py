@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, read_json, write_csv
+from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory
+from keras_radtl.runs.files import read_json, write_csv
 from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.run_list import Run
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_radtl.metrics.macro import macro_metrics
-from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, predictions_name, read_csv, read_json
+from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory, predictions_name
+from keras_radtl.runs.files import read_csv, read_json
 
 _MULTILABEL = {
     "map": "average_precision",

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from keras_radtl.metrics.macro import MACRO_METRICS
-from keras_radtl.runs.directory import atomic, write_csv, write_text_atomic
+from keras_radtl.runs.files import atomic, write_csv, write_text_atomic
 from keras_radtl.sweeps.strategy_comparison import MARGIN, REFERENCE, Cell, StrategyComparison, failed_cells
 from keras_radtl.sweeps.strategy_tests import StrategyTest
 

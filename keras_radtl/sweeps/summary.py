@@ -53,7 +53,8 @@ def _varying(rows: Sequence[dict], names: Sequence[str]) -> tuple[str, ...]:
 
 def _analyze(results: Results, fixed: Sequence[str], random: Sequence[str] | None) -> str:
     """Fit the mixed model and draw a box plot of each factor that varies."""
-    from keras_radtl.reports.analysis import Question, analyze_table, draw_analysis, write_analysis
+    from keras_radtl.reports.analysis import Question, analyze_table
+    from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
     from keras_radtl.reports.analysis_text import analysis_text
     from keras_radtl.reports.result_table import read_result_table
 

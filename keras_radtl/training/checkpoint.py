@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import CHECKPOINT, RunDirectory, atomic
+from keras_radtl.runs.directory import CHECKPOINT, RunDirectory
+from keras_radtl.runs.files import atomic
 
 Weights = dict[str, np.ndarray]
 _PIECE = 1 << 20  # bytes

@@ -10,22 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.runs.directory import (
-    ENVIRONMENT,
-    MODEL,
-    REJECTED,
-    SPLIT,
-    SUMMARY,
-    RunDirectory,
-    atomic,
-    check_output,
-    create,
-    difference,
-    locked,
-    read_json,
-    write_csv,
-    write_json,
-)
+from keras_radtl.runs.directory import ENVIRONMENT, MODEL, REJECTED, SPLIT, SUMMARY, RunDirectory, check_output, create
+from keras_radtl.runs.files import atomic, difference, locked, read_json, write_csv, write_json
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import Progress
 from keras_radtl.training.run_options import Request

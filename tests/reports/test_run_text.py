@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.reports.run_text import show_run
-from keras_radtl.runs.directory import RunDirectory, write_csv, write_json
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import write_csv, write_json
 
 METRICS = {"test": {"auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20, "method": "DeLong"}}}
 

@@ -17,14 +17,9 @@ from hypothesis import strategies as st
 
 from keras_radtl.config import Config, UserError, dumps, set_key
 from keras_radtl.runs import directory
-from keras_radtl.runs.directory import (
-    CONFIG,
-    STATUS,
-    RunDirectory,
+from keras_radtl.runs.directory import CONFIG, STATUS, RunDirectory, check_output, config_hash, create
+from keras_radtl.runs.files import (
     atomic,
-    check_output,
-    config_hash,
-    create,
     csv_cell,
     difference,
     locked,

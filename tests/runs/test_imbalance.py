@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import Config, update
-from keras_radtl.runs.directory import RunDirectory, read_csv, read_json
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.training.run_options import Request
 
 CONFIG = {

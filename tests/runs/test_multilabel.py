@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from keras_radtl.runs.directory import read_csv, read_json
+from keras_radtl.runs.files import read_csv, read_json
 
 LABELS = ("edema", "mass")
 OPTIONS = (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import Config, UserError, update
-from keras_radtl.runs.directory import read_csv, read_json
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.training.run_options import Request
 
 CONFIG = {

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import write_csv
+from keras_radtl.runs.files import write_csv
 from keras_radtl.runs.predictions import align, read_scored_cases
 
 COLUMNS = ["case", "path", "group", "split", "label", "predicted", "logit_no", "logit_yes", "prob_no", "prob_yes"]

@@ -10,7 +10,8 @@ import pytest
 from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
-from keras_radtl.runs.directory import RunDirectory, read_csv, read_json, write_json
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import read_csv, read_json, write_json
 from keras_radtl.runs.results import (
     Predictions,
     label_text,

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from keras_radtl.config import Config, UserError, set_key, to_dict
-from keras_radtl.runs.directory import CONFIG, METRICS, STATUS, SUMMARY, write_json
+from keras_radtl.runs.directory import CONFIG, METRICS, STATUS, SUMMARY
+from keras_radtl.runs.files import write_json
 from keras_radtl.search.folder import SNAPSHOT, SearchFolder, TrialResult, describe_search, search_hash
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import make_space

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from keras_radtl.config import Config, UserError, load_values, set_key, to_dict
-from keras_radtl.runs.directory import CONFIG, METRICS, MODEL, STATUS, SUMMARY, read_csv, write_json
+from keras_radtl.runs.directory import CONFIG, METRICS, MODEL, STATUS, SUMMARY
+from keras_radtl.runs.files import read_csv, write_json
 from keras_radtl.search import search as tuning
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import make_space

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keras_radtl.runs.directory import MODEL, read_csv
+from keras_radtl.runs.directory import MODEL
+from keras_radtl.runs.files import read_csv
 from keras_radtl.search.trials import TrialRow, disk_bytes, prune_models, rank, show_trials, write_trials
 
 KEYS = ("model.head.name", "model.head.filters")

@@ -32,7 +32,8 @@ def score(config: Config) -> float:
 
 def run(folder, settings, seed=0, train=lambda trial, config: score(config), space=SPACE):
     """Search in `folder`; returns the tuner."""
-    from keras_radtl.search.tuner import TrialTuner, make_oracle
+    from keras_radtl.search.oracles import make_oracle
+    from keras_radtl.search.tuner import TrialTuner
 
     place = {"directory": str(folder), "project_name": "project"}
     oracle = make_oracle(space, settings, seed)

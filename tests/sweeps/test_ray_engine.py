@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from keras_radtl.config import Config, update
-from keras_radtl.runs.directory import read_csv
+from keras_radtl.runs.files import read_csv
 from keras_radtl.sweeps.execute import conduct
 from keras_radtl.sweeps.folder import Options, SweepFolder
 from keras_radtl.sweeps.local_engine import run_local

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, UserError, dumps, update
-from keras_radtl.runs.directory import read_csv, write_json, write_text_atomic
+from keras_radtl.runs.files import read_csv, write_json, write_text_atomic
 from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.results import Results
 from keras_radtl.sweeps.run_list import Run

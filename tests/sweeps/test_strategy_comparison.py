@@ -10,7 +10,7 @@ from scipy import stats
 
 from keras_radtl.config import Config
 from keras_radtl.metrics.classification import exact_auc
-from keras_radtl.runs.directory import read_csv, write_csv, write_json
+from keras_radtl.runs.files import read_csv, write_csv, write_json
 from keras_radtl.stats.delong_tests import delong_test
 from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.results import Results

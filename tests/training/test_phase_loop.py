@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_radtl.runs.directory import RunDirectory, read_csv
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import read_csv
 from keras_radtl.strategies.table import STRATEGIES
 from keras_radtl.training import checkpoint
 from keras_radtl.training import phase_loop as fitting

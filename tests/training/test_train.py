@@ -13,7 +13,8 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.runs import directory
-from keras_radtl.runs.directory import RunDirectory, read_csv, read_json
+from keras_radtl.runs.directory import RunDirectory
+from keras_radtl.runs.files import read_csv, read_json
 
 LP_FT = {"strategy": "lp_ft", "phase_epochs": [2, 2]}
 

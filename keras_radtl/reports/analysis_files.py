@@ -1,0 +1,63 @@
+"""The analysis of a result table as JSON and as figures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from keras_radtl.reports.analysis import Analysis
+from keras_radtl.runs.files import atomic, write_json
+
+
+def write_analysis(path: Path, found: Analysis) -> None:
+    """Write an analysis as strictly valid JSON; what does not exist is null."""
+    model, question = found.model, found.question
+    fixed = [
+        row._asdict() | dict(zip(("ci_low", "ci_high"), found.intervals[row.term], strict=True))
+        for row in (model.fixed if model else ())
+    ]
+    write_json(
+        path,
+        {
+            "response": question.response,
+            "method": question.method if model else None,
+            "fixed": [{key: _finite(value) for key, value in row.items()} for row in fixed],
+            "random": [row._asdict() for row in (model.random if model else ())],
+            "reml_criterion": model.criterion if model and question.method == "reml" else None,
+            "ml_criterion": model.criterion if model and question.method == "ml" else None,
+            "scaled_residuals": list(model.scaled_residuals) if model else None,
+            "n": found.n,
+            "converged": model.converged if model else None,
+            "boundary": model.boundary if model else None,
+            "dropped_terms": [{"term": term} | test._asdict() for term, test in found.dropped.items()],
+            "ranks": [row._asdict() for row in found.ranks],
+            "kruskal": [row._asdict() for row in found.kruskal],
+            "lines_left_out": list(found.left_out),
+        },
+    )
+
+
+def _finite(value):
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def draw_analysis(folder: Path, found: Analysis) -> list[Path]:
+    """Draw a box and scatter plot for every factor, one panel a stratum; returns the PNGs."""
+    from matplotlib.figure import Figure
+
+    from keras_radtl.figures.boxes import plot_boxes
+
+    paths = []
+    for name, strata in found.samples.items():
+        widest = max(len(samples) for samples in strata.values())
+        width = min(max(3.2, 1 + 0.75 * widest), 14)
+        figure = Figure(figsize=(min(width * len(strata), 24), 4.2), dpi=120, layout="constrained")
+        panels = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
+        for i, (axes, (stratum, samples)) in enumerate(zip(panels, strata.items(), strict=True)):
+            title = f"{found.question.within}: {stratum}" if stratum else f"{found.question.response} by {name}"
+            plot_boxes(axes, samples, title, name, "" if i else found.question.response)
+        path = folder / f"box_{''.join(c if c.isalnum() or c in '-_.' else '_' for c in name)}.png"
+        with atomic(path) as temporary:
+            figure.savefig(temporary, format="png")
+        paths.append(path)
+    return paths
