@@ -66,12 +66,12 @@ def _run(argv: Sequence[str] | None) -> None:
         raise UserError("--within needs --rank-by")
     folder = arguments.output or (arguments.json.parent if arguments.json else DEFAULT_OUTPUT)
     _check_outputs(folder, arguments)
-    from keras_radtl.reports.analysis import Question, analyze_table
+    from keras_radtl.reports.analysis import AnalysisSpec, analyze_table
     from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
     from keras_radtl.reports.analysis_text import analysis_text
     from keras_radtl.reports.result_table import read_result_table
 
-    question = Question(
+    spec = AnalysisSpec(
         response=arguments.response,
         fixed=arguments.fixed,
         random=arguments.random,
@@ -81,7 +81,7 @@ def _run(argv: Sequence[str] | None) -> None:
         rank_by=arguments.rank_by,
         within=arguments.within,
     )
-    found = analyze_table(read_result_table(arguments.table), question)
+    found = analyze_table(read_result_table(arguments.table), spec)
     sys.stdout.write(analysis_text(found))
     if arguments.json:
         write_analysis(arguments.json, found)
@@ -89,7 +89,7 @@ def _run(argv: Sequence[str] | None) -> None:
     figures = draw_analysis(folder, found)
     sys.stdout.write("\n" * (not arguments.json))
     sys.stdout.writelines(f"figure:   {path}\n" for path in figures)
-    undrawn = [name for name in (*question.fixed, *question.random) if name not in found.samples]
+    undrawn = [name for name in (*spec.fixed, *spec.random) if name not in found.samples]
     if undrawn:
         logger.info("note: no figure for %s: too many different values", ", ".join(undrawn))
 

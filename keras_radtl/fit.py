@@ -63,10 +63,10 @@ def _run(argv: Sequence[str] | None) -> None:
     if arguments.print_config:
         sys.stdout.write(dumps(config))
         return
-    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import train
 
-    request = Request(
+    request = RunOptions(
         arguments.output or default_output(config),
         resume=arguments.resume,
         overwrite=arguments.overwrite,

@@ -56,7 +56,7 @@ def _run(argv: Sequence[str] | None) -> None:
     parser.add_argument("--output", metavar="CSV", help="file to write (default: to the terminal)")
     arguments = parser.parse_args(argv)
     files = list_images(arguments.images)
-    from keras_radtl.models.probabilities import probabilities
+    from keras_radtl.models.probabilities import to_probabilities
     from keras_radtl.runs.files import csv_cell, write_csv
     from keras_radtl.runs.progress import Progress
     from keras_radtl.runs.trained_model import load_run
@@ -66,9 +66,9 @@ def _run(argv: Sequence[str] | None) -> None:
         pixels = run.read(_table(files), progress.update)
     with Progress("predicting", len(files) * len(run.models)) as progress:
         logits = run.logits(pixels, progress.advance)
-    chances = probabilities(logits, run.multilabel)
+    probabilities = to_probabilities(logits, run.multilabel)
     columns = ["path", "predicted", *(f"logit_{c}" for c in run.classes), *(f"prob_{c}" for c in run.classes)]
-    rows = [[f, _label(run, p), *z, *p] for f, z, p in zip(files, logits, chances, strict=True)]
+    rows = [[f, _label(run, p), *z, *p] for f, z, p in zip(files, logits, probabilities, strict=True)]
     if arguments.output:
         write_csv(arguments.output, columns, rows)
     else:
@@ -76,10 +76,10 @@ def _run(argv: Sequence[str] | None) -> None:
         writer.writerows([columns, *([csv_cell(value) for value in row] for row in rows)])
 
 
-def _label(run, chances: np.ndarray) -> str:
+def _label(run, probabilities: np.ndarray) -> str:
     if run.multilabel:
-        return ";".join(name for name, chance in zip(run.classes, chances, strict=True) if chance > 0.5)
-    return run.classes[int(chances.argmax())]
+        return ";".join(name for name, probability in zip(run.classes, probabilities, strict=True) if probability > 0.5)
+    return run.classes[int(probabilities.argmax())]
 
 
 if __name__ == "__main__":

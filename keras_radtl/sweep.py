@@ -76,11 +76,11 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     skipped = select_available(runs, arguments.skip_missing)
     there = [run for run in runs if run.name not in skipped]
-    from keras_radtl.sweeps.execute import conduct, tell_disk, tell_time
-    from keras_radtl.sweeps.folder import Options, SweepFolder
+    from keras_radtl.sweeps.execute import describe_disk, describe_time, execute_sweep
+    from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
     from keras_radtl.sweeps.speed import try_speed
 
-    options = Options(
+    options = SweepOptions(
         reuse=not arguments.no_reuse,
         feature_cache_gb=arguments.feature_cache_size,
         save_models=arguments.save_models,
@@ -88,18 +88,18 @@ def _run(argv: Sequence[str] | None) -> int:
         module=str(Path(module.__file__).resolve()),
         per_process=arguments.runs_per_process,
     )
-    options.request(Path())  # refuses wrong values
+    options.run_options(Path())  # refuses wrong values
     folder = SweepFolder(arguments.output or RUNS / f"sweep-{Path(module.__file__).stem}")
     folder.check(runs)
     left = [run for run in there if not folder.run(run.name).finished]
     if left:
-        sys.stderr.write(f"{len(left)} runs: {tell_disk(left, options, folder)}\n")
+        sys.stderr.write(f"{len(left)} runs: {describe_disk(left, options, folder)}\n")
     if arguments.dry_run:
         if left:
-            sys.stderr.write(f"{len(left)} runs: {tell_time(left, options, try_speed(left, options.module))}\n")
+            sys.stderr.write(f"{len(left)} runs: {describe_time(left, options, try_speed(left, options.module))}\n")
         sys.stdout.writelines(f"{run.name}\n" for run in order_runs(there))
         return 0
-    return _finish(module, conduct(runs, skipped, folder, options, _engine(arguments)))
+    return _finish(module, execute_sweep(runs, skipped, folder, options, _engine(arguments)))
 
 
 def _check_flags(arguments, runs) -> None:

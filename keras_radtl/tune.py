@@ -107,12 +107,12 @@ def _run(argv: Sequence[str] | None) -> int:
         sys.stdout.write(yaml.safe_dump(space.to_dict(), sort_keys=False))
         return 0
     from keras_radtl.search.search import tune
-    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.run_options import RunOptions
 
     plain = default_output(config)
     output = arguments.output or plain.with_name(f"{settings.algorithm}-{plain.name}")
     options = {"reuse": not arguments.no_reuse, "feature_cache_gb": arguments.feature_cache_size}
-    Request(output, **options)  # refuses wrong values
+    RunOptions(output, **options)  # refuses wrong values
     outcome = tune(config, space, settings, output, arguments.overwrite, options)
     sys.stdout.write(show(outcome, config, space))
     if outcome.problem:

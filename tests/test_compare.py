@@ -127,9 +127,9 @@ def test_a_multi_class_run_needs_the_positive_class(tmp_path, capsys):
         generator = np.random.default_rng(len(folders))
         rows = ["case,path,group,split,label,predicted,prob_benign,prob_malignant,prob_normal"]
         for i in range(30):
-            chances = generator.dirichlet([2, 2, 2]) * (1 - lift) + lift * np.eye(3)[i % 3]
+            probabilities = generator.dirichlet([2, 2, 2]) * (1 - lift) + lift * np.eye(3)[i % 3]
             rows.append(
-                f"{i},{i}.png,{i},test,{('benign', 'malignant', 'normal')[i % 3]},benign,{','.join(map(str, chances))}"
+                f"{i},{i}.png,{i},test,{('benign', 'malignant', 'normal')[i % 3]},benign,{','.join(map(str, probabilities))}"
             )
         (folders[-1] / "predictions_test.csv").write_text("\n".join(rows))
     assert main([*map(str, folders)]) == 2

@@ -21,7 +21,7 @@ from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.training import checkpoint
 
-outcome = runpy.run_path(str(Path(__file__).parent / "runs" / "outcome.py"))["outcome"]
+outcome = runpy.run_path(str(Path(__file__).with_name("outcome.py")))["outcome"]
 EPOCHS = 12
 
 
@@ -92,7 +92,7 @@ def test_overwrite_replaces_the_run(finished, tiny_fit, tmp_path):
 
 def test_a_second_writer_is_refused(tiny_fit, tmp_path, refusal):
     code = (
-        "import sys\nfrom keras_radtl.runs.directory import locked\n"
+        "import sys\nfrom keras_radtl.runs.files import locked\n"
         "with locked(sys.argv[1]):\n    print('in', flush=True)\n    sys.stdin.read()"
     )
     script = [sys.executable, "-c", code, str(tmp_path / "run")]

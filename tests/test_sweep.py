@@ -21,7 +21,7 @@ HEADS = """
     for head in ("linear", "nonlinear"):
         for rate in (1e-3, 1e-2):
             config = update(base, {"model": {"head": {"name": head}}, "training": {"learning_rate": rate}})
-            listed.append(Run(f"{head}-{rate:g}", config, {"clf": head, "learning_rate": rate}))
+            listed.append(RunSpec(f"{head}-{rate:g}", config, {"clf": head, "learning_rate": rate}))
     return listed
 """
 
@@ -32,7 +32,7 @@ def rows_of(output):
 
 def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, capsys, tiny_backbone):
     from keras_radtl.sweeps.run_list import from_json
-    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import train
 
     output, path = tmp_path / "sweep", write_list(HEADS)
@@ -56,7 +56,7 @@ def test_a_sweep_equals_single_runs_and_is_not_done_twice(tmp_path, write_list, 
     config = next(
         run.config for run in from_json(read_json(output / "plan.json")["runs"]) if run.name == "nonlinear-0.01"
     )
-    alone = train(config, Request(tmp_path / "alone", reuse=False))
+    alone = train(config, RunOptions(tmp_path / "alone", reuse=False))
     for name in ("predictions_test.csv", "history.csv"):
         assert (alone / name).read_bytes() == (output / "runs" / "nonlinear-0.01" / name).read_bytes(), name
 
@@ -73,7 +73,7 @@ def test_failed_runs_are_named_and_the_others_go_on(tmp_path, write_list, capsys
     body = """
         bad = update(base, {"model": {"head": {"name": "conv", "kernel_size": 50}}})
         small = update(base, {"model": {"backbone": "inception_v3"}})
-        return [Run("bad", bad, {"clf": "conv"}), Run("small", small, {}), Run("good", base, {"clf": "linear"})]
+        return [RunSpec("bad", bad, {"clf": "conv"}), RunSpec("small", small, {}), RunSpec("good", base, {"clf": "linear"})]
     """
     output = tmp_path / "sweep"
     assert main([str(write_list(body)), "--output", str(output)]) == 1
@@ -111,7 +111,7 @@ def test_a_stopped_sweep_goes_on(tmp_path, write_list, number):
 
 def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
     body = """
-        return [Run("a", base, {"clf": "linear"}), Run("b", update(base, {"seed": 1}), {"clf": "linear"})]
+        return [RunSpec("a", base, {"clf": "linear"}), RunSpec("b", update(base, {"seed": 1}), {"clf": "linear"})]
     """
     output = tmp_path / "sweep"
     command = [

@@ -19,7 +19,7 @@ from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.sweep import main
-from keras_radtl.sweeps.run_list import Run, add_levels, name_of
+from keras_radtl.sweeps.run_list import RunSpec, add_levels, name_of
 
 STRATEGIES = ("ft", "lp", "g_lf", "g_fl", "lp_ft", "l1_sp", "l2_sp", "auto_rgn")
 BACKBONES = ("ResNet50", "DenseNet121", "VGG19")
@@ -41,7 +41,7 @@ def add_options(group) -> None:
     add_levels(group, "--seeds", SEEDS, "seeds", free=True)
 
 
-def runs(arguments) -> list[Run]:
+def runs(arguments) -> list[RunSpec]:
     """Return the list of runs."""
     config, listed = config_from(arguments, STUDY), []
     own_size = getattr(arguments, "data.image_size") is not None
@@ -58,7 +58,7 @@ def runs(arguments) -> list[Run]:
         if spec.name != "resnet50" or own_size:
             changes["data"] = {"resize_side": None}  # in proportion
         factors = {"backbone": backbone, "strategy": strategy, "learning_rate": rate, "seed": seed}
-        listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
+        listed.append(RunSpec(name_of(*factors.values()), update(config, changes), factors))
     return listed
 
 

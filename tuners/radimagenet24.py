@@ -15,7 +15,7 @@ from itertools import product
 from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.sweep import main
-from keras_radtl.sweeps.run_list import Run, add_levels, name_of
+from keras_radtl.sweeps.run_list import RunSpec, add_levels, name_of
 from keras_radtl.sweeps.tasks import add_task_options, task_config
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
@@ -39,7 +39,7 @@ def add_options(group) -> None:
     add_levels(group, "--structures", tuple(STRUCTURES), "what trains")
 
 
-def runs(arguments) -> list[Run]:
+def runs(arguments) -> list[RunSpec]:
     """Return the list of runs."""
     listed = []
     for task in arguments.tasks:
@@ -55,7 +55,7 @@ def runs(arguments) -> list[Run]:
                     "task": task, "pretrain": pretrain, "backbone": backbone, "structure": structure,
                     "learning_rate": rate,
                 }  # fmt: skip
-                listed.append(Run(name_of(*factors.values()), update(config, changes), factors))
+                listed.append(RunSpec(name_of(*factors.values()), update(config, changes), factors))
     return listed
 
 

@@ -1,7 +1,7 @@
-"""The trunk of a classifier: from the image to the last feature maps of one or more backbones.
+"""The backbones of a classifier: from the image to the last feature maps of one or more backbones.
 
 Building one and loading its weights takes longer than some trainings of a head. Runs in a row therefore share it, one
-after the other (`LastTrunk`).
+after the other (`BackboneCache`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from keras_radtl.reproducibility import derive_seed
 _log = logging.getLogger(__name__)
 
 
-class Trunk(NamedTuple):
+class Backbones(NamedTuple):
     """What stands below the pooling.
 
     Attributes:
@@ -40,19 +40,19 @@ class Trunk(NamedTuple):
     reports: tuple[WeightReport, ...]
 
 
-def build_trunk(
+def build_backbones(
     parts: tuple[Branch, ...], config: ModelConfig, image_shape: tuple[int, int, int], seed: int, load_weights: bool
-) -> Trunk:
-    """Build the trunk with its first weights. Arguments as for `build_classifier`, `parts` as from `branches`."""
+) -> Backbones:
+    """Build the backbones with its first weights. Arguments as for `build_classifier`, `parts` as from `branches`."""
     image = keras.Input(image_shape, dtype="uint8", name="image")
     built = [_build_branch(branch, config, image, seed, load_weights) for branch in parts]
     layers = {id(layer): layer for backbone, _ in built for layer in backbone.layers}  # the input is in every branch
     reports = tuple(report for _, report in built if report)
-    return Trunk(image, tuple(backbone.output for backbone, _ in built), tuple(layers.values()), reports)
+    return Backbones(image, tuple(backbone.output for backbone, _ in built), tuple(layers.values()), reports)
 
 
-class LastTrunk:
-    """Makes trunks as `build_trunk` does, and keeps the last one for a next classifier that begins with the same.
+class BackboneCache:
+    """Makes backbone_cache as `build_backbones` does, and keeps the last one for a next classifier that begins with the same.
 
     Classifiers made from it share layers and variables: use one at a time. Each gets them as they were first built:
     the first weights are put back, and what was built on the layers since is taken off.
@@ -61,24 +61,24 @@ class LastTrunk:
     def __init__(self):
         self.forget()
 
-    def __call__(self, parts, config: ModelConfig, image_shape, seed: int, load_weights: bool) -> Trunk:
+    def __call__(self, parts, config: ModelConfig, image_shape, seed: int, load_weights: bool) -> Backbones:
         policy = keras.config.dtype_policy().name
         key = (parts, config.batchnorm, config.weights_dir, tuple(image_shape), seed, load_weights, policy)
         if key == self._key:
             self.release()
             _log.info("backbone and weights of the run before")
-            return self._trunk
+            return self._backbones
         self.forget()
-        self._trunk, self._key = build_trunk(parts, config, image_shape, seed, load_weights), key
-        variables = [variable for layer in self._trunk.layers for variable in layer.variables]
+        self._backbones, self._key = build_backbones(parts, config, image_shape, seed, load_weights), key
+        variables = [variable for layer in self._backbones.layers for variable in layer.variables]
         self._first = [(variable, _read(variable)) for variable in variables]
-        nodes = [found for layer in self._trunk.layers for found in (layer._inbound_nodes, layer._outbound_nodes)]
+        nodes = [found for layer in self._backbones.layers for found in (layer._inbound_nodes, layer._outbound_nodes)]
         self._nodes = [(found, len(found)) for found in nodes]
-        return self._trunk
+        return self._backbones
 
     def release(self) -> None:
         """Let go of the classifier that was made last, and put the first weights back."""
-        for layer in self._trunk.layers if self._trunk else ():
+        for layer in self._backbones.layers if self._backbones else ():
             layer.trainable = True
         for variable, value in self._first:
             if _read(variable).tobytes() != value.tobytes():
@@ -88,7 +88,7 @@ class LastTrunk:
 
     def forget(self) -> None:
         """Keep nothing."""
-        self._key, self._trunk, self._first, self._nodes = None, None, [], []
+        self._key, self._backbones, self._first, self._nodes = None, None, [], []
 
 
 def _read(variable) -> np.ndarray:

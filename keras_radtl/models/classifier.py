@@ -16,7 +16,7 @@ from typing import NamedTuple
 import keras
 
 from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.backbone_cache import Trunk, build_trunk
+from keras_radtl.models.backbone_cache import Backbones, build_backbones
 from keras_radtl.models.backbones.branches import Branch, branches
 from keras_radtl.models.backbones.table import POOLING
 from keras_radtl.models.groups import HEAD
@@ -41,7 +41,7 @@ def build_classifier(
     seed: int,
     multilabel: bool = False,
     load_weights: bool = True,
-    make_trunk: Callable[..., Trunk] = build_trunk,
+    make_backbones: Callable[..., Backbones] = build_backbones,
 ) -> keras.Model:
     """Build a classifier with its pretrained weights; see `assemble_classifier` for the report on them.
 
@@ -52,13 +52,13 @@ def build_classifier(
         seed: int; equal seeds give equal initial weights, bit for bit.
         multilabel: bool, one independent logit per label; softmax belongs to the other case.
         load_weights: bool; False leaves the initial weights, to be overwritten from a file.
-        make_trunk: `build_trunk`, or a `LastTrunk` when classifiers are made and used one after the other.
+        make_backbones: `build_backbones`, or a `BackboneCache` when classifiers are made and used one after the other.
     Returns:
         keras.Model, flat and functional, from uint8 `image` to float32 logits (batch, num_classes).
     Raises:
         UserError: unknown names, images too small, weights not loadable, or too little memory for the head.
     """
-    return assemble_classifier(config, num_classes, image_shape, seed, multilabel, load_weights, make_trunk).model
+    return assemble_classifier(config, num_classes, image_shape, seed, multilabel, load_weights, make_backbones).model
 
 
 def assemble_classifier(
@@ -68,7 +68,7 @@ def assemble_classifier(
     seed: int,
     multilabel: bool = False,
     load_weights: bool = True,
-    make_trunk: Callable[..., Trunk] = build_trunk,
+    make_backbones: Callable[..., Backbones] = build_backbones,
 ) -> Classifier:
     """Build a classifier and report on the weights that were loaded. Arguments as for `build_classifier`."""
     parts = branches(config)
@@ -79,13 +79,13 @@ def assemble_classifier(
     if config.head.pooling == "average":  # known before anything is built; else the image size decides
         require_head_memory(config.head, sum(branch.spec.features for branch in parts), num_classes)
     pool = keras.layers.GlobalAveragePooling2D if config.head.pooling == "average" else keras.layers.Flatten
-    trunk = make_trunk(parts, config, image_shape, seed, load_weights)
-    pooled = [pool(name=branch.prefix + POOLING)(maps) for branch, maps in zip(parts, trunk.maps, strict=True)]
+    backbones = make_backbones(parts, config, image_shape, seed, load_weights)
+    pooled = [pool(name=branch.prefix + POOLING)(maps) for branch, maps in zip(parts, backbones.maps, strict=True)]
     features = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="features")(pooled)
     count = require_head_memory(config.head, features.shape[-1], num_classes)
     _log.info("Head %s: %s parameters", config.head.name, f"{count:,}")
     logits = make_head(config.head, num_classes, name=HEAD, seed=seed)(features)
-    return Classifier(keras.Model(trunk.image, logits, name="classifier"), trunk.reports)
+    return Classifier(keras.Model(backbones.image, logits, name="classifier"), backbones.reports)
 
 
 def _require_shape(parts: tuple[Branch, ...], image_shape: tuple[int, int, int]) -> None:

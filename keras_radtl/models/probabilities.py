@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
+def to_probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
     """Turn logits, float of shape (cases, classes), into float64 probabilities of the same shape."""
     logits = np.asarray(logits, np.float64)
     if multilabel:

@@ -21,7 +21,7 @@ MOST_LEVELS = 40  # a factor with more levels gets no figure: its boxes could no
 
 
 @dataclass(frozen=True)
-class Question:
+class AnalysisSpec:
     """What is asked of a table: names of columns, and how the model is fitted.
 
     Attributes:
@@ -47,10 +47,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Answers to a question.
+    """Answers to a spec.
 
     Attributes:
-        question: what was asked.
+        spec: what was asked.
         n: rows with a response.
         left_out: lines of the file without one.
         model: the mixed model, if one was asked for.
@@ -61,7 +61,7 @@ class Analysis:
         samples: values by factor, stratum ("" where there is none) and level, for the figures.
     """
 
-    question: Question
+    spec: AnalysisSpec
     n: int
     left_out: tuple[int, ...]
     model: MixedModel | None
@@ -72,28 +72,28 @@ class Analysis:
     samples: dict[str, dict[str, dict[str, list[float]]]]
 
 
-def analyze_table(table: ResultTable, question: Question) -> Analysis:
-    """Answer a question about a table.
+def analyze_table(table: ResultTable, spec: AnalysisSpec) -> Analysis:
+    """Answer a spec about a table.
 
     Raises:
         UserError: naming the column, line or option that is wrong.
     """
-    names = (*question.fixed, *question.random, *filter(None, (question.rank_by, question.within)))
-    if question.response in names:
-        raise UserError(f"`{question.response}` must not be both the response and a factor")
+    names = (*spec.fixed, *spec.random, *filter(None, (spec.rank_by, spec.within)))
+    if spec.response in names:
+        raise UserError(f"`{spec.response}` must not be both the response and a factor")
     for name in names:
         table.column(name)
-    kept, left_out = table.rows_with(question.response)
-    response = [float(cell) for cell in kept.column(question.response)]
+    kept, left_out = table.rows_with(spec.response)
+    response = [float(cell) for cell in kept.column(spec.response)]
     try:
-        model, dropped = _fit(kept, response, question)
-        ranks, kruskal = _rank(kept, response, question)
+        model, dropped = _fit(kept, response, spec)
+        ranks, kruskal = _rank(kept, response, spec)
     except UserError:
         raise
     except ValueError as error:
         raise UserError(f"{table.path}: {error}") from None
     return Analysis(
-        question,
+        spec,
         len(response),
         left_out,
         model,
@@ -101,46 +101,46 @@ def analyze_table(table: ResultTable, question: Question) -> Analysis:
         dropped,
         ranks,
         kruskal,
-        _samples(kept, response, question),
+        _samples(kept, response, spec),
     )
 
 
-def _fit(table: ResultTable, response: list[float], question: Question):
+def _fit(table: ResultTable, response: list[float], spec: AnalysisSpec):
     """Return the mixed model and the tests of its terms, or nothing where none is asked for."""
-    if not question.random:
+    if not spec.random:
         return None, {}
-    as_levels = {*question.categorical, *question.reference}
-    fixed = {name: table.factor(name) if name in as_levels else table.covariate(name) for name in question.fixed}
-    random = {name: table.factor(name) for name in question.random}
-    model = fit_mixed_model(response, fixed, random, question.method, question.reference, question.categorical)
+    as_levels = {*spec.categorical, *spec.reference}
+    fixed = {name: table.factor(name) if name in as_levels else table.covariate(name) for name in spec.fixed}
+    random = {name: table.factor(name) for name in spec.random}
+    model = fit_mixed_model(response, fixed, random, spec.method, spec.reference, spec.categorical)
     dropped = {}
     for name in fixed:
         others = {other: values for other, values in fixed.items() if other != name}
-        reference = {other: level for other, level in question.reference.items() if other != name}
-        categorical = [other for other in question.categorical if other != name]
+        reference = {other: level for other, level in spec.reference.items() if other != name}
+        categorical = [other for other in spec.categorical if other != name]
         smaller = fit_mixed_model(response, others, random, "ml", reference, categorical)
         dropped[name] = likelihood_ratio_test(smaller, model)
     return model, dropped
 
 
-def _rank(table: ResultTable, response: list[float], question: Question):
-    if not question.rank_by:
+def _rank(table: ResultTable, response: list[float], spec: AnalysisSpec):
+    if not spec.rank_by:
         return [], []
-    strata = table.factor(question.within) if question.within else None
-    return rank_sums_within(response, table.factor(question.rank_by), strata)
+    strata = table.factor(spec.within) if spec.within else None
+    return rank_sums_within(response, table.factor(spec.rank_by), strata)
 
 
-def _samples(table: ResultTable, response: list[float], question: Question) -> dict:
+def _samples(table: ResultTable, response: list[float], spec: AnalysisSpec) -> dict:
     """Group the response for the figures: every factor, within the strata where there are any."""
-    strata = table.factor(question.within) if question.within else ("",) * len(response)
+    strata = table.factor(spec.within) if spec.within else ("",) * len(response)
     order = factor_levels(strata)[0]
     samples: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for name in dict.fromkeys((*question.fixed, *question.random, *filter(None, (question.rank_by, question.within)))):
+    for name in dict.fromkeys((*spec.fixed, *spec.random, *filter(None, (spec.rank_by, spec.within)))):
         values = table.factor(name)
         levels = factor_levels(values)[0]
         if len(levels) > MOST_LEVELS:
             continue
-        split = name != question.within
+        split = name != spec.within
         samples[name] = {stratum: {level: [] for level in levels} for stratum in (order if split else ("",))}
         for value, level, stratum in zip(response, values, strata, strict=True):
             samples[name][stratum if split else ""][level].append(value)

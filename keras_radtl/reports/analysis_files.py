@@ -11,7 +11,7 @@ from keras_radtl.runs.files import atomic, write_json
 
 def write_analysis(path: Path, found: Analysis) -> None:
     """Write an analysis as strictly valid JSON; what does not exist is null."""
-    model, question = found.model, found.question
+    model, spec = found.model, found.spec
     fixed = [
         row._asdict() | dict(zip(("ci_low", "ci_high"), found.intervals[row.term], strict=True))
         for row in (model.fixed if model else ())
@@ -19,12 +19,12 @@ def write_analysis(path: Path, found: Analysis) -> None:
     write_json(
         path,
         {
-            "response": question.response,
-            "method": question.method if model else None,
+            "response": spec.response,
+            "method": spec.method if model else None,
             "fixed": [{key: _finite(value) for key, value in row.items()} for row in fixed],
             "random": [row._asdict() for row in (model.random if model else ())],
-            "reml_criterion": model.criterion if model and question.method == "reml" else None,
-            "ml_criterion": model.criterion if model and question.method == "ml" else None,
+            "reml_criterion": model.criterion if model and spec.method == "reml" else None,
+            "ml_criterion": model.criterion if model and spec.method == "ml" else None,
             "scaled_residuals": list(model.scaled_residuals) if model else None,
             "n": found.n,
             "converged": model.converged if model else None,
@@ -54,8 +54,8 @@ def draw_analysis(folder: Path, found: Analysis) -> list[Path]:
         figure = Figure(figsize=(min(width * len(strata), 24), 4.2), dpi=120, layout="constrained")
         panels = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
         for i, (axes, (stratum, samples)) in enumerate(zip(panels, strata.items(), strict=True)):
-            title = f"{found.question.within}: {stratum}" if stratum else f"{found.question.response} by {name}"
-            plot_boxes(axes, samples, title, name, "" if i else found.question.response)
+            title = f"{found.spec.within}: {stratum}" if stratum else f"{found.spec.response} by {name}"
+            plot_boxes(axes, samples, title, name, "" if i else found.spec.response)
         path = folder / f"box_{''.join(c if c.isalnum() or c in '-_.' else '_' for c in name)}.png"
         with atomic(path) as temporary:
             figure.savefig(temporary, format="png")

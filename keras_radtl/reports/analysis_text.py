@@ -19,7 +19,7 @@ def analysis_text(found: Analysis) -> str:
     if found.left_out:
         rows = "row" if len(found.left_out) == 1 else "rows"
         lines += [
-            f"LEFT OUT: {len(found.left_out)} {rows} without {found.question.response}, {line_list(found.left_out)}",
+            f"LEFT OUT: {len(found.left_out)} {rows} without {found.spec.response}, {line_list(found.left_out)}",
             "",
         ]
     if found.model:
@@ -30,9 +30,9 @@ def analysis_text(found: Analysis) -> str:
 
 
 def _model_lines(found: Analysis, model: MixedModel) -> list[str]:
-    question = found.question
-    terms = " + ".join((*question.fixed, *(f"(1 | {name})" for name in question.random)))
-    lines = [f"Linear mixed model by {model.method.upper()}: {question.response} ~ {terms}", "", "Fixed effects"]
+    spec = found.spec
+    terms = " + ".join((*spec.fixed, *(f"(1 | {name})" for name in spec.random)))
+    lines = [f"Linear mixed model by {model.method.upper()}: {spec.response} ~ {terms}", "", "Fixed effects"]
     table = [["", "Estimate", "Std. error", "95 % interval", "df", "t", "p"]]
     for row in model.fixed:
         low, high = found.intervals[row.term]
@@ -63,9 +63,9 @@ def _model_lines(found: Analysis, model: MixedModel) -> list[str]:
 
 
 def _rank_lines(found: Analysis) -> list[str]:
-    question = found.question
-    within = f" within {question.within}" if question.within else ""
-    lines = [f"Wilcoxon rank sum tests: {question.response} by {question.rank_by}{within}", ""]
+    spec = found.spec
+    within = f" within {spec.within}" if spec.within else ""
+    lines = [f"Wilcoxon rank sum tests: {spec.response} by {spec.rank_by}{within}", ""]
     table = [["", "Levels", "n", "W", "p", "p (Holm)", "Method"]]
     for row in found.ranks:
         counts = f"{row.n[0]}, {row.n[1]}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_radtl.config import Config
 from keras_radtl.data.augment import apply, draw
-from keras_radtl.models.probabilities import probabilities
+from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.directory import FIGURES, RunDirectory
 from keras_radtl.runs.files import atomic
 
@@ -56,12 +56,15 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
     figure = make_figure(5, 5)
     axes = figure.subplots()
     for name, predictions in parts.items():
-        chances, targets = probabilities(predictions.logits, table.multilabel), table.targets[predictions.indices]
+        probabilities, targets = (
+            to_probabilities(predictions.logits, table.multilabel),
+            table.targets[predictions.indices],
+        )
         columns = [1] if len(table.classes) == 2 and not table.multilabel else range(len(table.classes))
         for column in columns:
             known, truth = _against_rest(table, targets, column)
             label = name if len(columns) == 1 else f"{name}, {table.classes[column]}"
-            plot_roc(axes, truth, chances[known, column], label)
+            plot_roc(axes, truth, probabilities[known, column], label)
     save_figure(figure, run / FIGURES / "roc.png")
     if not table.multilabel:
         test = parts["test"]

@@ -10,7 +10,7 @@ from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.metrics.multilabel import multilabel_metrics
-from keras_radtl.models.probabilities import probabilities
+from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.directory import HISTORY, LEARNING_RATES, METRICS, SUMMARY, RunDirectory, predictions_name
 from keras_radtl.runs.files import read_csv, read_json, write_csv, write_json
 
@@ -37,19 +37,30 @@ def label_text(table: CaseTable, target) -> str:
 
 def prediction_columns(classes) -> list[str]:
     """Return the columns of a predictions file."""
-    logits, chances = [f"logit_{name}" for name in classes], [f"prob_{name}" for name in classes]
-    return ["case", "path", "group", "split", "label", "predicted", *logits, *chances]
+    logits, probabilities = [f"logit_{name}" for name in classes], [f"prob_{name}" for name in classes]
+    return ["case", "path", "group", "split", "label", "predicted", *logits, *probabilities]
 
 
 def prediction_rows(table: CaseTable, split: str, predictions: Predictions) -> list[list]:
     """Return the rows of a predictions file, in the order of `predictions`."""
-    chances = probabilities(predictions.logits, table.multilabel)
+    probabilities = to_probabilities(predictions.logits, table.multilabel)
     rows = []
-    for index, logits, chance in zip(predictions.indices, predictions.logits, chances, strict=True):
-        predicted = label_text(table, (chance > 0.5).astype(int) if table.multilabel else int(chance.argmax()))
+    for index, logits, probability in zip(predictions.indices, predictions.logits, probabilities, strict=True):
+        predicted = label_text(
+            table, (probability > 0.5).astype(int) if table.multilabel else int(probability.argmax())
+        )
         label = label_text(table, table.targets[index])
         rows.append(
-            [table.cases[index], table.paths[index], table.groups[index], split, label, predicted, *logits, *chance]
+            [
+                table.cases[index],
+                table.paths[index],
+                table.groups[index],
+                split,
+                label,
+                predicted,
+                *logits,
+                *probability,
+            ]
         )
     return rows
 
@@ -58,10 +69,10 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
     """Return every metric of the cases with a known label as plain dicts."""
     indices = predictions.indices
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
-    chances = probabilities(predictions.logits[known], table.multilabel)
+    probabilities = to_probabilities(predictions.logits[known], table.multilabel)
     groups = np.asarray(table.groups)[indices[known]]
     judge = multilabel_metrics if table.multilabel else classification_metrics
-    metrics = judge(table.targets[indices[known]], chances, table.classes, groups=groups, seed=seed)
+    metrics = judge(table.targets[indices[known]], probabilities, table.classes, groups=groups, seed=seed)
     return {name: metric._asdict() for name, metric in metrics.items()}
 
 

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SearchResult:
     """What a search gave.
 
     Attributes:
@@ -142,7 +142,7 @@ def tune(
     output: Path,
     overwrite: bool = False,
     options: Mapping | None = None,
-) -> Outcome:
+) -> SearchResult:
     """Search a space, or go on with a search of the same configuration, space, settings and data in `output`.
 
     Args:
@@ -151,7 +151,7 @@ def tune(
         settings: of the search.
         output: folder of the search.
         overwrite: remove another search that stands there.
-        options: further fields of the `Request` of each trial, such as `reuse`.
+        options: further fields of the `RunOptions` of each trial, such as `reuse`.
     Raises:
         UserError: for anything that no trial could do; before the first trial where it can be known.
         Stopped: after Ctrl-C or SIGTERM; the current trial goes on from its last checkpoint next time.
@@ -212,7 +212,7 @@ def _quiet():
         yield
 
 
-def _run(search: _Search, project: Path) -> Outcome:
+def _run(search: _Search, project: Path) -> SearchResult:
     search.folder.restore_snapshot(project)
     problem = ""
     with _quiet():
@@ -232,7 +232,7 @@ def _run(search: _Search, project: Path) -> Outcome:
                 raise ended.__cause__ from None
             problem = str(ended)
     rows = list(search.rows.values())
-    return Outcome(search.folder.path, rows, problem or _shortfall(search.settings, rows))
+    return SearchResult(search.folder.path, rows, problem or _shortfall(search.settings, rows))
 
 
 def _shortfall(settings: TunerSettings, rows: list[TrialRow]) -> str:

@@ -75,7 +75,7 @@ class TrialProcess:
         Args:
             config: of the trial.
             output: the run directory.
-            options: further fields of `Request`.
+            options: further fields of `RunOptions`.
         Raises:
             UserError: when no trial could do better: data, configuration or disk are wrong.
             TrialFailed: when this trial failed.

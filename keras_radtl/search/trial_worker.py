@@ -21,7 +21,7 @@ from pathlib import Path
 from keras_radtl.config import Config, HeadConfig, UserError, from_dict
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.interrupt import Stopped
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -35,7 +35,7 @@ class TrialWorker:
     """
 
     def __init__(self, cache: Path):
-        self.cache, self._key, self._dataset, self._trunks = cache, None, None, None
+        self.cache, self._key, self._dataset, self._backbone_cache = cache, None, None, None
 
     def answer(self, task: dict) -> dict:
         """Execute a task; returns its result, or why there is none: `mistake`, `stopped` or `failure`."""
@@ -56,14 +56,14 @@ class TrialWorker:
         from keras_radtl.training.train import train
 
         config = from_dict(Config, task["config"])
-        request = Request(Path(task["output"]), resume=True, figures=False, test=False, **task["options"])
+        request = RunOptions(Path(task["output"]), resume=True, figures=False, test=False, **task["options"])
         logger.info("---- trial %s", request.output.name)
         dataset = self._load(config)
-        from keras_radtl.models.backbone_cache import LastTrunk
+        from keras_radtl.models.backbone_cache import BackboneCache
 
-        trunks, self._trunks = self._trunks or LastTrunk(), None
-        train(config, request, dataset, trunks)
-        self._trunks = trunks  # only now: a trial that failed leaves its layers in any state
+        backbone_cache, self._backbone_cache = self._backbone_cache or BackboneCache(), None
+        train(config, request, dataset, backbone_cache)
+        self._backbone_cache = backbone_cache  # only now: a trial that failed leaves its layers in any state
         return {}
 
     def _rehearse(self, task: dict) -> dict:

@@ -21,7 +21,7 @@ def layer_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-class GroupRates:
+class GroupMultipliers:
     """Fixed factors by layer group, from the output: head, last group, the one before and so on; the last one repeats.
 
     Args:
@@ -101,7 +101,7 @@ class RelativeGradientNorms:
         return dict(zip(self.layers, means.astype(float).tolist(), strict=True))
 
 
-def make_rates(model, training: TrainingConfig, auto_rates: bool):
+def make_multipliers(model, training: TrainingConfig, auto_rates: bool):
     """Return what scales the rates of a phase, or None when all layers have the same.
 
     Raises:
@@ -116,4 +116,4 @@ def make_rates(model, training: TrainingConfig, auto_rates: bool):
         return None
     count = 1 + sum(group.parameters > 0 for group in layer_groups(model, training.counting))
     factors = training.group_rates or tuple(training.group_decay**i for i in range(count))
-    return GroupRates(model, factors, training.counting)
+    return GroupMultipliers(model, factors, training.counting)

@@ -32,18 +32,18 @@ class TransferOptimizer:
         super().__init__(**kwargs)
         self.coupled_weight_decay = coupled_weight_decay
         self.decay_bias_and_norm = decay_bias_and_norm
-        self._rates = None
+        self._multipliers = None
 
-    def set_rates(self, rates) -> None:
+    def set_multipliers(self, rates) -> None:
         """Set `rates`, an object with `scale(variable)` and `observe(gradients, variables)`; see `learning_rates.py`."""
-        self._rates = rates
+        self._multipliers = rates
 
     def _use_weight_decay(self, variable) -> bool:
         return self.decay_bias_and_norm or len(variable.shape) > 1
 
     def apply(self, grads, trainable_variables=None):
-        if self._rates is not None:
-            self._rates.observe(grads, trainable_variables or self._trainable_variables)
+        if self._multipliers is not None:
+            self._multipliers.observe(grads, trainable_variables or self._trainable_variables)
         return super().apply(grads, trainable_variables)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
@@ -62,7 +62,7 @@ class TransferOptimizer:
         super().update_step(gradient, variable, self._scaled(learning_rate, variable))
 
     def _apply_weight_decay(self, variables):
-        if self._rates is None or not self.weight_decay:
+        if self._multipliers is None or not self.weight_decay:
             super()._apply_weight_decay(variables)
             return
         for variable in filter(self._use_weight_decay, variables):
@@ -70,10 +70,10 @@ class TransferOptimizer:
             variable.assign(variable - variable * ops.cast(self.weight_decay, variable.dtype) * rate)
 
     def _scaled(self, learning_rate, variable):
-        if self._rates is None:
+        if self._multipliers is None:
             return learning_rate
         held = self._trainable_variables[self._get_variable_index(variable)]  # Keras gives the bare TensorFlow variable
-        return learning_rate * self._rates.scale(held)
+        return learning_rate * self._multipliers.scale(held)
 
     def get_config(self) -> dict:
         own = {"coupled_weight_decay": self.coupled_weight_decay, "decay_bias_and_norm": self.decay_bias_and_norm}

@@ -44,7 +44,7 @@ def compile_phase(model: keras.Model, phase: Phase, training: TrainingConfig, lo
         RuntimeError: when the optimizer holds other variables than the model trains.
     """
     optimizer = make_optimizer(training, phase.learning_rate)
-    optimizer.set_rates(rates)
+    optimizer.set_multipliers(rates)
     scaled = keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
     model.compile(optimizer=scaled, loss=loss, weighted_metrics=[], jit_compile="auto", auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.sweeps.run_list import Run, feature_key
+from keras_radtl.sweeps.run_list import RunSpec, feature_key
 from keras_radtl.sweeps.speed import Speed
 
 _BYTES_PER_CASE = 200  # a row of a predictions file, about
@@ -15,7 +15,7 @@ _BACKBONE = 25_000_000  # parameters, about
 _BACKWARD = 2.0  # a step's way back, in ways forward
 
 
-def disk_bytes(runs: Sequence[Run], cases: int, save_models: bool) -> tuple[int, int]:
+def disk_bytes(runs: Sequence[RunSpec], cases: int, save_models: bool) -> tuple[int, int]:
     """Return about how many bytes runs leave: (stored activations of fully frozen backbones, run directories).
 
     Activations at a cut inside a backbone are not counted: their size is known when the model is built, and the store
@@ -59,7 +59,7 @@ def _head_parameters(config: Config) -> int:
         return 0
 
 
-def run_seconds(runs: Sequence[Run], cases: int, speed: Speed, reuse: bool, per_process: int) -> float:
+def run_seconds(runs: Sequence[RunSpec], cases: int, speed: Speed, reuse: bool, per_process: int) -> float:
     """Return about how many seconds runs will take, one after the other.
 
     Where everything is frozen, images pass the backbone for the first run that needs their activations; in other runs
@@ -92,14 +92,14 @@ def _passes(config: Config) -> tuple[int, float]:
     return folds or 1, share * (sum(config.training.phase_epochs) or config.training.epochs)
 
 
-class Clock:
+class TimeLeft:
     """Predicts the time left from the runs done, apart for first and later users of shared activations.
 
     Args:
         runs: what is left to do, in order.
     """
 
-    def __init__(self, runs: Sequence[Run]):
+    def __init__(self, runs: Sequence[RunSpec]):
         self._left = [(run.name, kind) for run, kind in zip(runs, _kinds(runs), strict=True)]
         self._seconds: dict[str, list[float]] = {"first": [], "later": []}
         self._since, self.last = time.monotonic(), 0.0
@@ -118,7 +118,7 @@ class Clock:
         return sum(means.get(kind, default) for _, kind in self._left)
 
 
-def _kinds(runs: Sequence[Run]) -> list[str]:
+def _kinds(runs: Sequence[RunSpec]) -> list[str]:
     seen: set[str] = set()
     kinds = []
     for run in runs:

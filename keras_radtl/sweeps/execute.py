@@ -11,17 +11,19 @@ from functools import cache
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.runs.files import locked
 from keras_radtl.runs.progress import Progress, clock
-from keras_radtl.sweeps.estimate import Clock, disk_bytes, run_seconds
-from keras_radtl.sweeps.folder import Options, SweepFolder
+from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, run_seconds
+from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.results import FINISHED, Results
-from keras_radtl.sweeps.run_list import Run, order_runs
+from keras_radtl.sweeps.run_list import RunSpec, order_runs
 from keras_radtl.sweeps.speed import Speed
 
 logger = logging.getLogger(__name__)
-Engine = Callable[[SweepFolder, list[Run], Options, Callable[[str], None], Callable[[Speed | str], None]], None]
+Engine = Callable[
+    [SweepFolder, list[RunSpec], SweepOptions, Callable[[str], None], Callable[[Speed | str], None]], None
+]
 
 
-def tell_disk(runs: Sequence[Run], options: Options, folder: SweepFolder) -> str:
+def describe_disk(runs: Sequence[RunSpec], options: SweepOptions, folder: SweepFolder) -> str:
     """Return in one line what runs need on disk; reads every list of cases.
 
     Args:
@@ -43,7 +45,7 @@ def tell_disk(runs: Sequence[Run], options: Options, folder: SweepFolder) -> str
     return f"disk: {store}run folders {folders / 1e9:.2f} GB, {free / 1e9:.0f} GB free"
 
 
-def tell_time(runs: Sequence[Run], options: Options, speed: Speed | str) -> str:
+def describe_time(runs: Sequence[RunSpec], options: SweepOptions, speed: Speed | str) -> str:
     """Return in one line how long runs will take on this machine.
 
     Args:
@@ -58,7 +60,7 @@ def tell_time(runs: Sequence[Run], options: Options, speed: Speed | str) -> str:
     return f"about {clock(seconds)} on this machine"
 
 
-def _by_data(runs: Sequence[Run]) -> list[tuple[list[Run], int]]:
+def _by_data(runs: Sequence[RunSpec]) -> list[tuple[list[RunSpec], int]]:
     """Return the runs of each data set with its number of cases."""
     every = {run.config.data for run in runs}
     return [([run for run in runs if run.config.data == data], _count_cases(data)) for data in every]
@@ -71,8 +73,8 @@ def _count_cases(data: DataConfig) -> int:
     return len(read_table(data))
 
 
-def conduct(
-    runs: Sequence[Run], skipped: dict[str, str], folder: SweepFolder, options: Options, engine: Engine
+def execute_sweep(
+    runs: Sequence[RunSpec], skipped: dict[str, str], folder: SweepFolder, options: SweepOptions, engine: Engine
 ) -> Results:
     """Execute every run that is not finished yet and return the table of all.
 
@@ -105,8 +107,8 @@ def conduct(
     return results
 
 
-def _execute(left: list[Run], results: Results, folder: SweepFolder, options: Options, engine: Engine) -> None:
-    watch, total = Clock(left), len(left)
+def _execute(left: list[RunSpec], results: Results, folder: SweepFolder, options: SweepOptions, engine: Engine) -> None:
+    watch, total = TimeLeft(left), len(left)
     with Progress("runs", total, interval=math.inf) as progress:
 
         def ended(name: str) -> None:
@@ -118,7 +120,7 @@ def _execute(left: list[Run], results: Results, folder: SweepFolder, options: Op
             )
 
         def measured(speed: Speed | str) -> None:
-            progress.say(f"{total} runs: {tell_time(left, options, speed)}")
+            progress.say(f"{total} runs: {describe_time(left, options, speed)}")
 
         engine(folder, left, options, ended, measured)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.directory import CONFIG, RunDirectory
 from keras_radtl.runs.files import atomic, difference, read_json, write_json
-from keras_radtl.sweeps.run_list import Run, from_json, to_json
-from keras_radtl.training.run_options import Request
+from keras_radtl.sweeps.run_list import RunSpec, from_json, to_json
+from keras_radtl.training.run_options import RunOptions
 
 
 @dataclass(frozen=True)
-class Options:
+class SweepOptions:
     """How the runs of a sweep are done; none of it changes a result.
 
     Attributes:
@@ -37,9 +37,9 @@ class Options:
     module: str = ""
     per_process: int = 32
 
-    def request(self, output: Path) -> Request:
+    def run_options(self, output: Path) -> RunOptions:
         """Return the request for one run."""
-        return Request(
+        return RunOptions(
             output,
             resume=True,
             reuse=self.reuse,
@@ -107,7 +107,7 @@ class SweepFolder:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(fresh, target)
 
-    def check(self, runs: Sequence[Run]) -> None:
+    def check(self, runs: Sequence[RunSpec]) -> None:
         """Refuse a folder that holds a run of the same name with another configuration.
 
         Raises:
@@ -122,11 +122,11 @@ class SweepFolder:
                     f"{self.path} holds run {run.name} with {'; '.join(changed[:3])}; name another --output"
                 )
 
-    def write_plan(self, runs: Sequence[Run], options: Options) -> None:
+    def write_plan(self, runs: Sequence[RunSpec], options: SweepOptions) -> None:
         """Write what is left to do, for the workers."""
         write_json(self.plan, {"options": asdict(options), "runs": to_json(runs)})
 
-    def read_plan(self) -> tuple[list[Run], Options]:
+    def read_plan(self) -> tuple[list[RunSpec], SweepOptions]:
         """Read the plan back."""
         values = read_json(self.plan)
-        return from_json(values["runs"]), Options(**values["options"])
+        return from_json(values["runs"]), SweepOptions(**values["options"])

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from keras_radtl.config import UserError
 from keras_radtl.runs.interrupt import StopRequest
-from keras_radtl.sweeps.folder import Options, SweepFolder
-from keras_radtl.sweeps.run_list import Run, cut_batches
+from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
+from keras_radtl.sweeps.run_list import RunSpec, cut_batches
 from keras_radtl.sweeps.speed import told_speed
 from keras_radtl.sweeps.worker import FULL_DISK
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_local(
-    folder: SweepFolder, runs: list[Run], options: Options, ended: Callable[[str], None], measured: Callable
+    folder: SweepFolder, runs: list[RunSpec], options: SweepOptions, ended: Callable[[str], None], measured: Callable
 ) -> None:
     """Execute the plan of a folder on this machine.
 

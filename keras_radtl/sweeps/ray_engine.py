@@ -18,8 +18,8 @@ from pathlib import Path
 from keras_radtl.config import UserError
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
-from keras_radtl.sweeps.folder import Options, SweepFolder
-from keras_radtl.sweeps.run_list import Run, from_json, to_json
+from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
+from keras_radtl.sweeps.run_list import RunSpec, from_json, to_json
 from keras_radtl.sweeps.speed import try_speed
 
 RETRIES = 3  # of a run whose worker died
@@ -30,8 +30,8 @@ _workers: dict = {}  # one in each process of Ray, with the data set of its last
 
 def run_ray(
     folder: SweepFolder,
-    runs: list[Run],
-    options: Options,
+    runs: list[RunSpec],
+    options: SweepOptions,
     ended: Callable[[str], None],
     measured: Callable,
     address: str | None = None,
@@ -110,7 +110,7 @@ def _execute(item: dict, options: dict) -> tuple[str | None, float, dict[str, by
     started = time.monotonic()
     if "worker" not in _workers:
         _workers["cache"] = tempfile.TemporaryDirectory(prefix="keras_radtl-")
-        _workers["worker"] = Worker(Options(**options), Path(_workers["cache"].name))
+        _workers["worker"] = Worker(SweepOptions(**options), Path(_workers["cache"].name))
     (run,) = from_json([item])
     with tempfile.TemporaryDirectory(prefix="keras_radtl-run-") as place:
         output = RunDirectory(Path(place) / run.name)

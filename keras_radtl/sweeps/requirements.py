@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
 
-def missing_things(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+def missing_things(runs: Sequence[RunSpec]) -> dict[str, dict[str, str]]:
     """Return, by run name, what that run lacks: a word such as `acl` or `radimagenet:resnet50`, and the reason.
 
     ImageNet weights that Keras publishes are downloaded here, once, where there is a network.
@@ -64,7 +64,7 @@ def _weights_problem(backbone: str, weights: str, weights_dir: str | None) -> st
     return None if found.path.is_file() else f"there is no file {found.path}"
 
 
-def select_available(runs: Sequence[Run], skip: Sequence[str]) -> dict[str, str]:
+def select_available(runs: Sequence[RunSpec], skip: Sequence[str]) -> dict[str, str]:
     """Return the reason by name of each run that is left out because it lacks something named by `skip`.
 
     Args:

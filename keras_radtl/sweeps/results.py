@@ -9,11 +9,11 @@ import numpy as np
 from keras_radtl.runs.directory import METRICS, SUMMARY, RunDirectory
 from keras_radtl.runs.files import read_json, write_csv
 from keras_radtl.sweeps.folder import SweepFolder
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
-FIGURES = ("auc", "accuracy", "f1", "log_loss")
+TABLE_METRICS = ("auc", "accuracy", "f1", "log_loss")
 COLUMNS = (
-    *(f"{split}_{'loss' if name == 'log_loss' else name}" for split in ("val", "test") for name in FIGURES),
+    *(f"{split}_{'loss' if name == 'log_loss' else name}" for split in ("val", "test") for name in TABLE_METRICS),
     "fold_auc_mean", "fold_auc_sd", "best_epoch", "epochs", "parameters", "seconds", "status", "error",
 )  # fmt: skip
 FINISHED, FAILED, SKIPPED, OPEN = "finished", "failed", "skipped", "open"
@@ -28,16 +28,16 @@ class Results:
         skipped: reason by name of runs that are left out.
     """
 
-    def __init__(self, folder: SweepFolder, runs: Sequence[Run], skipped: Mapping[str, str]):
+    def __init__(self, folder: SweepFolder, runs: Sequence[RunSpec], skipped: Mapping[str, str]):
         self.folder, self.runs = folder, runs
         self.rows = {run.name: self._row(run, skipped.get(run.name)) for run in runs}
 
-    def _row(self, run: Run, reason: str | None = None) -> dict:
+    def _row(self, run: RunSpec, reason: str | None = None) -> dict:
         directory, failure = self.folder.run(run.name), self.folder.failure(run.name)
         if reason is not None:
             found = {"status": SKIPPED, "error": reason}
         elif directory.finished:
-            found = {**_figures(directory), "status": FINISHED}
+            found = {**_metrics(directory), "status": FINISHED}
         elif failure is not None:
             found = {**failure, "status": FAILED}
         else:
@@ -61,12 +61,12 @@ class Results:
         return [row for row in self.rows.values() if row["status"] == status]
 
 
-def _figures(directory: RunDirectory) -> dict:
+def _metrics(directory: RunDirectory) -> dict:
     metrics, summary = read_json(directory / METRICS), read_json(directory / SUMMARY)
     found = {
         f"{split}_{'loss' if name == 'log_loss' else name}": metrics[split][name]["value"]
         for split in ("val", "test")
-        for name in FIGURES
+        for name in TABLE_METRICS
         if split in metrics
     }
     found |= {name: summary[name] for name in ("best_epoch", "epochs", "parameters", "seconds") if name in summary}

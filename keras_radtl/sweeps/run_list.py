@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSpec:
     """One run of a sweep.
 
     Attributes:
@@ -42,7 +42,7 @@ def name_of(*levels: Level) -> str:
     return "-".join(re.sub(r"[^a-z0-9._+-]+", "_", part.lower()) for part in parts)
 
 
-def check_runs(runs: Sequence[Run]) -> None:
+def check_runs(runs: Sequence[RunSpec]) -> None:
     """Refuse an empty list, a name that is no folder name and a name that two runs have.
 
     Raises:
@@ -84,7 +84,7 @@ def feature_key(config: Config) -> str:
     return _key(data_key(config), model, values["augment"], config.seed, training["batch_size"], cut)
 
 
-def order_runs(runs: Sequence[Run]) -> list[Run]:
+def order_runs(runs: Sequence[RunSpec]) -> list[RunSpec]:
     """Order runs so that shared work is shared: same process settings, data, then activations next to each other.
 
     Otherwise the order of the list is kept.
@@ -99,7 +99,7 @@ def _ranks(keys: Sequence[Hashable]) -> list[int]:
     return [first.setdefault(key, len(first)) for key in keys]
 
 
-def cut_batches(runs: Sequence[Run], size: int) -> list[tuple[int, int]]:
+def cut_batches(runs: Sequence[RunSpec], size: int) -> list[tuple[int, int]]:
     """Cut ordered runs into (start, count) for one process each: at most `size` runs of equal `process_key`."""
     batches: list[tuple[int, int]] = []
     for i, run in enumerate(runs):
@@ -127,7 +127,7 @@ def load_list(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not isinstance(getattr(module, "runs", None), Callable):
-        raise UserError(f"{path} must define runs(arguments), which returns a list of Run")
+        raise UserError(f"{path} must define runs(arguments), which returns a list of RunSpec")
     return module
 
 
@@ -137,14 +137,14 @@ def known_lists() -> list[str]:
     return sorted({path.stem for path in files if "\ndef runs(" in path.read_text(encoding="utf-8")})
 
 
-def to_json(runs: Sequence[Run]) -> list[dict]:
+def to_json(runs: Sequence[RunSpec]) -> list[dict]:
     """Return runs as plain dicts."""
     return [{"name": run.name, "config": to_dict(run.config), "factors": dict(run.factors)} for run in runs]
 
 
-def from_json(values: Sequence[dict]) -> list[Run]:
+def from_json(values: Sequence[dict]) -> list[RunSpec]:
     """Return the runs that `to_json` wrote."""
-    return [Run(value["name"], from_dict(Config, value["config"]), value["factors"]) for value in values]
+    return [RunSpec(value["name"], from_dict(Config, value["config"]), value["factors"]) for value in values]
 
 
 def add_levels(group, flag: str, levels: Sequence[Level], text: str, free: bool = False) -> None:

@@ -53,6 +53,6 @@ def read_seed(run: RunDirectory, seed: int) -> Seed:
     )
     classes = summary["classes"]
     targets = np.array([classes.index(row["label"]) for row in rows])
-    chances = np.array([[float(row[f"prob_{name}"]) for name in classes] for row in rows])
+    probabilities = np.array([[float(row[f"prob_{name}"]) for name in classes] for row in rows])
     cases, groups = (tuple(row[key] for row in rows) for key in ("case", "group"))
-    return Seed(seed, macro_metrics(targets, chances), cases, groups, targets, chances)
+    return Seed(seed, macro_metrics(targets, probabilities), cases, groups, targets, probabilities)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from keras_radtl.config import Config, HeadConfig, TrainingConfig, UserError
 from keras_radtl.models.backbones.branches import branches, default_image_size
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
 _IMAGES = 8  # of a batch that is timed
 _HEAD, _FEATURES = HeadConfig("conv_skip", ratio=0.5, filters=4), 512  # 1.5 million weights
@@ -83,7 +83,7 @@ def measure_speed(configs: Iterable[Config], module: str = "") -> Speed:
     return told_speed(json.loads(done.stdout.splitlines()[-1]), started)
 
 
-def try_speed(runs: Sequence[Run], module: str = "") -> Speed | str:
+def try_speed(runs: Sequence[RunSpec], module: str = "") -> Speed | str:
     """Measure what some runs use, as `measure_speed`; returns in one line why it is not known when that fails."""
     try:
         return measure_speed((run.config for run in runs), module)

@@ -53,7 +53,7 @@ def _varying(rows: Sequence[dict], names: Sequence[str]) -> tuple[str, ...]:
 
 def _analyze(results: Results, fixed: Sequence[str], random: Sequence[str] | None) -> str:
     """Fit the mixed model and draw a box plot of each factor that varies."""
-    from keras_radtl.reports.analysis import Question, analyze_table
+    from keras_radtl.reports.analysis import AnalysisSpec, analyze_table
     from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
     from keras_radtl.reports.analysis_text import analysis_text
     from keras_radtl.reports.result_table import read_result_table
@@ -66,10 +66,10 @@ def _analyze(results: Results, fixed: Sequence[str], random: Sequence[str] | Non
         return ""
     rank_by = next(iter(fixed), "")
     within = "task" if rank_by and "task" in random else ""
-    question = Question(RESPONSE, fixed, random, categorical=fixed, rank_by=rank_by, within=within)
+    spec = AnalysisSpec(RESPONSE, fixed, random, categorical=fixed, rank_by=rank_by, within=within)
     folder = results.folder.path
     try:
-        found = analyze_table(read_result_table(results.folder.results), question)
+        found = analyze_table(read_result_table(results.folder.results), spec)
     except UserError as error:
         return f"no analysis: {error}\n"
     write_analysis(folder / "analysis.json", found)

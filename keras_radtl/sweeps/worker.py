@@ -21,8 +21,8 @@ from pathlib import Path
 
 from keras_radtl.config import UserError
 from keras_radtl.runs.interrupt import Stopped
-from keras_radtl.sweeps.folder import Options, SweepFolder
-from keras_radtl.sweeps.run_list import Run, data_key, load_list
+from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
+from keras_radtl.sweeps.run_list import RunSpec, data_key, load_list
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 FULL_DISK = 3  # exit code: going on would only fail every other run too
@@ -39,13 +39,13 @@ class Worker:
         cache: folder for the pixels of large data sets.
     """
 
-    def __init__(self, options: Options, cache: Path):
+    def __init__(self, options: SweepOptions, cache: Path):
         self.options, self.cache = options, cache
         if options.module:
             load_list(options.module)
-        self._key, self._dataset, self._trunks = "", None, None
+        self._key, self._dataset, self._backbone_cache = "", None, None
 
-    def measure(self, runs: Sequence[Run]) -> dict | str:
+    def measure(self, runs: Sequence[RunSpec]) -> dict | str:
         """Return the speed of this machine as `speed.measure` does, or in one line why it is not known."""
         from keras_radtl.reproducibility import prepare
         from keras_radtl.sweeps.speed import listed_words, measure
@@ -57,7 +57,7 @@ class Worker:
         except Exception as error:  # one impossible run must not stop the others; it will fail by name
             return " ".join(str(error).split())[:200]
 
-    def run(self, run: Run, output: Path) -> str | None:
+    def run(self, run: RunSpec, output: Path) -> str | None:
         """Execute one run into `output`; returns None, or in one line why it failed.
 
         Raises:
@@ -68,11 +68,11 @@ class Worker:
 
         try:
             dataset = self._load(run)
-            from keras_radtl.models.backbone_cache import LastTrunk
+            from keras_radtl.models.backbone_cache import BackboneCache
 
-            trunks, self._trunks = self._trunks or LastTrunk(), None
-            train(run.config, self.options.request(output), dataset, trunks)
-            self._trunks = trunks  # only now: a run that failed leaves its layers in any state
+            backbone_cache, self._backbone_cache = self._backbone_cache or BackboneCache(), None
+            train(run.config, self.options.run_options(output), dataset, backbone_cache)
+            self._backbone_cache = backbone_cache  # only now: a run that failed leaves its layers in any state
         except UserError as error:
             return str(error)
         except Stopped:
@@ -84,7 +84,7 @@ class Worker:
             return f"{type(error).__name__}: {error}"[:500]
         return None
 
-    def _load(self, run: Run):
+    def _load(self, run: RunSpec):
         key = data_key(run.config)
         if key != self._key:
             from keras_radtl.reproducibility import prepare

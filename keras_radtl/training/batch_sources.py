@@ -22,19 +22,19 @@ from keras_radtl.training.feature_store import FeatureStore, default_folder
 logger = logging.getLogger(__name__)
 
 
-def make_feed(model, job, epochs: int):
-    """Return the feed for a model whose flags are set: from stored activations where a part is frozen, else from pixels.
+def make_batch_source(model, job, epochs: int):
+    """Return the source for a model whose flags are set: from stored activations where a part is frozen, else from pixels.
 
     Args:
         model: classifier.
-        job: `Job`.
+        job: `TrainingJob`.
         epochs: epochs for which activations of the training images would be stored.
     """
     if not job.request.reuse:
-        return PixelFeed(model, job)
+        return PixelSource(model, job)
     parts = cut(model)
     if parts is None:
-        return PixelFeed(model, job)
+        return PixelSource(model, job)
     limit = job.request.cache_bytes
     per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
     needed = per_image * (len(job.order) * epochs + len(job.split.val))
@@ -44,16 +44,16 @@ def make_feed(model, job, epochs: int):
         logger.info(
             "%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9
         )
-        return PixelFeed(model, job)
-    return FeatureFeed(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
+        return PixelSource(model, job)
+    return FeatureSource(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
 
 
-class PixelFeed:
+class PixelSource:
     """Augmented pixels through the whole classifier.
 
     Attributes:
         model: what trains.
-        failure: None; see `FeatureFeed`.
+        failure: None; see `FeatureSource`.
     """
 
     failure = None
@@ -82,7 +82,7 @@ def _pixel_batches(job, first_epoch: int, last_epoch: int):
     )  # fmt: skip
 
 
-class FeatureFeed:
+class FeatureSource:
     """Stored activations through the upper part of a classifier.
 
     Attributes:
@@ -125,7 +125,7 @@ class FeatureFeed:
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
 
     def release(self) -> None:
-        """Let go of the models when training is over: TensorFlow keeps a dataset's generator, and with it this feed."""
+        """Let go of the models when training is over: TensorFlow keeps a dataset's generator, and with it this source."""
         self.model = self._lower = self._upper = None
 
     def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.models.probabilities import mean_loss, probabilities
+from keras_radtl.models.probabilities import mean_loss, to_probabilities
 from keras_radtl.reproducibility import derive_seed
 from keras_radtl.runs.progress import clock
 from keras_radtl.training import checkpoint
@@ -18,7 +18,7 @@ from keras_radtl.training import checkpoint
 logger = logging.getLogger(__name__)
 
 
-class Reseed(keras.callbacks.Callback):
+class ResetDropoutSeeds(keras.callbacks.Callback):
     """Set every dropout seed from (seed, epoch), since Keras does not save them: a resumed run drops the same units."""
 
     def __init__(self, seed: int):
@@ -32,7 +32,7 @@ class Reseed(keras.callbacks.Callback):
                 generator.state.assign([derive_seed(self.seed, epoch, layer.path), 0])
 
 
-class Rate(keras.callbacks.Callback):
+class LearningRateSchedule(keras.callbacks.Callback):
     """Set the learning rate of an epoch by `rate(epoch)` and log it."""
 
     def __init__(self, rate):
@@ -46,7 +46,7 @@ class Rate(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.rate(epoch))
 
 
-class Penalty(keras.callbacks.Callback):
+class LogPenalty(keras.callbacks.Callback):
     """Log the penalty that is part of the loss, where there is one."""
 
     def on_epoch_end(self, epoch, logs=None):
@@ -54,7 +54,7 @@ class Penalty(keras.callbacks.Callback):
             logs["penalty"] = float(sum(self.model.losses))
 
 
-class Validate(keras.callbacks.Callback):
+class Validation(keras.callbacks.Callback):
     """Add `val_loss`, exact `val_auc` and `val_accuracy` to the logs of each epoch.
 
     Args:
@@ -80,16 +80,16 @@ class Validate(keras.callbacks.Callback):
             raise UserError(
                 f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved."
             )
-        chances = probabilities(logits, self.multilabel)
+        probabilities = to_probabilities(logits, self.multilabel)
         logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
-        logs["val_auc"] = float(self.score(self.targets, chances))
+        logs["val_auc"] = float(self.score(self.targets, probabilities))
         if math.isnan(logs["val_auc"]):
             raise UserError("The validation AUC does not exist: a class or label is absent in the validation cases")
         if self.multilabel:
             known = ~np.isnan(self.targets)
-            logs["val_accuracy"] = float(((chances > 0.5) == (self.targets > 0.5))[known].mean())
+            logs["val_accuracy"] = float(((probabilities > 0.5) == (self.targets > 0.5))[known].mean())
             return
-        predicted = chances.argmax(axis=1)
+        predicted = probabilities.argmax(axis=1)
         logs["val_accuracy"] = float((predicted == self.targets).mean())
         if len(np.unique(predicted)) == 1:
             logger.warning(
@@ -98,8 +98,8 @@ class Validate(keras.callbacks.Callback):
             )
 
 
-class Keep(keras.callbacks.Callback):
-    """Keep the state: history, best epoch, early stop, checkpoint after every epoch.
+class SaveCheckpoint(keras.callbacks.Callback):
+    """SaveCheckpoint the state: history, best epoch, early stop, checkpoint after every epoch.
 
     Args:
         run: `RunDirectory` for the checkpoint.
@@ -164,7 +164,7 @@ class Keep(keras.callbacks.Callback):
         return best is None or (value < best if self.monitor == "val_loss" else value > best)
 
 
-class Report(keras.callbacks.Callback):
+class EpochReport(keras.callbacks.Callback):
     """Advance a `Progress` by batches and say one line an epoch, with the time left."""
 
     def __init__(self, progress, epochs: int, prefix: str = ""):
@@ -196,7 +196,7 @@ class StopOnRequest(keras.callbacks.Callback):
 
     Args:
         stop: `StopRequest`.
-        keep: `Keep`, which knows how many epochs are saved.
+        keep: `SaveCheckpoint`, which knows how many epochs are saved.
     """
 
     def __init__(self, stop, keep):
@@ -211,7 +211,7 @@ class StopOnRequest(keras.callbacks.Callback):
         self.stop.check(f"in epoch {self._epoch + 1}; {self.keep.saved_epochs} finished epochs are saved")
 
 
-class Scalars(keras.callbacks.Callback):
+class TensorBoardScalars(keras.callbacks.Callback):
     """Write the logs of each epoch as TensorBoard scalars into `folder`."""
 
     def __init__(self, folder):

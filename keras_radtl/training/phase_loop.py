@@ -22,19 +22,19 @@ from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.results import Predictions
 from keras_radtl.strategies import starting_point
-from keras_radtl.strategies.layer_rates import make_rates
+from keras_radtl.strategies.layer_rates import make_multipliers
 from keras_radtl.strategies.phases import Phase, compile_phase
 from keras_radtl.strategies.schedules import learning_rate
 from keras_radtl.strategies.table import get_strategy, plan_phases
 from keras_radtl.training import callbacks, checkpoint
-from keras_radtl.training.batch_sources import make_feed
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.batch_sources import make_batch_source
+from keras_radtl.training.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One model to fit: what `train` does once, or once a fold."""
 
     config: Config
@@ -42,7 +42,7 @@ class Job:
     split: Split
     run: RunDirectory
     stop: StopRequest
-    request: Request
+    request: RunOptions
 
     @property
     def prefix(self) -> str:
@@ -87,7 +87,7 @@ class Job:
         return make_loss(table.multilabel, focal_exponent(training), weights)
 
 
-def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
+def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
     """Train `model` from `initial`, or from the last checkpoint of the run; returns the final state.
 
     The best weights are then in the run's `best_*.npz`.
@@ -103,7 +103,7 @@ def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingStat
     epochs = sum(phase.epochs for phase in phases)
     with Progress(f"{job.prefix}training", epochs * job.steps) as progress:
         progress.update(state.epoch * job.steps)
-        report = callbacks.Report(progress, epochs, job.prefix)
+        report = callbacks.EpochReport(progress, epochs, job.prefix)
         while state.phase < len(phases):
             phase = phases[state.phase]
             over = state.epoch >= state.phase_start + phase.epochs
@@ -114,38 +114,38 @@ def fit(job: Job, model, initial: checkpoint.Weights) -> checkpoint.TrainingStat
     return state
 
 
-def _fit_phase(job: Job, model, initial, phase: Phase, state, optimizer, report) -> None:
+def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer, report) -> None:
     training, strategy = job.config.training, get_strategy(job.config.training.strategy)
     set_trainable(model, phase.layers)
     if strategy.penalty:
         starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
-    rates = make_rates(model, training, strategy.auto_rates)
-    feed = make_feed(model, job, phase.epochs)
-    compile_phase(feed.model, phase, training, job.loss, rates)
-    state.jit_compile = bool(feed.model.jit_compile)
+    rates = make_multipliers(model, training, strategy.auto_rates)
+    source = make_batch_source(model, job, phase.epochs)
+    compile_phase(source.model, phase, training, job.loss, rates)
+    state.jit_compile = bool(source.model.jit_compile)
     if optimizer is not None and state.epoch > state.phase_start:
-        checkpoint.assign_optimizer(feed.model.optimizer, optimizer)
+        checkpoint.assign_optimizer(source.model.optimizer, optimizer)
     last = state.phase_start + phase.epochs
     try:
-        feed.model.fit(
-            feed.training(state.epoch, last),
+        source.model.fit(
+            source.training(state.epoch, last),
             initial_epoch=state.epoch,
             epochs=last,
             steps_per_epoch=job.steps,
             shuffle=False,
             verbose=0,
-            callbacks=_callbacks(job, model, initial, phase, state, feed, rates, report),
+            callbacks=_callbacks(job, model, initial, phase, state, source, rates, report),
         )
     except Exception:
-        if feed.failure is not None:
-            raise feed.failure from None
+        if source.failure is not None:
+            raise source.failure from None
         raise
     finally:
-        feed.release()
+        source.release()
     starting_point.detach(model)
 
 
-def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, report) -> list:
+def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, rates, report) -> list:
     training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
     start, score = state.phase_start, multilabel_auc if multilabel else macro_auc
     gamma = focal_exponent(training)
@@ -153,26 +153,26 @@ def _callbacks(job: Job, model, initial, phase: Phase, state, feed, rates, repor
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
 
-    keep = callbacks.Keep(
+    keep = callbacks.SaveCheckpoint(
         job.run, model, initial, state, phase.name, training.monitor, training.patience,
         training.total_patience, rates, job.request.checkpoint_seconds,
     )  # fmt: skip
     around = [
-        callbacks.Reseed(job.config.seed),
-        callbacks.Rate(rate),
-        callbacks.Penalty(),
-        callbacks.Validate(lambda: feed.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
+        callbacks.ResetDropoutSeeds(job.config.seed),
+        callbacks.LearningRateSchedule(rate),
+        callbacks.LogPenalty(),
+        callbacks.Validation(lambda: source.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
         keep,
         report,
         callbacks.StopOnRequest(job.stop, keep),
     ]
-    return [*around, callbacks.Scalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
+    return [*around, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
 
 
-def predict_splits(job: Job, model) -> dict[str, Predictions]:
-    """Return the logits of the training, validation and test cases, without augmentation; see `Request.test`."""
+def predict_splits(job: TrainingJob, model) -> dict[str, Predictions]:
+    """Return the logits of the training, validation and test cases, without augmentation; see `RunOptions.test`."""
     opened = frozenset().union(*(phase.layers for phase in plan_phases(model, job.config.training)))
     set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
-    feed = make_feed(model, job, epochs=1)
+    source = make_batch_source(model, job, epochs=1)
     parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.request.test}
-    return {name: Predictions(indices, feed.logits(indices)) for name, indices in parts.items()}
+    return {name: Predictions(indices, source.logits(indices)) for name, indices in parts.items()}

@@ -9,7 +9,7 @@ from keras_radtl.config import require
 
 
 @dataclass(frozen=True)
-class Request:
+class RunOptions:
     """Where and how to run.
 
     Attributes:

@@ -14,12 +14,12 @@ from keras_radtl.runs.directory import ENVIRONMENT, MODEL, REJECTED, SPLIT, SUMM
 from keras_radtl.runs.files import atomic, difference, locked, read_json, write_csv, write_json
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import Progress
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 
 
-def train(config: Config, request: Request, dataset=None, trunks=None) -> RunDirectory:
+def train(config: Config, request: RunOptions, dataset=None, backbone_cache=None) -> RunDirectory:
     """Train, test and describe one model, or one a fold, and return its finished run directory.
 
     An unfinished run of the same configuration in `request.output` goes on after its last finished epoch.
@@ -28,14 +28,14 @@ def train(config: Config, request: Request, dataset=None, trunks=None) -> RunDir
         config: all that decides the result.
         request: where and how.
         dataset: `load_data(config, ...)` when it is at hand, as in a sweep; None: it is read.
-        trunks: a `LastTrunk` that keeps the backbone for the next call; None, or `request.reuse` off: it is built anew.
+        backbone_cache: a `BackboneCache` that keeps the backbone for the next call; None, or `request.reuse` off: it is built anew.
     Raises:
         UserError: for any input that cannot be used; nothing is written then.
         Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
     """
     if config.split.folds and not request.test:
         raise UserError("`folds` must be None without test predictions: each case is a test case of one of them")
-    trunks = trunks if request.reuse else None
+    backbone_cache = backbone_cache if request.reuse else None
     with locked(request.output):
         action = check_output(request.output, config, request.resume, request.overwrite)
         if action == "done":
@@ -43,19 +43,19 @@ def train(config: Config, request: Request, dataset=None, trunks=None) -> RunDir
         from keras_radtl.reproducibility import environment, prepare
 
         device = prepare(config.seed, config.device, config.training.deterministic)
-        from keras_radtl.training.phase_loop import Job
+        from keras_radtl.training.phase_loop import TrainingJob
 
         logger.info("device: %s", device)
         with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
             check_names(config)
             dataset = dataset or load_data(config, Path(cache))
-            model = build(config, dataset, dataset.splits[0].fold, trunks)
+            model = build(config, dataset, dataset.splits[0].fold, backbone_cache)
             describe(config, model)  # the last thing that refuses: until here no file is written
             run = _open(config, request, action, dataset, environment(device))
             with StopRequest() as stop:
                 for split in dataset.splits:
-                    model = model or build(config, dataset, split.fold, trunks)
-                    _train_split(Job(config, dataset, split, run.fold(split.fold), stop, request), model)
+                    model = model or build(config, dataset, split.fold, backbone_cache)
+                    _train_split(TrainingJob(config, dataset, split, run.fold(split.fold), stop, request), model)
                     model = None
                     stop.check(f"after fold {split.fold} of {len(dataset.splits)}" if split.fold else "after training")
                 _finish(config, dataset, run, request.figures)
@@ -95,23 +95,23 @@ def load_data(config: Config, cache: Path):
     return dataset
 
 
-def build(config: Config, dataset, fold: int, trunks=None):
-    """Build the classifier of one fold with its first weights, in a fresh Keras session; `trunks` as for `train`."""
+def build(config: Config, dataset, fold: int, backbone_cache=None):
+    """Build the classifier of one fold with its first weights, in a fresh Keras session; `backbone_cache` as for `train`."""
     import keras
 
-    from keras_radtl.models.backbone_cache import build_trunk
+    from keras_radtl.models.backbone_cache import build_backbones
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.precision import dtype_policy
     from keras_radtl.reproducibility import derive_seed
 
-    if trunks is not None:
-        trunks.release()
+    if backbone_cache is not None:
+        backbone_cache.release()
     keras.backend.clear_session()
     table, shape = dataset.table, tuple(int(n) for n in dataset.pixels.shape[1:])
     seed = derive_seed(config.seed, "weights", fold)
     with dtype_policy(config.training.precision):
-        make = trunks or build_trunk
-        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel, make_trunk=make)
+        make = backbone_cache or build_backbones
+        return build_classifier(config.model, len(table.classes), shape, seed, table.multilabel, make_backbones=make)
 
 
 def describe(config: Config, model) -> None:
@@ -132,7 +132,7 @@ def describe(config: Config, model) -> None:
         logger.info("%s", group_table(model, training.counting))
 
 
-def _open(config: Config, request: Request, action: str, dataset, environment: dict) -> RunDirectory:
+def _open(config: Config, request: RunOptions, action: str, dataset, environment: dict) -> RunDirectory:
     from keras_radtl.data.split import split_hash, split_rows
 
     record = {**environment, "data_sha256": dataset.fingerprint}

@@ -14,16 +14,16 @@ def test_equal_to_scikit_learn(classes):
     generator = np.random.default_rng(classes)
     targets = np.append(np.arange(classes), generator.integers(0, classes, 80))
     scores = np.round(generator.random((len(targets), classes)) + 0.3 * np.eye(classes)[targets], 1) + 0.1
-    chances = scores / scores.sum(axis=1, keepdims=True)
-    one_hot, predicted = np.eye(classes)[targets], chances.argmax(axis=1)
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    one_hot, predicted = np.eye(classes)[targets], probabilities.argmax(axis=1)
     expected = {
-        "map": sk.average_precision_score(one_hot, chances, average="macro"),
+        "map": sk.average_precision_score(one_hot, probabilities, average="macro"),
         "macro_accuracy": np.mean([sk.accuracy_score(targets == c, predicted == c) for c in range(classes)]),
-        "macro_auroc": sk.roc_auc_score(one_hot, chances, average="macro"),
+        "macro_auroc": sk.roc_auc_score(one_hot, probabilities, average="macro"),
         "kappa": sk.cohen_kappa_score(targets, predicted),
         "macro_f1": sk.f1_score(targets, predicted, average="macro"),
     }
-    found = macro_metrics(targets, chances)
+    found = macro_metrics(targets, probabilities)
     assert found.keys() == MACRO_METRICS.keys()
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-12), name

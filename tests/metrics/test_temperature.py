@@ -15,8 +15,8 @@ def example(stretch, n=400, num_classes=3, seed=0):
     """Classes drawn from the softmax of true logits; the logits given are `stretch` times those."""
     generator = np.random.default_rng(seed)
     logits = 2 * generator.normal(size=(n, num_classes))
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return np.array([generator.choice(num_classes, p=row) for row in chances]), stretch * logits
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return np.array([generator.choice(num_classes, p=row) for row in probabilities]), stretch * logits
 
 
 class FixedLogits(ClassifierMixin, BaseEstimator):
@@ -65,9 +65,9 @@ def test_all_right_or_all_wrong_ends_at_the_limit_and_says_so(targets, limit):
 
 
 def test_scaling_keeps_the_predicted_class_and_survives_huge_logits():
-    chances = scale_probabilities([[1e4, -1e4], [3.0, 4.0]], 2.0)
-    assert chances.argmax(axis=1).tolist() == [0, 1]
-    np.testing.assert_allclose(chances.sum(axis=1), 1.0)
+    probabilities = scale_probabilities([[1e4, -1e4], [3.0, 4.0]], 2.0)
+    assert probabilities.argmax(axis=1).tolist() == [0, 1]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The trunk that runs share one after the other: every classifier gets it as it was first built."""
+"""The backbones that runs share one after the other: every classifier gets it as it was first built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import HeadConfig, ModelConfig
-from keras_radtl.models.backbone_cache import LastTrunk
+from keras_radtl.models.backbone_cache import BackboneCache
 from keras_radtl.models.classifier import build_classifier
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.prefix import cut
@@ -40,20 +40,20 @@ def assert_same(model, other):
 
 
 def test_what_a_classifier_learned_does_not_reach_the_next(build):
-    trunks = LastTrunk()
-    first = build(make_trunk=trunks)
+    backbone_cache = BackboneCache()
+    first = build(make_backbones=backbone_cache)
     before = first.get_weights()
     train(first)
     assert not any(np.array_equal(a, b) for a, b in zip(before[:3], first.get_weights()[:3], strict=True))
-    second = build(NONLINEAR, make_trunk=trunks)
+    second = build(NONLINEAR, make_backbones=backbone_cache)
     assert second.layers[1] is first.layers[1], "shared, not built again"
     assert_same(second, build(NONLINEAR))
 
 
 def test_a_classifier_can_be_cut_and_saved_whatever_was_built_before(build, tmp_path):
-    trunks, images = LastTrunk(), np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), "uint8")
+    backbone_cache, images = BackboneCache(), np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), "uint8")
     for opened in (1, 0):
-        model = build(make_trunk=trunks)
+        model = build(make_backbones=backbone_cache)
         backbone = [layer.name for layer in model.layers if layer.weights and layer.name != "head"]
         set_trainable(model, backbone[len(backbone) - opened :])
         parts = cut(model)
@@ -63,12 +63,12 @@ def test_a_classifier_can_be_cut_and_saved_whatever_was_built_before(build, tmp_
 
 
 def test_the_classifier_before_is_not_kept(build):
-    trunks = LastTrunk()
-    model = build(NONLINEAR, make_trunk=trunks)
+    backbone_cache = BackboneCache()
+    model = build(NONLINEAR, make_backbones=backbone_cache)
     train(model)
     head = weakref.ref(model.get_layer("head"))
     del model
-    trunks.release()
+    backbone_cache.release()
     gc.collect()
     assert head() is None
 
@@ -82,15 +82,15 @@ def test_the_classifier_before_is_not_kept(build):
     ],
 )
 def test_another_beginning_is_built_anew(build, options):
-    trunks = LastTrunk()
-    first = build(make_trunk=trunks)
-    second = build(**options, make_trunk=trunks)
+    backbone_cache = BackboneCache()
+    first = build(make_backbones=backbone_cache)
+    second = build(**options, make_backbones=backbone_cache)
     assert second.layers[2] is not first.layers[2]
     assert_same(second, build(**options))
 
 
 def test_a_forgotten_trunk_is_built_anew(build):
-    trunks = LastTrunk()
-    first = build(make_trunk=trunks)
-    trunks.forget()
-    assert build(make_trunk=trunks).layers[2] is not first.layers[2]
+    backbone_cache = BackboneCache()
+    first = build(make_backbones=backbone_cache)
+    backbone_cache.forget()
+    assert build(make_backbones=backbone_cache).layers[2] is not first.layers[2]

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_radtl.models.losses import MaskedBinaryCrossentropy, make_loss
-from keras_radtl.models.probabilities import mean_loss, probabilities
+from keras_radtl.models.probabilities import mean_loss, to_probabilities
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1.0, 1.0]], np.float32)
 LABELS = np.array([[1, 0, np.nan], [np.nan, 1, 0], [np.nan] * 3, [0, 0, 1]], np.float32)
@@ -43,7 +43,7 @@ def test_the_gradient_is_chance_minus_label_at_a_logit_of_zero_too_and_none_wher
     gradient = tape.gradient(loss, logits.value).numpy()
     known = ~np.isnan(LABELS)
     share = 1 / np.maximum(known.sum(axis=1, keepdims=True), 1) / len(LABELS)
-    expected = np.where(known, (probabilities(LOGITS, True) - np.nan_to_num(LABELS)) * share, 0)
+    expected = np.where(known, (to_probabilities(LOGITS, True) - np.nan_to_num(LABELS)) * share, 0)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -63,8 +63,8 @@ def test_softmax_loss_of_training_and_of_validation_agree():
 def test_extreme_logits_stay_finite(multilabel):
     logits = np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32)
     targets = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32) if multilabel else np.array([0, 0])
-    chances = probabilities(logits, multilabel)
-    assert np.array_equal(chances, [[1, 0], [0, 1]])
+    probabilities = to_probabilities(logits, multilabel)
+    assert np.array_equal(probabilities, [[1, 0], [0, 1]])
     assert mean_loss(logits, targets, multilabel) == pytest.approx(5e3 if multilabel else 1e4)
     assert float(make_loss(multilabel)(targets, logits)) == pytest.approx(5e3 if multilabel else 1e4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from keras_radtl.models.probabilities import mean_loss, probabilities
+from keras_radtl.models.probabilities import mean_loss, to_probabilities
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1.0, 1.0]], np.float32)
 TARGETS = np.array([2, 0, 1, 1])
@@ -14,7 +14,7 @@ TARGETS = np.array([2, 0, 1, 1])
 
 def test_probabilities_of_classes_and_of_labels():
     exponentials = np.exp(LOGITS.astype(np.float64))
-    classes, labels = probabilities(LOGITS, False), probabilities(LOGITS, True)
+    classes, labels = to_probabilities(LOGITS, False), to_probabilities(LOGITS, True)
     np.testing.assert_allclose(classes, exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-12)
     np.testing.assert_allclose(labels, exponentials / (1 + exponentials), rtol=1e-12)
     assert classes.dtype == labels.dtype == np.float64
@@ -22,10 +22,10 @@ def test_probabilities_of_classes_and_of_labels():
 
 def test_mean_loss_is_the_log_loss():
     assert mean_loss(LOGITS, TARGETS, False) == pytest.approx(
-        log_loss(TARGETS, probabilities(LOGITS, False)), rel=1e-12
+        log_loss(TARGETS, to_probabilities(LOGITS, False)), rel=1e-12
     )
     labels = np.array([[0, 1, 0], [1, 1, 0], [1, 0, 1], [0, 0, 1]], np.float32)
-    flat = log_loss(labels.ravel(), probabilities(LOGITS, True).ravel())
+    flat = log_loss(labels.ravel(), to_probabilities(LOGITS, True).ravel())
     assert mean_loss(LOGITS, labels, True) == pytest.approx(flat, rel=1e-12)
 
 

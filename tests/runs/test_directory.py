@@ -238,7 +238,7 @@ def test_a_disk_that_fills_while_a_run_is_replaced_leaves_the_old_one(run, monke
 def test_one_writer_at_a_time(tmp_path):
     with locked(tmp_path / "run"):
         code = (
-            "import sys\nfrom keras_radtl.config import UserError\nfrom keras_radtl.runs.directory import locked\n"
+            "import sys\nfrom keras_radtl.config import UserError\nfrom keras_radtl.runs.files import locked\n"
             "try:\n    with locked(sys.argv[1]): print('in')\nexcept UserError as error: print(error)"
         )
         script = [sys.executable, "-c", code]
@@ -253,7 +253,7 @@ def test_one_writer_at_a_time(tmp_path):
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     code = (
-        "import sys, time\nfrom keras_radtl.runs.directory import locked\n"
+        "import sys, time\nfrom keras_radtl.runs.files import locked\n"
         "with locked(sys.argv[1]):\n    print('in', flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen(

@@ -76,9 +76,13 @@ def test_predictions_of_other_data_are_refused(tmp_path):
 
 def test_metrics_are_those_of_the_known_cases(tmp_path):
     known = [0, 1, 2, 3, 4, 5, 7]
-    chances = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
+    probabilities = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
     expected = classification_metrics(
-        table().targets[known], chances[known], ("benign", "malignant"), groups=np.array(table().groups)[known], seed=3
+        table().targets[known],
+        probabilities[known],
+        ("benign", "malignant"),
+        groups=np.array(table().groups)[known],
+        seed=3,
     )
     found = split_metrics(table(), EVERY, 3)
     assert found.keys() == expected.keys()

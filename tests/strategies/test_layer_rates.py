@@ -9,7 +9,7 @@ import pytest
 from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import make_loss
-from keras_radtl.strategies.layer_rates import GroupRates, RelativeGradientNorms, layer_of, make_rates
+from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms, layer_of, make_multipliers
 from keras_radtl.strategies.optimizers import make_optimizer
 from keras_radtl.strategies.phases import Phase, compile_phase
 
@@ -25,7 +25,7 @@ def two_layers(first=1.0, second=1.0):
 
 def steps(name, variables, gradients, rates=None, count=3, **options):
     optimizer = make_optimizer(TrainingConfig(optimizer=name, **options), 0.1)
-    optimizer.set_rates(rates)
+    optimizer.set_multipliers(rates)
     for _ in range(count):
         optimizer.apply_gradients([(np.array(g, "float32"), v) for g, v in zip(gradients, variables, strict=True)])
     return [variable.numpy() for variable in variables]
@@ -95,7 +95,7 @@ def test_means_are_over_the_steps_of_an_epoch():
 
 
 def test_group_rates_go_from_the_head_down_and_the_last_repeats(classifier):
-    rates = GroupRates(classifier, (1.0, 0.5, 0.25), "stages")
+    rates = GroupMultipliers(classifier, (1.0, 0.5, 0.25), "stages")
     expected = {"head": 1.0, "last": 0.5, "middle": 0.25, "stem": 0.25}
     assert rates.means()
     for layer, factor in rates.means().items():
@@ -106,7 +106,7 @@ def test_too_many_group_rates(classifier):
     with pytest.raises(
         UserError, match="`group_rates` must have at most 4 factors, for the head and 3 groups. Received: 5"
     ):
-        GroupRates(classifier, (1.0,) * 5, "stages")
+        GroupMultipliers(classifier, (1.0,) * 5, "stages")
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -118,7 +118,7 @@ def test_group_rates_act_in_the_trainer(classifier, batch, weights, optimizer):
         training = TrainingConfig(optimizer=optimizer, group_rates=group_rates)
         everything = frozenset(la.name for la in classifier.layers if la.weights and la.name != "head")
         set_trainable(classifier, everything)
-        rates = make_rates(classifier, training, False)
+        rates = make_multipliers(classifier, training, False)
         compile_phase(classifier, Phase("all", everything, 1, 0.01), training, make_loss(False), rates)
         before = weights(classifier)
         classifier.train_on_batch(*batch)
@@ -134,15 +134,15 @@ def test_group_rates_act_in_the_trainer(classifier, batch, weights, optimizer):
 def test_both_ways_at_once_are_refused(classifier):
     for given in ({"group_rates": (1.0,)}, {"group_decay": 0.5}):
         with pytest.raises(UserError, match=f"`{next(iter(given))}` must not be given with the strategy auto_rgn"):
-            make_rates(classifier, TrainingConfig(**given), auto_rates=True)
+            make_multipliers(classifier, TrainingConfig(**given), auto_rates=True)
 
 
 def test_a_decay_factor_is_a_list_of_its_powers(classifier):
-    by_decay = make_rates(classifier, TrainingConfig(group_decay=0.5), auto_rates=False)
-    by_list = make_rates(classifier, TrainingConfig(group_rates=(1.0, 0.5, 0.25, 0.125)), auto_rates=False)
+    by_decay = make_multipliers(classifier, TrainingConfig(group_decay=0.5), auto_rates=False)
+    by_list = make_multipliers(classifier, TrainingConfig(group_rates=(1.0, 0.5, 0.25, 0.125)), auto_rates=False)
     assert by_decay.means() == by_list.means() and len(set(by_list.means().values())) == 4
-    assert make_rates(classifier, TrainingConfig(), auto_rates=False) is None
+    assert make_multipliers(classifier, TrainingConfig(), auto_rates=False) is None
 
 
 def test_without_either_there_are_none(classifier):
-    assert make_rates(classifier, TrainingConfig(), auto_rates=False) is None
+    assert make_multipliers(classifier, TrainingConfig(), auto_rates=False) is None

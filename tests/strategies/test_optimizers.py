@@ -125,7 +125,7 @@ def test_rates_scale_the_update_and_the_decoupled_decay(name, decay):
     gradients = {"kernel": [[0.5, 1.0]], "bias": [1.0]}
     step(optimizer(name, weight_decay=decay), whole, gradients)
     scaled, rates = optimizer(name, weight_decay=decay), Halved()
-    scaled.set_rates(rates)
+    scaled.set_multipliers(rates)
     step(scaled, part, gradients)
     moved = {key: [held[key].numpy() - START[key] for held in (whole, part)] for key in START}
     np.testing.assert_allclose(moved["kernel"][1], moved["kernel"][0] / 2, rtol=5e-3)  # decay comes before the update

@@ -6,15 +6,15 @@ import pytest
 
 from keras_radtl.config import Config, update
 from keras_radtl.sweeps import estimate
-from keras_radtl.sweeps.estimate import Clock, disk_bytes, run_seconds
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, run_seconds
+from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.speed import Speed
 
 FROZEN = {"training": {"unfreeze": "none", "epochs": 4}, "model": {"backbone": "efficientnet_lite0"}}
 
 
 def run(name, **parts):
-    return Run(name, update(update(Config(), FROZEN), parts), {})
+    return RunSpec(name, update(update(Config(), FROZEN), parts), {})
 
 
 def test_shared_activations_count_once():
@@ -74,7 +74,7 @@ def test_time_left(monkeypatch):
         run("c", training={"learning_rate": 2.0}),
         run("d", seed=1),
     ]
-    clock = Clock(runs)
+    clock = TimeLeft(runs)
     now[0] = 60.0
     clock.done("a")
     assert (clock.last, clock.left()) == (60.0, 180.0), "nothing else is known yet"

@@ -13,10 +13,10 @@ import pytest
 
 from keras_radtl.config import Config, update
 from keras_radtl.runs.files import read_csv
-from keras_radtl.sweeps.execute import conduct
-from keras_radtl.sweeps.folder import Options, SweepFolder
+from keras_radtl.sweeps.execute import execute_sweep
+from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.local_engine import run_local
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
 RUN = {
     "data": {"image_size": 32, "phantoms": {"count": 40, "image_size": 32}},
@@ -63,15 +63,17 @@ def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster
     from keras_radtl.sweeps.ray_engine import run_ray
 
     base = update(Config(), RUN)
-    runs = [Run(f"seed{seed}", replace(base, seed=seed), {"seed": seed}) for seed in (0, 1)]
-    options = Options(module=str(write_list("return []")))
+    runs = [RunSpec(f"seed{seed}", replace(base, seed=seed), {"seed": seed}) for seed in (0, 1)]
+    options = SweepOptions(module=str(write_list("return []")))
     killed: list[int] = []
     killer = threading.Thread(target=_kill_first_worker, args=(killed,))
     killer.start()
-    far = conduct(runs, {}, SweepFolder(tmp_path / "far"), options, lambda *a: run_ray(*a, address=cluster.address))
+    far = execute_sweep(
+        runs, {}, SweepFolder(tmp_path / "far"), options, lambda *a: run_ray(*a, address=cluster.address)
+    )
     killer.join()
     assert killed
-    near = conduct(runs, {}, SweepFolder(tmp_path / "near"), options, run_local)
+    near = execute_sweep(runs, {}, SweepFolder(tmp_path / "near"), options, run_local)
     assert [row["status"] for row in far.rows.values()] == ["finished"] * 2, far.rows
     tables = [
         [{name: value for name, value in row.items() if name != "seconds"} for row in read_csv(results.folder.results)]

@@ -6,7 +6,7 @@ import pytest
 
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.sweeps.requirements import select_available
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,12 @@ def tiny():
 
 @pytest.fixture
 def runs(tiny):
-    here = Run("here", tiny, {"task": "breast"})
-    task = Run("acl", update(tiny, {"data": {"path": ""}}), {"task": "acl"})
-    weights = Run(
+    here = RunSpec("here", tiny, {"task": "breast"})
+    task = RunSpec("acl", update(tiny, {"data": {"path": ""}}), {"task": "acl"})
+    weights = RunSpec(
         "rin", update(tiny, {"model": {"backbone": "resnet50", "weights": "radimagenet"}}), {"task": "breast"}
     )
-    never = Run("lite", update(tiny, {"model": {"weights": "radimagenet"}}), {"task": "breast"})
+    never = RunSpec("lite", update(tiny, {"model": {"weights": "radimagenet"}}), {"task": "breast"})
     return [here, task, weights, never]
 
 
@@ -47,12 +47,12 @@ def test_only_what_is_named_is_left_out(runs):
 
 
 def test_a_run_that_lacks_two_things_needs_both_names(tiny):
-    both = Run(
+    both = RunSpec(
         "x",
         update(tiny, {"data": {"path": "nowhere"}, "model": {"backbone": "resnet50", "weights": "radimagenet"}}),
         {"task": "acl"},
     )
-    here = Run("here", tiny, {"task": "breast"})
+    here = RunSpec("here", tiny, {"task": "breast"})
     with pytest.raises(UserError, match="nowhere"):
         select_available([both, here], ["radimagenet"])
     assert set(select_available([both, here], ["radimagenet", "acl"])) == {"x"}

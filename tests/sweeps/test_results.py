@@ -8,9 +8,9 @@ from keras_radtl.config import Config, UserError, dumps, update
 from keras_radtl.runs.files import read_csv, write_json, write_text_atomic
 from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.results import Results
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 
-FIGURES = {"auc": {"value": 0.9}, "accuracy": {"value": 0.8}, "f1": {"value": 0.7}, "log_loss": {"value": 0.4}}
+TABLE_METRICS = {"auc": {"value": 0.9}, "accuracy": {"value": 0.8}, "f1": {"value": 0.7}, "log_loss": {"value": 0.4}}
 
 
 def finish(run, metrics, summary):
@@ -21,10 +21,10 @@ def finish(run, metrics, summary):
 
 def test_every_run_has_a_row(tmp_path):
     folder = SweepFolder(tmp_path)
-    runs = [Run(name, Config(), {"clf": "Linear", "fc_ratio": None}) for name in ("done", "bad", "absent", "open")]
+    runs = [RunSpec(name, Config(), {"clf": "Linear", "fc_ratio": None}) for name in ("done", "bad", "absent", "open")]
     finish(
         folder.run("done"),
-        {"val": FIGURES, "test": FIGURES},
+        {"val": TABLE_METRICS, "test": TABLE_METRICS},
         {"best_epoch": 3, "epochs": 5, "parameters": 7, "seconds": 1.5},
     )
     folder.set_failure("bad", "line one\nline two", 2.0)
@@ -35,7 +35,7 @@ def test_every_run_has_a_row(tmp_path):
     assert (rows["done"]["test_auc"], rows["done"]["test_loss"], rows["done"]["best_epoch"]) == ("0.9", "0.4", "3")
     assert (rows["bad"]["error"], rows["absent"]["error"]) == ("line one line two", "no weights")
     assert rows["done"]["clf"] == "Linear" and rows["done"]["fc_ratio"] == ""
-    finish(folder.run("open"), {"val": FIGURES, "test": FIGURES}, {"seconds": 1.0})
+    finish(folder.run("open"), {"val": TABLE_METRICS, "test": TABLE_METRICS}, {"seconds": 1.0})
     assert results.update("open")["status"] == "finished"
     assert read_csv(folder.results)[3]["status"] == "finished"
 
@@ -43,8 +43,8 @@ def test_every_run_has_a_row(tmp_path):
 def test_folds_give_mean_and_standard_deviation(tmp_path):
     folder = SweepFolder(tmp_path)
     summary = {"fold_auc": [0.8, 0.9, 1.0], "fold_val_auc": [0.7, 0.8, 0.9], "seconds": 9.0}
-    finish(folder.run("a"), {"test": FIGURES}, summary)
-    row = Results(folder, [Run("a", Config(), {})], {}).rows["a"]
+    finish(folder.run("a"), {"test": TABLE_METRICS}, summary)
+    row = Results(folder, [RunSpec("a", Config(), {})], {}).rows["a"]
     assert row["fold_auc_mean"] == pytest.approx(0.9) and row["fold_auc_sd"] == pytest.approx(0.1)
     assert row["val_auc"] == pytest.approx(0.8) and "val_f1" not in row
 
@@ -53,6 +53,6 @@ def test_a_run_of_another_configuration_is_refused(tmp_path):
     folder = SweepFolder(tmp_path)
     config = update(Config(), {"training": {"weight_decay": 1e-5}})  # which YAML reads as text
     write_text_atomic(folder.run("a") / "config.json", dumps(config))
-    folder.check([Run("a", config, {}), Run("b", Config(), {})])
+    folder.check([RunSpec("a", config, {}), RunSpec("b", Config(), {})])
     with pytest.raises(UserError, match="training.weight_decay: 1e-05 there, 0.0 now"):
-        folder.check([Run("a", Config(), {})])
+        folder.check([RunSpec("a", Config(), {})])

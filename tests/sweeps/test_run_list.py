@@ -6,7 +6,7 @@ import pytest
 
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.sweeps.run_list import (
-    Run,
+    RunSpec,
     check_runs,
     cut_batches,
     from_json,
@@ -24,7 +24,7 @@ def tiny():
 
 
 def run(tiny, name, **parts):
-    return Run(name, update(tiny, parts), {"clf": "Linear"})
+    return RunSpec(name, update(tiny, parts), {"clf": "Linear"})
 
 
 def test_names_are_folder_names():

@@ -14,7 +14,7 @@ from keras_radtl.runs.files import read_csv, write_csv, write_json
 from keras_radtl.stats.delong_tests import delong_test
 from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.results import Results
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.strategy_comparison import compare_strategies, failed_cells
 from keras_radtl.sweeps.strategy_report import comparison_text, markdown, write_comparison
 
@@ -30,12 +30,12 @@ def scores(seed, effect):
 def write_run(folder, name, values, val_auc, classes=("benign", "malignant"), targets=TARGETS):
     """Write what a comparison reads of a finished run with given probabilities of the second class."""
     run = folder.run(name)
-    chances = np.stack([1 - values, values], axis=1) if values.ndim == 1 else values
+    probabilities = np.stack([1 - values, values], axis=1) if values.ndim == 1 else values
     head = ["case", "group", "label", *(f"prob_{c}" for c in classes)]
     write_csv(
         run / "predictions_test.csv",
         head,
-        [[f"c{i:02d}", f"g{i:02d}", classes[int(targets[i])], *map(float, chances[i])] for i in range(CASES)],
+        [[f"c{i:02d}", f"g{i:02d}", classes[int(targets[i])], *map(float, probabilities[i])] for i in range(CASES)],
     )
     figures = {name: {"value": 0.5} for name in ("auc", "accuracy", "f1", "log_loss")}
     write_json(run / "metrics.json", {"val": {**figures, "auc": {"value": val_auc}}, "test": figures})
@@ -52,7 +52,9 @@ def results(tmp_path):
             for seed in (0, 1, 2):
                 name = f"{strategy}-{rate:g}-{seed}"
                 runs.append(
-                    Run(name, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": rate, "seed": seed})
+                    RunSpec(
+                        name, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": rate, "seed": seed}
+                    )
                 )
                 if name == "lp_ft-0.1-2":
                     folder.set_failure(name, "not enough memory", 1.0)
@@ -101,7 +103,7 @@ def test_with_one_seed_the_test_over_cases_is_delongs(tmp_path):
     folder = SweepFolder(tmp_path)
     a, b = scores(1, 1.0), scores(2, 2.0)
     runs = [
-        Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
+        RunSpec(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
         for name in ("ft", "lp")
     ]
     write_run(folder, "ft", a, 0.8)
@@ -117,7 +119,9 @@ def test_three_classes_are_tested_by_permutation(tmp_path):
     for strategy, effect in (("ft", 0.2), ("lp", 4.0)):
         values = np.random.default_rng(len(runs)).random((CASES, 3)) + effect * np.eye(3)[targets]
         write_run(folder, strategy, values / values.sum(axis=1, keepdims=True), 0.8, ("a", "b", "c"), targets)
-        runs.append(Run(strategy, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": 0.1, "seed": 0}))
+        runs.append(
+            RunSpec(strategy, Config(), {"backbone": "R", "strategy": strategy, "learning_rate": 0.1, "seed": 0})
+        )
     (test,) = compare_strategies(Results(folder, runs, {})).tests
     assert test.method == "permutation, mean over seeds" and test.p_cases < 0.01
 
@@ -142,7 +146,7 @@ def test_tables_mark_the_best_and_name_what_failed(results, tmp_path):
 def test_a_cell_without_any_run_stays_in_the_table(tmp_path):
     folder = SweepFolder(tmp_path)
     runs = [
-        Run(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
+        RunSpec(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})
         for name in ("ft", "lp")
     ]
     write_run(folder, "ft", scores(1, 1.0), 0.8)

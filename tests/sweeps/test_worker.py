@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, update
-from keras_radtl.sweeps.folder import Options
-from keras_radtl.sweeps.run_list import Run
+from keras_radtl.sweeps.folder import SweepOptions
+from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.worker import Worker
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 from keras_radtl.training.train import train
 
 BASE = update(
@@ -29,15 +29,15 @@ CHANGES = {
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_runs_in_a_row_equal_runs_alone(tmp_path):
-    worker = Worker(Options(module=""), tmp_path)
+    worker = Worker(SweepOptions(module=""), tmp_path)
     for name, change in CHANGES.items():
         config = update(BASE, change)
-        error = worker.run(Run(name, config, {}), tmp_path / "row" / name)
+        error = worker.run(RunSpec(name, config, {}), tmp_path / "row" / name)
         if name == "impossible":
             assert "top9" in error
             continue
         assert error is None
-        alone = train(config, Request(tmp_path / "alone" / name, reuse=False))
+        alone = train(config, RunOptions(tmp_path / "alone" / name, reuse=False))
         for file in ("history.csv", "predictions_train.csv", "predictions_test.csv"):
             assert (tmp_path / "row" / name / file).read_bytes() == (alone / file).read_bytes(), (name, file)
 
@@ -46,7 +46,7 @@ def test_runs_in_a_row_equal_runs_alone(tmp_path):
 @pytest.mark.usefixtures("tiny_backbone")
 def test_the_backbone_is_shared_unless_nothing_is(tmp_path, caplog, reuse):
     caplog.set_level("INFO")
-    worker = Worker(Options(module="", reuse=reuse), tmp_path)
+    worker = Worker(SweepOptions(module="", reuse=reuse), tmp_path)
     for name in ("first", "second"):
-        assert worker.run(Run(name, update(BASE, CHANGES["frozen"]), {}), tmp_path / name) is None
+        assert worker.run(RunSpec(name, update(BASE, CHANGES["frozen"]), {}), tmp_path / name) is None
     assert caplog.text.count("backbone and weights of the run before") == reuse

@@ -8,9 +8,9 @@ import pytest
 from keras_radtl.models.groups import set_trainable, trainable_layers
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
-from keras_radtl.training.batch_sources import FeatureFeed, PixelFeed, make_feed
-from keras_radtl.training.phase_loop import Job
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.batch_sources import FeatureSource, PixelSource, make_batch_source
+from keras_radtl.training.phase_loop import TrainingJob
+from keras_radtl.training.run_options import RunOptions
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def job(tiny_data, configure, tmp_path, monkeypatch):
 
     def make(values=None, **options):
         config = configure(values)
-        return Job(
+        return TrainingJob(
             config,
             tiny_data,
             tiny_data.splits[0],
             RunDirectory(tmp_path / "run"),
             StopRequest(),
-            Request(tmp_path / "run", **options),
+            RunOptions(tmp_path / "run", **options),
         )
 
     return make
@@ -47,8 +47,8 @@ def entries(tmp_path):
 
 def test_both_feeds_give_the_same_logits_and_the_same_training_batches(job, model):
     made = job()
-    stored, pixels = make_feed(model, made, 2), PixelFeed(model, made)
-    assert isinstance(stored, FeatureFeed)
+    stored, pixels = make_batch_source(model, made, 2), PixelSource(model, made)
+    assert isinstance(stored, FeatureSource)
     val = made.split.val
     assert np.array_equal(stored.logits(val), pixels.logits(val)) and len(stored.logits(val)) == len(val)
     for (x, y, w), (features, targets, weights) in zip(pixels.training(0, 2), stored.training(0, 2), strict=True):
@@ -57,15 +57,15 @@ def test_both_feeds_give_the_same_logits_and_the_same_training_batches(job, mode
 
 
 def test_epochs_have_pictures_of_their_own(job, model):
-    batches = [x.numpy() for x, _, _ in make_feed(model, job(), 2).training(0, 2)]
+    batches = [x.numpy() for x, _, _ in make_batch_source(model, job(), 2).training(0, 2)]
     half = len(batches) // 2
     assert half == job().steps and not np.array_equal(np.sort(batches[0], axis=0), np.sort(batches[half], axis=0))
 
 
 def test_a_second_feed_computes_nothing(job, model, tmp_path, monkeypatch):
-    list(make_feed(model, job(), 2).training(0, 2))
+    list(make_batch_source(model, job(), 2).training(0, 2))
     before = entries(tmp_path)
-    again = make_feed(model, job(), 2)
+    again = make_batch_source(model, job(), 2)
     monkeypatch.setattr(again._lower, "step", None)
     assert before == 2 and len(list(again.training(0, 2))) == 2 * job().steps
 
@@ -76,30 +76,30 @@ def test_a_second_feed_computes_nothing(job, model, tmp_path, monkeypatch):
     ids=["seed", "augmentation", "batch size", "resizing"],
 )
 def test_what_matters_is_in_the_key(job, model, tmp_path, values):
-    list(make_feed(model, job(), 1).training(0, 1))
-    list(make_feed(model, job(values), 1).training(0, 1))
+    list(make_batch_source(model, job(), 1).training(0, 1))
+    list(make_batch_source(model, job(values), 1).training(0, 1))
     assert entries(tmp_path) == 2
 
 
 def test_a_rate_does_not_matter_but_a_weight_below_the_cut_does(job, model, tmp_path):
-    list(make_feed(model, job(), 1).training(0, 1))
-    list(make_feed(model, job({"training": {"learning_rate": 0.5}}), 1).training(0, 1))
+    list(make_batch_source(model, job(), 1).training(0, 1))
+    list(make_batch_source(model, job({"training": {"learning_rate": 0.5}}), 1).training(0, 1))
     assert entries(tmp_path) == 1
     kernel = model.get_layer("stem_conv").kernel
     before = kernel.numpy().copy()
     kernel.assign(before + 1)
-    list(make_feed(model, job(), 1).training(0, 1))
+    list(make_batch_source(model, job(), 1).training(0, 1))
     kernel.assign(before)
     assert entries(tmp_path) == 2
 
 
 @pytest.mark.parametrize("options", [{"reuse": False}, {"feature_cache_gb": 0.0}])
 def test_without_room_or_wish_it_is_pixels(job, model, options):
-    assert isinstance(make_feed(model, job(**options), 2), PixelFeed)
+    assert isinstance(make_batch_source(model, job(**options), 2), PixelSource)
 
 
 def test_when_all_trains_it_is_pixels(job, model):
     set_trainable(model, trainable_layers(model, "all"))
-    feed = make_feed(model, job(), 1)
+    source = make_batch_source(model, job(), 1)
     set_trainable(model, trainable_layers(model, "top1"))
-    assert isinstance(feed, PixelFeed)
+    assert isinstance(source, PixelSource)

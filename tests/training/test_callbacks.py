@@ -14,7 +14,16 @@ from keras_radtl.config import UserError
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import Stopped, StopRequest
 from keras_radtl.training import callbacks, checkpoint
-from keras_radtl.training.callbacks import Keep, Penalty, Rate, Report, Reseed, Scalars, StopOnRequest, Validate
+from keras_radtl.training.callbacks import (
+    EpochReport,
+    LearningRateSchedule,
+    LogPenalty,
+    ResetDropoutSeeds,
+    SaveCheckpoint,
+    StopOnRequest,
+    TensorBoardScalars,
+    Validation,
+)
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ def model():
 
 def test_dropout_is_a_function_of_seed_and_epoch_alone(model):
     def dropped(seed, epoch):
-        reseed = Reseed(seed)
+        reseed = ResetDropoutSeeds(seed)
         reseed.set_model(model)
         reseed.on_epoch_begin(epoch)
         return [model.get_layer("drop")(np.ones((1, 64), "float32"), training=True).numpy().tobytes() for _ in range(2)]
@@ -41,7 +50,7 @@ def test_dropout_is_a_function_of_seed_and_epoch_alone(model):
 
 
 def test_the_rate_of_an_epoch_is_set_and_logged(model):
-    rate, logs = Rate(lambda epoch: 0.5 / (epoch + 1)), {}
+    rate, logs = LearningRateSchedule(lambda epoch: 0.5 / (epoch + 1)), {}
     rate.set_model(model)
     rate.on_epoch_begin(1)
     rate.on_epoch_end(1, logs)
@@ -49,7 +58,7 @@ def test_the_rate_of_an_epoch_is_set_and_logged(model):
 
 
 def test_a_penalty_is_logged_where_there_is_one(model):
-    penalty, logs = Penalty(), {}
+    penalty, logs = LogPenalty(), {}
     penalty.set_model(model)
     penalty.on_epoch_end(0, logs)
     assert logs == {}
@@ -66,14 +75,14 @@ TARGETS = np.array([0, 1, 1, 1])
 
 def validate(logits, targets, loss=0.5, multilabel=False, score=lambda t, p: 0.75):
     logs = {"loss": loss}
-    Validate(lambda: np.asarray(logits, np.float32), targets, score, multilabel, 0.0).on_epoch_end(4, logs)
+    Validation(lambda: np.asarray(logits, np.float32), targets, score, multilabel, 0.0).on_epoch_end(4, logs)
     return logs
 
 
 def test_validation_adds_loss_auc_and_accuracy():
     logs = validate(LOGITS, TARGETS)
-    chances = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
-    assert logs["val_loss"] == pytest.approx(-np.log(chances[np.arange(4), TARGETS]).mean())
+    probabilities = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    assert logs["val_loss"] == pytest.approx(-np.log(probabilities[np.arange(4), TARGETS]).mean())
     assert (logs["val_auc"], logs["val_accuracy"]) == (0.75, 0.75)
 
 
@@ -107,7 +116,7 @@ def test_what_is_not_a_number_stops_the_run(logits, loss, score, message):
 
 def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
     state = checkpoint.TrainingState()
-    made = Keep(
+    made = SaveCheckpoint(
         RunDirectory(folder),
         model,
         checkpoint.read_weights(model),
@@ -153,7 +162,7 @@ def test_what_an_earlier_phase_changed_below_the_model_in_training_is_kept(tmp_p
     initial = {path: value.copy() for path, value in checkpoint.read_weights(whole).items()}
     whole.get_layer("below").bias.assign([1.0, 2.0, 3.0])
     state = checkpoint.TrainingState()
-    kept = Keep(RunDirectory(tmp_path), whole, initial, state, "classifier", "val_auc", None, None, None, 0.0)
+    kept = SaveCheckpoint(RunDirectory(tmp_path), whole, initial, state, "classifier", "val_auc", None, None, None, 0.0)
     kept.set_model(upper)
     kept.on_train_begin()
     epochs(kept, [0.5])
@@ -186,7 +195,7 @@ def test_a_line_an_epoch_with_the_time_left(monkeypatch):
     now, said = [0.0], []
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
     progress = SimpleNamespace(describe=lambda text: None, advance=lambda: None, say=said.append)
-    report = Report(progress, 4, "fold 1/5  ")
+    report = EpochReport(progress, 4, "fold 1/5  ")
     for epoch, seconds in enumerate((60.0, 10.0, 20.0)):  # the first one also compiles
         report.on_epoch_begin(epoch)
         now[0] += seconds
@@ -213,7 +222,7 @@ def test_scalars_can_be_read_by_tensorboard(tmp_path, caplog):
 
     caplog.set_level(logging.ERROR)
     for epoch in range(2):
-        Scalars(tmp_path).on_epoch_end(epoch, {"loss": 0.5 + epoch, "improved": True})
+        TensorBoardScalars(tmp_path).on_epoch_end(epoch, {"loss": 0.5 + epoch, "improved": True})
     events = [e for file in sorted(tmp_path.iterdir()) for e in tf.compat.v1.train.summary_iterator(str(file))]
     values = {(e.step, v.tag): float(tf.make_ndarray(v.tensor)) for e in events for v in e.summary.value}
     assert values == {(1, "loss"): 0.5, (1, "improved"): 1.0, (2, "loss"): 1.5, (2, "improved"): 1.0}

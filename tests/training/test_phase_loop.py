@@ -97,13 +97,13 @@ def test_a_loss_that_explodes_stops_the_run_with_its_last_good_epoch(go, tmp_pat
     from keras_radtl.config import UserError
     from keras_radtl.training import callbacks
 
-    real = callbacks.Validate.on_epoch_end
+    real = callbacks.Validation.on_epoch_end
 
     def explode(self, epoch, logs=None):
         logs["loss"] = float("nan") if epoch == 2 else logs["loss"]
         real(self, epoch, logs)
 
-    monkeypatch.setattr(callbacks.Validate, "on_epoch_end", explode)
+    monkeypatch.setattr(callbacks.Validation, "on_epoch_end", explode)
     with pytest.raises(UserError, match="The training loss is not finite in epoch 3"):
         go(tmp_path / "run")
     state, changed, _ = checkpoint.load(RunDirectory(tmp_path / "run"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 
 
 def test_the_store_in_bytes():
-    assert Request(Path("x"), feature_cache_gb=0.5).cache_bytes == 500_000_000
+    assert RunOptions(Path("x"), feature_cache_gb=0.5).cache_bytes == 500_000_000
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ def test_the_store_in_bytes():
 )
 def test_refusals(option, message):
     with pytest.raises(UserError, match=message):
-        Request(Path("x"), **option)
+        RunOptions(Path("x"), **option)

@@ -133,18 +133,18 @@ def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tm
 
 
 def test_it_does_not_go_on_with_other_data(go, tmp_path, stop_in, pictures, configure, tiny_data):
-    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import train
 
     folder = tmp_path / "data"
     shutil.copytree(pictures, folder)
     config = configure({"data": {"path": str(folder)}})
     with stop_in(1):
-        train(config, Request(tmp_path / "run", figures=False))
+        train(config, RunOptions(tmp_path / "run", figures=False))
     first, second, *_ = sorted((folder / "benign mass").iterdir())
     shutil.copy(first, second)
     with pytest.raises(UserError, match="cannot be resumed, since data_sha256: .* --overwrite starts over"):
-        train(config, Request(tmp_path / "run", figures=False))
+        train(config, RunOptions(tmp_path / "run", figures=False))
 
 
 def test_the_best_epoch_is_the_one_that_is_kept(go, tmp_path):
@@ -172,12 +172,12 @@ def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
 @pytest.fixture(scope="module")
 def folds(tiny_backbone, configure, tmp_path_factory):
     """Return a function (folder) that runs three folds of one epoch."""
-    from keras_radtl.training.run_options import Request
+    from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import load_data, train
 
     config = configure({"split": {"folds": 3}, "training": {"epochs": 2}})
     dataset = load_data(config, tmp_path_factory.mktemp("folds"))
-    return lambda folder: train(config, Request(folder, figures=False), dataset).path
+    return lambda folder: train(config, RunOptions(folder, figures=False), dataset).path
 
 
 def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(

@@ -10,7 +10,7 @@ import pytest
 
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.runs.files import read_csv, read_json
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 
 CONFIG = {
     "data": {"image_size": 16, "phantoms": {"count": 60, "image_size": 32}},
@@ -37,7 +37,7 @@ def run(dataset, tmp_path, monkeypatch):
 
     def go(where, reuse=True, **training):
         config = update(update(Config(), CONFIG), {"training": training})
-        return train(config, Request(tmp_path / where, reuse=reuse, figures=False), dataset)
+        return train(config, RunOptions(tmp_path / where, reuse=reuse, figures=False), dataset)
 
     return go
 
@@ -83,7 +83,7 @@ def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch)
     from keras_radtl.training import phase_loop as fitting
 
     whole = run("whole", precision="mixed_float16")
-    report = fitting.callbacks.Report.on_epoch_end
+    report = fitting.callbacks.EpochReport.on_epoch_end
 
     def stop(self, epoch, logs=None):
         report(self, epoch, logs)
@@ -91,7 +91,7 @@ def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fitting.callbacks.Report, "on_epoch_end", stop)
+        patch.setattr(fitting.callbacks.EpochReport, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             run("parts", precision="mixed_float16")
     with pytest.raises(UserError):

@@ -8,7 +8,7 @@ import pytest
 from keras_radtl.config import Config, update
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import read_csv, read_json
-from keras_radtl.training.run_options import Request
+from keras_radtl.training.run_options import RunOptions
 
 CONFIG = {
     "data": {"image_size": 16, "phantoms": {"count": 60, "image_size": 32}},
@@ -33,7 +33,7 @@ def run(dataset, tmp_path):
 
     def go(where="run", reuse=True, **training) -> RunDirectory:
         config = update(update(Config(), CONFIG), {"training": training})
-        return train(config, Request(tmp_path / where, reuse=reuse, figures=False, save_model=False), dataset)
+        return train(config, RunOptions(tmp_path / where, reuse=reuse, figures=False, save_model=False), dataset)
 
     return go
 
@@ -90,5 +90,5 @@ def test_the_penalty_of_the_head_is_in_the_history_and_not_in_the_validation(dat
     from keras_radtl.training.train import train
 
     config = update(update(Config(), CONFIG), {"model": {"head": {"l2": 10.0, "input_dropout": 0.5}}})
-    row = read_csv(train(config, Request(tmp_path / "run", figures=False), dataset) / "history.csv")[0]
+    row = read_csv(train(config, RunOptions(tmp_path / "run", figures=False), dataset) / "history.csv")[0]
     assert float(row["loss"]) > float(row["penalty"]) > float(row["val_loss"])

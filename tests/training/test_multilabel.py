@@ -54,14 +54,14 @@ def test_a_run_learns_and_describes_several_labels(kind, labelled, tiny_backbone
     rows = read_csv(tmp_path / "run" / "predictions_test.csv")
     truth = {row["path"]: row for row in read_csv(labelled / f"{kind}.csv")}
     for row in rows:
-        chances = [float(row[f"prob_{name}"]) for name in LABELS]
-        assert row["predicted"] == ";".join(n for n, chance in zip(LABELS, chances, strict=True) if chance > 0.5)
+        probabilities = [float(row[f"prob_{name}"]) for name in LABELS]
+        assert row["predicted"] == ";".join(n for n, chance in zip(LABELS, probabilities, strict=True) if chance > 0.5)
         given = truth[row["path"]]
         known = (
             [n for n in LABELS if given.get(n) == "1"] if kind == "columns" else given["label"].strip(";").split(";")
         )
         assert row["label"] == ";".join(known)
-        assert sum(chances) != pytest.approx(1, abs=1e-6)  # independent labels, no softmax
+        assert sum(probabilities) != pytest.approx(1, abs=1e-6)  # independent labels, no softmax
     metrics = read_json(tmp_path / "run" / "metrics.json")
     assert {"auc", "average_precision", "kappa"} <= set(metrics["test"])
     assert read_json(tmp_path / "run" / "summary.json")["multilabel"] is True
