@@ -18,11 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_radtl.sweep import parser
+from keras_radtl.studies.table import get_study
+from keras_radtl.sweep import choices_from, parser
 from keras_radtl.sweeps.estimate import run_seconds
 from keras_radtl.sweeps.execute import order_runs
-from keras_radtl.sweeps.run_list import load_list
 from keras_radtl.sweeps.speed import measure_speed
+from keras_radtl.sweeps.sweep import list_runs
 
 ROOT = Path(__file__).parents[1]
 IMAGES = {"breast": 780, "acl": 1021}  # of the study
@@ -41,9 +42,9 @@ def measure(images: int, reuse: bool, folder: Path) -> float:
 
 
 def listed(*options: str) -> list:
-    """Return runs of the grid in the order in which a sweep does them."""
-    module = load_list(str(ROOT / "tuners" / "grid176.py"))
-    return order_runs(module.runs(parser(module).parse_args(["grid176", *options])))
+    """Return runs of the grid in the order in which a sweep executes them."""
+    study = get_study("grid176")
+    return order_runs(list_runs(study, choices_from(parser(study).parse_args(["grid176", *options]), study)))
 
 
 def main(argv=None) -> int:

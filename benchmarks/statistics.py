@@ -1,12 +1,12 @@
-"""Seconds of our statistics beside those of R, on the same data in one run: DeLong (pROC), mixed models (lme4).
+"""Compare the run time of DeLong's test and mixed models with that of R (pROC, lme4) on the same data.
 
     python benchmarks/statistics.py
     python benchmarks/statistics.py --cases 100000 --rows 20000 --json result.json
 
-Both sides get the data in memory; reading files and starting R do not count. Ours and R's passes follow each other, and
-the fastest of each counts, since another job on the machine can only make a pass slower. lme4 is timed twice: the fit
-alone, and the fit with lmerTest's Satterthwaite degrees of freedom, which ours always includes. Without Rscript (or one
-of the packages) only our times are shown.
+The times exclude starting R and reading files. keras_radtl and R run alternately, and the fastest pass of each is
+reported, because other processes can only slow a pass down. lme4 is timed twice: the fit alone, and the fit with
+lmerTest's Satterthwaite degrees of freedom, which keras_radtl always computes. Without Rscript or the R packages, only
+the times of keras_radtl are reported.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ for (i in 1:{passes}) {{
 
 
 def delong_case(cases: int, folder: Path):
-    """Make two correlated scores; return our test as a function, and R's script without its number of passes."""
+    """Generate two correlated scores; return our test, the R script and its arguments."""
     from keras_radtl.stats.delong_tests import delong_test
 
     rng = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def delong_case(cases: int, folder: Path):
 
 
 def mixed_case(rows: int, folder: Path):
-    """Make a table with three crossed factors; return our fit as a function, and R's script."""
+    """Generate a table with three crossed factors; return our fit, the R script and its arguments."""
     from keras_radtl.stats.mixed_model import fit_mixed_model
 
     rng = np.random.default_rng(1)
@@ -82,7 +82,7 @@ def mixed_case(rows: int, folder: Path):
 
 
 def seconds(function, passes: int) -> tuple[float, float]:
-    """Return the fastest of some passes and what the function returned."""
+    """Return the time of the fastest pass in seconds and the result of the function."""
     best = np.inf
     for _ in range(passes):
         start = time.perf_counter()
@@ -92,10 +92,10 @@ def seconds(function, passes: int) -> tuple[float, float]:
 
 
 def r_seconds(script: str, passes: int) -> dict[str, tuple[float, float]]:
-    """Run an R script that prints "name seconds value" lines; return the fastest pass and the value by name."""
+    """Run an R script that prints lines "name seconds value"; return the fastest time and the value by name."""
     run = subprocess.run(["Rscript", "--vanilla", "-e", script], capture_output=True, text=True)
     if run.returncode:
-        print(f"R could not run: {run.stderr.strip().splitlines()[-1]}")
+        print(f"R failed: {run.stderr.strip().splitlines()[-1]}")
         return {}
     found: dict[str, tuple[float, float]] = {}
     for name, elapsed, value in (line.split() for line in run.stdout.splitlines() if line.strip()):
@@ -104,15 +104,15 @@ def r_seconds(script: str, passes: int) -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
-    """Time both tasks and print one line per peer."""
+    """Time both tasks and print one row for each R package."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=100_000, help="cases of the DeLong test")
-    parser.add_argument("--rows", type=int, default=20_000, help="rows of the mixed model")
-    parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--cases", type=int, default=100_000, help="number of cases of the DeLong test")
+    parser.add_argument("--rows", type=int, default=20_000, help="number of rows of the mixed model")
+    parser.add_argument("--passes", type=int, default=3, help="repetitions; the fastest counts")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
     with_r, results = shutil.which("Rscript") is not None, []
-    print(f"{'task':38}{'peer':16}{'ours s':>9}{'peer s':>9}{'ratio':>8}  same result")
+    print(f"{'task':38}{'R package':16}{'ours (s)':>9}{'R (s)':>9}{'ratio':>8}  same result")
     with tempfile.TemporaryDirectory() as name:
         tasks = {
             f"DeLong, paired, {arguments.cases} cases": delong_case(arguments.cases, Path(name)),
@@ -131,7 +131,7 @@ def main() -> None:
                 shown = f"{theirs:9.3f}{ratio:8.1f}  {'yes' if same else 'NO'}" if theirs else ""
                 print(f"{task:38}{peer:16}{ours:9.4f}{shown}")
     if not with_r:
-        print("Rscript is not here: only our times are shown")
+        print("Rscript is not installed; only the times of keras_radtl are reported")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

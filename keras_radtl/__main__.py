@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from keras_radtl import __version__
+from keras_radtl.version import __version__
 
 COMMANDS = {
     "fit": "train, test and describe a classifier",

@@ -1,8 +1,9 @@
-"""Analyse a table of results: `python -m keras_radtl.analyze TABLE.csv --response test_auc --fixed clf --random ...`.
+"""Analyze a table of results: `python -m keras_radtl.analyze TABLE.csv --response test_auc --fixed clf --random ...`.
 
 Prints a linear mixed model with crossed random intercepts (Satterthwaite's degrees of freedom) and Wilcoxon rank sum
-tests, and draws a box and scatter plot for every factor. The table is a CSV with one experiment a row, such as `sweep`
-writes. Empty cells of a factor are a level of their own, `none`; rows without a response are left out and listed.
+tests, and draws a box and scatter plot for every factor. The table is a CSV with one experiment per row, such as the
+`results.csv` of `sweep`. Empty cells of a factor are a level of their own, `none`. Rows without a response are excluded
+and listed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from keras_radtl.cli.options import make_parser
 from keras_radtl.config import UserError
 
 DEFAULT_OUTPUT = Path("saved_models") / "analysis"
+OPTIONS = ("response", "fixed", "random", "categorical", "method", "rank_by", "within")
 logger = logging.getLogger(__name__)
 
 
@@ -28,13 +30,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser():
     """Return the command's argument parser."""
     parser = make_parser("analyze", "Mixed model, rank tests and box plots for a table of results.")
-    parser.add_argument("table", type=Path, metavar="TABLE.csv", help="one experiment a row, with a header")
-    parser.add_argument("--response", required=True, metavar="COLUMN", help="the measure, such as test_auc")
+    parser.add_argument("table", type=Path, metavar="TABLE.csv", help="CSV with a header and one experiment per row")
+    parser.add_argument("--response", required=True, metavar="COLUMN", help="measured quantity, such as test_auc")
     parser.add_argument(
-        "--fixed", type=_names, default=(), metavar="COLUMNS", help="fixed effects, by commas; numbers are a slope"
+        "--fixed",
+        type=_names,
+        default=(),
+        metavar="COLUMNS",
+        help="fixed effects, separated by commas; numbers are a slope",
     )
     parser.add_argument(
-        "--random", type=_names, default=(), metavar="COLUMNS", help="factors with random intercepts, by commas"
+        "--random",
+        type=_names,
+        default=(),
+        metavar="COLUMNS",
+        help="factors with random intercepts, separated by commas",
     )
     parser.add_argument(
         "--categorical", type=_names, default=(), metavar="COLUMNS", help="fixed effects whose numbers are levels"
@@ -46,56 +56,49 @@ def parser():
         metavar="COLUMN=LEVEL",
         help="reference level of a fixed factor (default: first in sorted order); may be repeated",
     )
-    parser.add_argument("--method", choices=("reml", "ml"), default="reml", help="default: reml")
-    parser.add_argument("--rank-by", default="", metavar="COLUMN", help="compare its levels by rank sum tests")
-    parser.add_argument("--within", default="", metavar="COLUMN", help="within each level of this column")
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help=f"for the figures (default: that of --json, or {DEFAULT_OUTPUT})"
+        "--method", choices=("reml", "ml"), default="reml", help="estimation of the mixed model (default: reml)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument(
+        "--rank-by", default="", metavar="COLUMN", help="compare the levels of this column by rank sum tests"
+    )
+    parser.add_argument(
+        "--within", default="", metavar="COLUMN", help="run the rank sum tests within each level of this column"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help=f"folder of the figures (default: the folder of --json, or {DEFAULT_OUTPUT})",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
     return parser
 
 
 def _run(argv: Sequence[str] | None) -> None:
     arguments = parser().parse_args(argv)
-    if arguments.fixed and not arguments.random:
-        raise UserError("--fixed needs --random: a mixed model has at least one random factor")
-    if not arguments.random and not arguments.rank_by:
-        raise UserError("give --random for a mixed model, --rank-by for rank tests, or both")
-    if arguments.within and not arguments.rank_by:
-        raise UserError("--within needs --rank-by")
     folder = arguments.output or (arguments.json.parent if arguments.json else DEFAULT_OUTPUT)
     _check_outputs(folder, arguments)
-    from keras_radtl.reports.analysis import AnalysisSpec, analyze_table
+    from keras_radtl.reports.analysis import analyze_table
     from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
-    from keras_radtl.reports.analysis_text import analysis_text
-    from keras_radtl.reports.result_table import read_result_table
 
-    spec = AnalysisSpec(
-        response=arguments.response,
-        fixed=arguments.fixed,
-        random=arguments.random,
-        categorical=arguments.categorical,
-        reference=dict(map(_reference, arguments.reference)),
-        method=arguments.method,
-        rank_by=arguments.rank_by,
-        within=arguments.within,
-    )
-    found = analyze_table(read_result_table(arguments.table), spec)
-    sys.stdout.write(analysis_text(found))
+    options = {name: getattr(arguments, name) for name in OPTIONS}
+    found = analyze_table(arguments.table, reference=dict(map(_reference, arguments.reference)), **options)
+    sys.stdout.write(f"{found}\n")
     if arguments.json:
         write_analysis(arguments.json, found)
         sys.stdout.write(f"\nresults:  {arguments.json}\n")
     figures = draw_analysis(folder, found)
-    sys.stdout.write("\n" * (not arguments.json))
+    if not arguments.json:
+        sys.stdout.write("\n")
     sys.stdout.writelines(f"figure:   {path}\n" for path in figures)
-    undrawn = [name for name in (*spec.fixed, *spec.random) if name not in found.samples]
+    undrawn = [name for name in found.spec.factors if name not in found.samples]
     if undrawn:
-        logger.info("note: no figure for %s: too many different values", ", ".join(undrawn))
+        logger.info("note: no figure for %s: too many levels", ", ".join(undrawn))
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Split a list of columns at commas; each name counts once."""
+    """Split a list of columns at commas and drop repeated names."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
@@ -107,11 +110,13 @@ def _reference(text: str) -> tuple[str, str]:
 
 
 def _check_outputs(folder: Path, arguments) -> None:
-    """Refuse outputs that could not be written, before anything is computed."""
+    """Refuse outputs that cannot be written, before anything is computed."""
     for path, is_folder in ((folder, True), *(((arguments.json, False),) if arguments.json else ())):
         there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
-        if there.is_dir() != (is_folder or there != path.absolute()):
-            raise UserError(f"{path} cannot be written: a file is in the place of a folder, or a folder in that of it")
+        if there == path.absolute() and there.is_dir() and not is_folder:
+            raise UserError(f"{path} cannot be written: it is a folder")
+        if not there.is_dir() and (is_folder or there != path.absolute()):
+            raise UserError(f"{path} cannot be written: {there} is a file")
     if arguments.json and arguments.json.resolve() == arguments.table.resolve():
         raise UserError(f"{arguments.json} is the input; name another output")
 

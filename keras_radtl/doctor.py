@@ -1,8 +1,8 @@
-"""Look over the installation and the machine: `python -m keras_radtl.doctor`.
+"""Check the installation and the machine: `python -m keras_radtl.doctor`.
 
-Versions, environment variables, TensorFlow and its devices (in a process of its own, so that a broken plugin gives
-advice and no traceback), a self-test of each accelerator against the CPU, weights, disk, memory and the feature cache.
-Exit code 0 when all is well, 1 when something must be put right.
+Checks versions, environment variables, TensorFlow and its devices (in a process of its own, so that a broken plugin
+leads to advice and not to a traceback), every accelerator against the CPU, weights, disk space, memory and the feature
+cache. The exit code is 0 without problems, else 1.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from keras_radtl import __version__
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
+from keras_radtl.version import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,37 +24,44 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = make_parser("doctor", "Look over the installation, the devices, the weights and the room there is.")
+    parser = make_parser("doctor", "Check the installation, devices, weights, disk space and memory.")
     parser.add_argument("--weights-dir", metavar="FOLDER", help="folder of the RadImageNet files")
     arguments = parser.parse_args(argv)
     findings = examine(arguments.weights_dir)
-    sys.stdout.write(f"keras_radtl {__version__}\n{show(findings)}\n")
+    sys.stdout.write(f"keras_radtl {__version__}\n{findings_text(findings)}\n")
     return 1 if any(finding.problem for finding in findings) else 0
 
 
 def examine(weights_dir: str | None = None) -> list:
-    """Return all findings on this machine."""
-    from keras_radtl.diagnostics import checks as diagnosis
+    """Return the findings of all checks of this machine.
+
+    Args:
+        weights_dir: folder of the RadImageNet files; None: the folder that the environment names.
+    """
+    from keras_radtl.diagnostics import checks
 
     environment = dict(os.environ)
-    findings = [*diagnosis.check_versions(), *diagnosis.check_variables(environment)]
-    found, said = diagnosis.ask_child(environment)
+    findings = [*checks.check_versions(), *checks.check_variables(environment)]
+    found, messages = checks.probe_devices(environment)
     if found is None:
-        findings.append(diagnosis.explain_failure(said))
+        findings.append(checks.explain_failure(messages))
     else:
-        findings += diagnosis.check_devices(found, shutil.which("nvidia-smi") is not None)
-    return [*findings, *diagnosis.check_weights(environment, weights_dir), *diagnosis.check_room(Path.cwd())]
+        findings += checks.check_devices(found, shutil.which("nvidia-smi") is not None)
+    return [*findings, *checks.check_weights(environment, weights_dir), *checks.check_resources(Path.cwd())]
 
 
-def show(findings: Iterable) -> str:
-    """Return findings as lines: a mark, the topic, what was found and, below, what to do about a problem."""
-    findings = list(findings)
-    width, lines = max(len(finding.topic) for finding in findings), []
+def findings_text(findings: Iterable) -> str:
+    """Return findings as lines: status, topic and text, with the advice below each problem."""
+    from keras_radtl.reports.text_table import text_table
+
+    rows, problems = [], 0
     for finding in findings:
-        lines.append(f"{'PROBLEM' if finding.problem else 'ok     '}  {finding.topic.ljust(width)}  {finding.text}")
-        lines += [f"{'':{width + 11}}-> {finding.advice}"] if finding.problem else []
-    problems = sum(finding.problem for finding in findings)
-    return "\n".join([*lines, "", f"{problems} problem(s)" if problems else "all is well"])
+        rows.append(("PROBLEM" if finding.problem else "ok", finding.topic, finding.text))
+        if finding.problem:
+            problems += 1
+            rows.append(("", "", f"-> {finding.advice}"))
+    summary = f"{problems} problem{'s' * (problems != 1)}" if problems else "no problems"
+    return f"{text_table(rows)}\n\n{summary}"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
-"""Show a run again, or judge its model on new labelled images: `python -m keras_radtl.evaluate RUN [--data PATH]`."""
+"""Show the metrics of a run, or evaluate it on new images: `python -m keras_radtl.evaluate RUN [--data PATH]`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
-from keras_radtl.config import UserError, set_key
+from keras_radtl.config import UserError
 
-NEW = "test"  # the split that new data stand for in the files that are written
+NEW = "test"  # split name of the new data in the files that are written
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,74 +18,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(_run, argv)
 
 
-def align(table, classes: Sequence[str]):
-    """Return a table with its targets numbered by the classes of a run.
-
-    Raises:
-        UserError: when the data have a class that the run does not know.
-    """
-    unknown = [name for name in table.classes if name not in classes]
-    if unknown:
-        raise UserError(
-            f"The data have classes that the run does not know: {', '.join(unknown)}. The run knows {', '.join(classes)}"
-        )
-    if table.multilabel:
-        targets = np.full((len(table), len(classes)), np.nan, np.float32)
-        targets[:, [list(classes).index(name) for name in table.classes]] = table.targets
-    else:
-        number = np.array([*(list(classes).index(name) for name in table.classes), -1], np.int32)
-        targets = number[table.targets]
-    return replace(table, classes=tuple(classes), targets=targets)
-
-
 def _run(argv: Sequence[str] | None) -> None:
-    parser = make_parser("evaluate", "Show a run again, or judge its model on new labelled images.")
+    parser = make_parser("evaluate", "Show the metrics of a run, or evaluate its model on new labeled images.")
     parser.add_argument("run", metavar="RUN", help="run directory")
-    parser.add_argument("--data", help="new labelled images: folder of class folders, CSV, .npz")
+    parser.add_argument("--data", help="new labeled images: folder of class folders, CSV, .npz")
     parser.add_argument("--label", help="label column of a CSV")
-    parser.add_argument("--positive", help="this class against all others (default: as in the run)")
-    parser.add_argument("--groups", help="patients or exams, as in fit (default: as in the run)")
-    parser.add_argument("--output", metavar="FOLDER", type=Path, help="where predictions, metrics and figures go")
+    parser.add_argument("--positive", help="this class against all others (default: that of the run)")
+    parser.add_argument("--groups", help="patients or exams, as in fit (default: that of the run)")
+    parser.add_argument("--output", metavar="FOLDER", type=Path, help="folder for predictions, metrics and figures")
     arguments = parser.parse_args(argv)
-    from keras_radtl.runs.directory import RunDirectory
-
     if arguments.data is None:
         from keras_radtl.reports.run_text import show_run
+        from keras_radtl.runs.run import load_run
 
-        run = RunDirectory(Path(arguments.run))
-        run.config()
-        if not run.finished:
-            raise UserError(f"{run.path} is not finished; the command that started it goes on with it")
-        sys.stdout.write(show_run(run, splits=("train", "val", "test")))
+        sys.stdout.write(show_run(load_run(arguments.run).directory, splits=("train", "val", "test")))
         return
     if arguments.output is None:
         raise UserError("--data needs --output FOLDER for the predictions, metrics and figures")
-    sys.stdout.write(_judge(arguments))
+    sys.stdout.write(_evaluate(arguments))
 
 
-def _judge(arguments) -> str:
-    from keras_radtl.data.sources import read_table
+def _evaluate(arguments) -> str:
     from keras_radtl.reports.run_figures import draw_predictions
-    from keras_radtl.runs.directory import RunDirectory
-    from keras_radtl.runs.progress import Progress
-    from keras_radtl.runs.results import Predictions, metrics_table, write_results
-    from keras_radtl.runs.trained_model import load_run
+    from keras_radtl.reports.run_text import metrics_table
+    from keras_radtl.runs.directory import METRICS, RunDirectory
+    from keras_radtl.runs.files import write_json
+    from keras_radtl.runs.results import write_predictions
+    from keras_radtl.runs.run import load_run
 
-    if arguments.output.exists() and any(arguments.output.iterdir()):
-        raise UserError(f"--output {arguments.output} is not empty; name a new folder")
-    run = load_run(arguments.run)
-    config = set_key(run.config, "data.path", arguments.data)
-    for name in ("label", "positive", "groups"):
-        if getattr(arguments, name) is not None:
-            config = set_key(config, f"data.{name}", getattr(arguments, name))
-    table = align(read_table(config.data), run.classes)
-    with Progress("images", len(table)) as progress:
-        pixels = run.read(table, progress.update)
-    with Progress("predicting", len(table) * len(run.models)) as progress:
-        parts = {NEW: Predictions(np.arange(len(table)), run.logits(pixels, progress.advance))}
-    folder = RunDirectory(arguments.output)
-    metrics = write_results(folder, table, parts, config.seed)
-    draw_predictions(folder, table, parts)
+    if arguments.output.exists() and (not arguments.output.is_dir() or any(arguments.output.iterdir())):
+        raise UserError(f"--output {arguments.output} is not an empty folder; name a new folder")
+    given = {name: getattr(arguments, name) for name in ("label", "positive", "groups")}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    found = load_run(arguments.run).evaluate(arguments.data, **overrides)
+    folder, parts, metrics = RunDirectory(arguments.output), {NEW: found.predictions}, {NEW: found.values}
+    write_predictions(folder, found.cases, parts)
+    write_json(folder / METRICS, metrics)
+    draw_predictions(folder, found.cases, parts)
     return f"\n{metrics_table(metrics, (NEW,))}\n\nresults:  {arguments.output}\n"
 
 

@@ -1,8 +1,8 @@
 """Write simulated breast-ultrasound images as a folder: `python -m keras_radtl.phantoms OUT --count 780`.
 
-The folder holds class folders of PNG files with the names of the BUSI data set, a mask beside each image, and
-`phantoms.csv` with path, label, patient and mask. Both forms are read by `fit --data`: OUT/phantoms.csv keeps the
-images of one patient together, OUT alone does not know the patients.
+The folder has class folders of PNG files with the file names of the BUSI data set, a mask for each image, and
+`phantoms.csv` with path, label, patient and mask. `fit --data` reads both OUT/phantoms.csv and OUT. Only the former
+keeps the images of a patient in the same part of a split, because the folder alone does not define patients.
 """
 
 from __future__ import annotations
@@ -18,27 +18,31 @@ from keras_radtl.config import PhantomConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command and return the exit code."""
     return run_command(_run, argv)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's argument parser."""
     default = PhantomConfig()
-    parser = make_parser("phantoms", "Write simulated breast-ultrasound images with known answers.")
-    parser.add_argument("folder", metavar="OUT", type=Path, help="folder to make; an empty one may exist")
-    parser.add_argument("--count", type=int, default=default.count, help="images (default: %(default)s)")
-    parser.add_argument("--image-size", type=int, default=default.image_size, help="pixels (default: %(default)s)")
+    parser = make_parser(
+        "phantoms", "Write simulated breast-ultrasound images with known class, patient and lesion mask."
+    )
+    parser.add_argument("folder", metavar="OUT", type=Path, help="folder to make; it may exist if it is empty")
+    parser.add_argument("--count", type=int, default=default.count, help="number of images (default: %(default)s)")
+    parser.add_argument(
+        "--image-size", type=int, default=default.image_size, help="height and width in pixels (default: %(default)s)"
+    )
     parser.add_argument(
         "--difficulty",
         type=float,
         default=default.difficulty,
-        help="0 plain to 1 hardly told apart (default: %(default)s)",
+        help="0: benign and malignant differ clearly, 1: no difference (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=default.seed, help="random seed (default: %(default)s)")
     masks = argparse.BooleanOptionalAction
-    parser.add_argument("--masks", action=masks, default=True, help="also write NAME_mask.png, 255 inside the lesion")
-    parser.add_argument("--overwrite", action="store_true", help="replace a folder that this command wrote")
+    parser.add_argument("--masks", action=masks, default=True, help="write NAME_mask.png files, 255 inside the lesion")
+    parser.add_argument("--overwrite", action="store_true", help="replace a folder written by this command")
     return parser
 
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 
-from keras_radtl import __version__
 from keras_radtl.config import UserError
+from keras_radtl.version import __version__
 
 PACKAGES = (
     "tensorflow",
@@ -56,31 +56,27 @@ def import_tensorflow():
 
 
 def prepare(seed: int, device: str, deterministic: bool) -> str:
-    """Set the device, the global seeds and op determinism; call it before the first tensor is made.
+    """Set the global seeds, op determinism and graph options; call it before the first tensor is made.
 
     Args:
         seed: in [0, 2^31); seeds Python, NumPy and TensorFlow.
         device: `auto`, `cpu` or `gpu`.
         deterministic: same bits for the same run on one machine, a little slower on a GPU.
     Returns:
-        The device in words, such as `CPU, 2 threads`.
+        A description of the device, such as `CPU, 2 threads`.
     Raises:
         UserError: when a GPU is asked for and TensorFlow finds none.
     """
     tf = import_tensorflow()
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={keras.backend.backend()}"
-        )
-    gpus = tf.config.list_physical_devices("GPU")
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise UserError(f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={backend}")
+    gpus = [] if device == "cpu" else tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise UserError("No GPU was found by TensorFlow; use --device cpu or auto")
-    if device == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-        gpus = []
-    # It reorders additions, and otherwise in the upper part of a model than in the whole: reuse would change the bits.
+        raise UserError("No GPU was found by TensorFlow; use `device` cpu or auto")
+    # It reorders additions, and differently in the upper part of a model than in the whole: reuse would change the bits.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     keras.utils.set_random_seed(seed)
     if deterministic:

@@ -110,17 +110,14 @@ def write_list(tmp_path):
             import runpy
 
             from keras_radtl.config import update
-            from keras_radtl.cli.options import config_from
             from keras_radtl.sweeps.run_list import RunSpec
 
             runpy.run_path({str(Path(__file__).with_name("tiny_backbone.py"))!r})["register"]()
-            {attributes}
-
-            def runs(arguments):
-                base = config_from(arguments, {TINY_RUN!r})
+            STUDY = {TINY_RUN!r}
         """
         path = tmp_path / "some.py"
-        path.write_text(textwrap.dedent(head) + textwrap.indent(textwrap.dedent(body), "    "))
+        body = "def runs(choices):\n    base = choices.config()\n" + textwrap.indent(textwrap.dedent(body), "    ")
+        path.write_text(textwrap.dedent(head) + textwrap.dedent(attributes) + body)
         return path
 
     return write
@@ -166,20 +163,20 @@ def configure(pictures):
 @pytest.fixture(scope="module")
 def tiny_data(tiny_backbone, configure, tmp_path_factory):
     """Return the pictures as a data set."""
-    from keras_radtl.training.train import load_data
+    from keras_radtl.training.load import load_data
 
-    return load_data(configure(), tmp_path_factory.mktemp("pixels"))
+    return load_data(configure())
 
 
 @pytest.fixture(scope="module")
 def go(tiny_data, configure):
     """Return a function (folder, training options, other values) -> path of the finished run."""
     from keras_radtl.training.run_options import RunOptions
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
     def run(folder, training=None, values=None, dataset=tiny_data, **request) -> Path:
         config = configure({**(values or {}), "training": training or {}})
-        return train(config, RunOptions(folder, figures=False, **request), dataset).path
+        return train_run(config, RunOptions(folder, figures=False, **request), dataset).path
 
     return run
 
@@ -204,3 +201,16 @@ def stop_in(monkeypatch):
             yield
 
     return stop
+
+
+@pytest.fixture(scope="session")
+def plan_phases():
+    """Return a function (classifier, training section) -> the phases of its strategy."""
+    from keras_radtl.models.groups import layer_groups
+    from keras_radtl.strategies.table import outline_phases, resolve_phases
+
+    def plan(model, training):
+        groups = [group.name for group in layer_groups(model, training.counting) if group.parameters]
+        return resolve_phases(model, outline_phases(training, groups), training.counting)
+
+    return plan

@@ -23,9 +23,9 @@ MODEL = ["--response", "y", "--fixed", "clf", "--random", RANDOM]
 
 @pytest.fixture(autouse=True)
 def drawing(request, monkeypatch):
-    """Leave the figures out of tests that are not about them: they take most of the time."""
+    """Draw no figures in tests that are not about them: they take most of the time."""
     if "figure" not in request.node.name:
-        monkeypatch.setattr("keras_radtl.reports.analysis.draw_analysis", lambda folder, found: [])
+        monkeypatch.setattr("keras_radtl.reports.analysis_files.draw_analysis", lambda folder, found: [])
 
 
 def refuse_constant(name):
@@ -119,20 +119,20 @@ def test_reference_level_and_categorical_numbers(tmp_path):
     assert found["fixed"][-1]["term"] == "ratio1"
 
 
-def test_singular_fit_is_said(tmp_path, capsys):
+def test_a_singular_fit_is_reported(tmp_path, capsys):
     found = analyze(tmp_path, REFERENCE / "grid_singular.csv", *MODEL)
     assert found["boundary"] is True
-    assert "singular fit, the variance is at its bound, zero: lrdecay" in capsys.readouterr().out
+    assert "singular fit, variance estimated as zero: lrdecay" in capsys.readouterr().out
 
 
-def test_rows_without_response_are_left_out_loudly(tmp_path, capsys):
+def test_rows_without_response_are_excluded_and_reported(tmp_path, capsys):
     def change(header, rows):
         rows[3][0], rows[9][0] = "", "NA"
 
     found = analyze(tmp_path, with_rows(tmp_path, change), *MODEL)
     assert found["n"] == 174
     assert found["lines_left_out"] == [5, 11]
-    assert "LEFT OUT: 2 rows without y, lines 5, 11" in capsys.readouterr().out
+    assert "EXCLUDED: 2 rows without y, lines 5, 11" in capsys.readouterr().out
 
 
 def set_cells(name, value, rows_changed=slice(None)):
@@ -146,22 +146,26 @@ def set_cells(name, value, rows_changed=slice(None)):
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        (None, ["--response", "auc", "--random", "task"], "no column `auc`. Columns: y, task"),
-        (None, ["--response", "y", "--random", "tusk"], "no column `tusk`"),
-        (None, ["--response", "clf", "--random", "task"], "line 2: `clf` must be a finite number"),
-        (set_cells("y", "good", slice(4, 5)), MODEL, "line 6: `y` must be a finite number. Received: 'good'"),
-        (set_cells("clf", "Conv"), MODEL, "`clf` must have at least two different values. Received: Conv"),
-        (set_cells("task", "acl"), MODEL, "`task` must have at least two different values. Received: acl"),
+        (None, ["--response", "auc", "--random", "task"], "no column 'auc'. Columns: y, task"),
+        (None, ["--response", "y", "--random", "tusk"], "no column 'tusk'"),
+        (None, ["--response", "clf", "--random", "task"], "line 2: 'clf' must be a finite number"),
+        (set_cells("y", "good", slice(4, 5)), MODEL, "line 6: 'y' must be a finite number. Received: 'good'"),
+        (set_cells("clf", "Conv"), MODEL, "'clf' must have at least two different values. Received: Conv"),
+        (set_cells("task", "acl"), MODEL, "'task' must have at least two different values. Received: acl"),
         (set_cells("y", "0.5"), MODEL, "the response must vary"),
-        (set_cells("y", ""), MODEL, "no row has a value of `y`"),
-        (None, [*DEPENDENT, "--categorical", "numfilters"], "`numfiltersnone` is a combination of those before it"),
-        (None, DEPENDENT, "`numfilters` holds numbers but is empty on lines 2, 3, 4"),
+        (set_cells("y", ""), MODEL, "no row has a value of 'y'"),
+        (
+            None,
+            [*DEPENDENT, "--categorical", "numfilters"],
+            "'numfiltersnone', which is a combination of the terms before it",
+        ),
+        (None, DEPENDENT, "'numfilters' holds numbers but is empty in lines 2, 3, 4"),
         (None, ["--response", "y", "--fixed", "clf", "--random", "clf,task"], "both a fixed term and a random factor"),
         (None, ["--response", "y", "--fixed", "y", "--random", "task"], "both the response and a factor"),
-        (None, [*MODEL, "--reference", "clf=Dense"], "reference of `clf` must be one of Conv, ConvSkip"),
+        (None, [*MODEL, "--reference", "clf=Dense"], "reference of 'clf' must be one of Conv, ConvSkip"),
         (None, [*MODEL, "--reference", "clf"], "--reference takes COLUMN=LEVEL"),
         (None, ["--response", "y", "--fixed", "clf"], "--fixed needs --random"),
-        (None, ["--response", "y"], "give --random"),
+        (None, ["--response", "y"], "Set --random"),
         (None, [*MODEL, "--within", "task"], "--within needs --rank-by"),
     ],
 )

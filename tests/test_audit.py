@@ -48,7 +48,7 @@ def test_long_lists_are_cut(folder, capsys):
 
 def test_a_split_that_is_not_possible_is_part_of_the_report(folder, capsys):
     assert main([str(folder), "--folds", "20"]) == 0
-    assert "split: not possible: Class `benign` is in 10 group(s)" in capsys.readouterr().out
+    assert "split: not possible: Class `benign` is in 10 groups" in capsys.readouterr().out
 
 
 def test_nothing_to_look_at(tmp_path, capsys):

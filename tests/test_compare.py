@@ -107,12 +107,12 @@ def test_validation_predictions_and_a_predictions_file_by_name(tmp_path, run):
     assert [model["name"] for model in found["models"]] == ["x", "predictions_test"]
 
 
-def test_groups_are_told_and_reckoned_with_on_request(tmp_path, run, caplog):
+def test_groups_are_reported_and_used_on_request(tmp_path, run, caplog):
     targets, a = scored(0, 2.0)
     first, second = run("x", targets, a), run("y", targets, scored(1, 1.0)[1])
     with caplog.at_level("INFO"):
         plain = compare(tmp_path, first, second)
-    assert "60 cases of 30 groups are taken as independent" in caplog.text
+    assert "60 cases of 30 groups are treated as independent" in caplog.text
     clustered = compare(tmp_path, first, second, "--clustered")
     groups = [i // 2 for i in range(60)]
     assert clustered["pairs"][0]["p"] == delong_test(targets, a, scored(1, 1.0)[1], groups=groups).p
@@ -128,12 +128,11 @@ def test_a_multi_class_run_needs_the_positive_class(tmp_path, capsys):
         rows = ["case,path,group,split,label,predicted,prob_benign,prob_malignant,prob_normal"]
         for i in range(30):
             probabilities = generator.dirichlet([2, 2, 2]) * (1 - lift) + lift * np.eye(3)[i % 3]
-            rows.append(
-                f"{i},{i}.png,{i},test,{('benign', 'malignant', 'normal')[i % 3]},benign,{','.join(map(str, probabilities))}"
-            )
+            label = ("benign", "malignant", "normal")[i % 3]
+            rows.append(f"{i},{i}.png,{i},test,{label},benign,{','.join(map(str, probabilities))}")
         (folders[-1] / "predictions_test.csv").write_text("\n".join(rows))
     assert main([*map(str, folders)]) == 2
-    assert "--positive" in capsys.readouterr().err
+    assert "set --positive to the one" in capsys.readouterr().err
     found = compare(tmp_path, *folders, "--positive", "malignant")
     assert found["models"][0]["positives"] == 10
 
@@ -153,7 +152,7 @@ def test_what_is_undefined_is_null(tmp_path, bare):
         bare("c.csv", targets, [0.5] * 4),
     )["pairs"][0]
     assert pair["p"] is pair["z"] is pair["ci_low"] is pair["p_adjusted"] is None
-    assert "single" in pair["method"]
+    assert "fewer than two positives" in pair["method"]
 
 
 def test_options_reach_the_tests(tmp_path, bare):
@@ -190,20 +189,20 @@ GOOD = "case,label,score\na,1,0.9\nb,0,0.2\nc,1,0.6\nd,0,0.4\n"
         (GOOD.replace("case,label,score", "case,label,probability"), "needs the columns case,label,score"),
         (GOOD.replace("case,", "id,"), "'case' is missing"),
         (GOOD.replace("label,", "target,"), "'label' is missing"),
-        (GOOD.replace("b,0", "b,2"), "line 3: `label` must be 0 or 1. Received: label='2'"),
-        (GOOD.replace("b,0", "b,"), "line 3: `label` must be 0 or 1"),
-        (GOOD.replace("0.6", "high"), "line 4: `score` must be a finite number. Received: score='high'"),
-        (GOOD.replace("0.6", ""), "line 4: `score`"),
-        (GOOD.replace("0.6", "nan"), "line 4: `score`"),
-        (GOOD.replace("c,1", "a,1"), "line 4: case 'a' stands there twice"),
+        (GOOD.replace("b,0", "b,2"), "line 3: 'label' must be 0 or 1. Received: '2'"),
+        (GOOD.replace("b,0", "b,"), "line 3: 'label' must be 0 or 1"),
+        (GOOD.replace("0.6", "high"), "line 4: 'score' must be a finite number. Received: 'high'"),
+        (GOOD.replace("0.6", ""), "line 4: 'score'"),
+        (GOOD.replace("0.6", "nan"), "line 4: 'score'"),
+        (GOOD.replace("c,1", "a,1"), "line 4: case 'a' appears twice"),
         (GOOD.replace("c,1,0.6", "c,1"), "line 4: must have 3 columns"),
         (GOOD.replace("c,1,0.6", "c,1,0.6,7"), "line 4: must have 3 columns"),
         (GOOD.replace("c,1", "x,1"), "case 'c' is in"),
         (GOOD + "e,1,0.5\n", "case 'e' is in"),
         (GOOD.replace("d,0", "d,1"), "case 'd' is 0 in"),
-        (GOOD.replace("case,", "score,"), "'score' stands there twice"),
-        ("", "holds no predictions"),
-        ("case,label,score\n", "holds no predictions"),
+        (GOOD.replace("case,", "score,"), "'score' appears twice"),
+        ("", "has no predictions"),
+        ("case,label,score\n", "has no predictions"),
         ('case,label,score\n"a,1,0.9\n', "cannot be read as CSV"),
         (b"case,label,score\n\xff\xfe,1,0.9\n", "cannot be read as CSV"),
     ],
@@ -233,14 +232,14 @@ def test_other_mistakes_are_refused_in_one_line(tmp_path, run, bare, capsys):
     text = (no_class / "predictions_test.csv").read_text()
     (no_class / "predictions_test.csv").write_text(text.replace("test,malignant", "test,malignent", 1))
     for arguments, words in [
-        ([good], "two or more"),
+        ([good], "at least two runs"),
         ([good, "nowhere"], "no such file or folder"),
         ([good, str(tmp_path / "empty")], "it has no predictions_test.csv"),
-        ([good, str(no_class)], "`label` must be one of benign, malignant"),
+        ([good, str(no_class)], "'label' must be one of benign, malignant"),
         ([str(no_class), good, "--positive", "cyst"], "has no class 'cyst'. Known: benign, malignant"),
-        ([good, other, "--alpha", "5"], "`--alpha` must be in (0, 1)"),
+        ([good, other, "--alpha", "5"], "--alpha must be in (0, 1)"),
         ([good, other, "--alpha", "five"], "--alpha"),
-        ([good, other, "--threshold", "nan"], "`--threshold` must be"),
+        ([good, other, "--threshold", "nan"], "--threshold must be"),
         ([good, other, "--figure", "roc.pdf"], ".png"),
         ([good, other, "--json", good], "is an input"),
         ([good, other, "--json", str(tmp_path / "empty")], "cannot be written"),

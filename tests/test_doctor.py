@@ -13,23 +13,23 @@ FOUND = {"tensorflow": "2.21.0", "keras": "3.15.1", "backend": "tensorflow", "de
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Return a function that sets what the child process tells; versions, weights and room are fine."""
-    monkeypatch.setattr(diagnosis, "check_room", lambda folder: [Finding("disk", "9.0 GB free")])
+    """Return a function that sets what the child process tells; versions, weights and resources are fine."""
+    monkeypatch.setattr(diagnosis, "check_resources", lambda folder: [Finding("disk", "9.0 GB free")])
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    return lambda found, said="": monkeypatch.setattr(diagnosis, "ask_child", lambda environment: (found, said))
+    return lambda found, said="": monkeypatch.setattr(diagnosis, "probe_devices", lambda environment: (found, said))
 
 
 def test_a_sound_machine(machine, capsys):
     machine(FOUND | {"differences": {"GPU:0": 2e-4}})
     assert doctor.main([]) == 0
     text = capsys.readouterr().out
-    assert "GPU:0: 8 images differ from the CPU by 2.0e-04" in text and text.endswith("all is well\n")
+    assert "GPU:0: 8 images differ from the CPU by 2.0e-04" in text and text.endswith("no problems\n")
 
 
 def test_a_device_that_computes_wrongly(machine, capsys):
     machine(FOUND | {"differences": {"GPU:0": 0.3}})
     assert doctor.main([]) == 1
-    assert "-> This device computes wrongly: use --device cpu" in capsys.readouterr().out
+    assert "-> This device gives wrong results: use --device cpu" in capsys.readouterr().out
 
 
 def test_a_broken_plugin(machine, capsys, monkeypatch):
@@ -38,7 +38,7 @@ def test_a_broken_plugin(machine, capsys, monkeypatch):
     assert doctor.main([]) == 1
     text = capsys.readouterr().out
     assert "PROBLEM  import" in text and "pip uninstall tensorflow-metal" in text and "Traceback" not in text
-    assert "PROBLEM  KERAS_BACKEND" in text and text.endswith("2 problem(s)\n")
+    assert "PROBLEM  KERAS_BACKEND" in text and text.endswith("2 problems\n")
 
 
 def test_the_folder_of_weights_is_an_option(machine, capsys, tmp_path):

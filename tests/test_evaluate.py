@@ -1,4 +1,4 @@
-"""`evaluate`: a run again, or its model on new labelled images."""
+"""`evaluate`: a run again, or its model on new labeled images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
-from keras_radtl.evaluate import align, main
+from keras_radtl.evaluate import main
+from keras_radtl.runs.evaluation import align_classes
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
@@ -27,14 +28,14 @@ def table_of(classes, targets) -> CaseTable:
 
 
 def test_classes_are_matched_by_name_not_by_number():
-    aligned = align(table_of(("b", "c"), [0, 1, -1]), ("a", "b", "c"))
+    aligned = align_classes(table_of(("b", "c"), [0, 1, -1]), ("a", "b", "c"))
     assert aligned.classes == ("a", "b", "c")
     assert aligned.targets.tolist() == [1, 2, -1]
 
 
 def test_a_class_that_the_run_does_not_know_is_refused():
-    with pytest.raises(UserError, match="does not know: d"):
-        align(table_of(("b", "d"), [0, 1]), ("a", "b"))
+    with pytest.raises(UserError, match="The run has no class d"):
+        align_classes(table_of(("b", "d"), [0, 1]), ("a", "b"))
 
 
 def test_without_data_the_table_of_the_run_is_shown(run, capsys):

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_radtl.config import set_key
-from keras_radtl.config.presets import get_preset
+from keras_radtl.config import Config, set_key
 from keras_radtl.fit import default_output, main
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import read_csv, read_json
@@ -111,7 +110,7 @@ def test_print_config_is_a_configuration_file(capsys, tmp_path):
 
 
 def test_the_default_folder_is_named_by_preset_or_data_and_configuration():
-    quickstart = get_preset("quickstart")
+    quickstart = Config.preset("quickstart")
     assert re.fullmatch(r"quickstart-[0-9a-f]{6}", default_output(quickstart).name)
     own = set_key(quickstart, "data.path", "/x/My Images (2).csv")
     assert re.fullmatch(r"my-images-2-[0-9a-f]{6}", default_output(own).name)
@@ -160,7 +159,7 @@ def test_after_a_signal_the_same_command_goes_on_to_the_same_bits(tiny_backbone,
     else:
         assert process.returncode == 128 + number
         where = f"stopped in epoch {state.epoch + 1}; {state.epoch} finished epochs are saved"
-        assert lines[-1] == f"{where}; the same command goes on from there\n"
+        assert lines[-1] == f"{where}; run the same command to resume\n"
         assert "Traceback" not in "".join(lines)
     assert not RunDirectory(tmp_path / "run").finished
     if number == signal.SIGKILL:  # one in a process of its own: equal bits across processes

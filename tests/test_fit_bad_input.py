@@ -37,7 +37,7 @@ OPTIONS = {
         "`image_size` must be at least",
     ),
     "no graphics card": (["--device", "gpu"], "No GPU was found"),
-    "more folds than cases": (["--folds", "50"], "in 30 group(s)"),
+    "more folds than cases": (["--folds", "50"], "in 30 groups"),
     "a cache below 0": (["--feature-cache-size", "-1"], "feature_cache_size"),
 }
 

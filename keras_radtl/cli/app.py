@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError
 from keras_radtl.runs.interrupt import INTERRUPTED, Stopped
 
@@ -26,23 +27,23 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
     try:
         return function(argv) or 0
     except UserError as error:
-        return _tell(str(error), USER_ERROR)
+        return _report(as_flags(str(error)), USER_ERROR)
     except Stopped as stop:
-        return _tell(str(stop), stop.code)
+        return _report(str(stop), stop.code)
     except KeyboardInterrupt:
-        return _tell("stopped", INTERRUPTED)
+        return _report("stopped", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            return _tell(
+            return _report(
                 f"{error.strerror}: {error.filename or 'output'}. What was written before is intact.", USER_ERROR
             )
         raise
 
 
-def _tell(message: str, code: int) -> int:
+def _report(message: str, code: int) -> int:
     sys.stdout.flush()
     print("error: " * (code == USER_ERROR) + " ".join(message.split()), file=sys.stderr)
     return code

@@ -1,15 +1,5 @@
 """Named configurations: changes to the defaults of `Config`, which files and flags override.
 
-| preset | what it is | where it comes from |
-|---|---|---|
-| quickstart | a few minutes on a laptop, on simulated breast ultrasound | this package |
-| breast, acl | the best models of BACON, ImageNet | arXiv 2508.17567, tables 6 and 7, and its released code |
-| breast_radimagenet, acl_radimagenet | the same from RadImageNet weights | the same |
-| bacon_grid | the frozen-backbone runs of its grid of 176; one of them, by flags any | section 4.3 |
-| radimagenet | the training scripts of RadImageNet | github.com/BMEII-AI/RadImageNet, acl_train.py, breast_train.py |
-| fts | eight fine-tuning strategies; full fine-tuning, by `--strategy` any | Davila et al., sections 3 and 4 |
-| cbis | ResNet50 on mammography crops | Fenne 2024 |
-
 What differs from the studies:
 
 - All: groups are kept whole (`--groups none` divides them as the studies did); identical images with different labels
@@ -25,7 +15,12 @@ What differs from the studies:
 
 from __future__ import annotations
 
-from keras_radtl.config import Config, UserError, update
+from typing import TYPE_CHECKING
+
+from keras_radtl.config.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_CHANGES = {"rotation": 0.0, "shift": 0.0, "shear": 0.0, "zoom": 0.0, "horizontal_flip": False}
 _RADIMAGENET_CHANGES = {
@@ -114,12 +109,40 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def get_preset(name: str) -> Config:
-    """Return the configuration of a preset.
+TITLES = {  # what a preset is, and its source
+    "quickstart": ("a few minutes on a laptop, on simulated breast ultrasound", "this package"),
+    "breast": ("best breast-ultrasound model of BACON, ImageNet weights", "arXiv 2508.17567, table 6, and its code"),
+    "acl": ("best knee-MRI model of BACON, ImageNet weights", "arXiv 2508.17567, table 7, and its code"),
+    "breast_radimagenet": ("breast with RadImageNet weights", "arXiv 2508.17567, table 6"),
+    "acl_radimagenet": ("acl with RadImageNet weights", "arXiv 2508.17567, table 7"),
+    "bacon_grid": ("one of the 176 frozen-backbone runs of BACON; flags select the others", "arXiv 2508.17567, 4.3"),
+    "radimagenet": ("the training scripts of RadImageNet", "github.com/BMEII-AI/RadImageNet, acl and breast"),
+    "fts": ("full fine-tuning of the FTS study; `strategy` selects the others", "Davila et al., sections 3 and 4"),
+    "cbis": ("ResNet50 on mammography crops", "Fenne 2024"),
+}
+OWN_DATA = ("positive",)  # keys of `data` that a preset sets for the data of its study, and for no other
 
+
+def list_presets() -> pd.DataFrame:
+    """Return the presets, indexed by name, with the columns `title` and `source`."""
+    import pandas as pd
+
+    rows = {name: dict(zip(("title", "source"), TITLES[name], strict=True)) for name in PRESETS}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
+
+
+def preset_values(name: str, own_data: bool = True) -> dict:
+    """Return the nested values of a preset.
+
+    Args:
+        name: one of `PRESETS`.
+        own_data: False leaves out what the preset says of its own data.
     Raises:
         UserError: for an unknown name, with the known ones.
     """
     if not isinstance(name, str) or name not in PRESETS:  # a configuration file may hold anything
         raise UserError(f"Unknown preset `{name}`. Known: {', '.join(PRESETS)}")
-    return update(Config(), {"preset": name, **PRESETS[name]})
+    values = PRESETS[name]
+    if own_data:
+        return values
+    return {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in OWN_DATA}}

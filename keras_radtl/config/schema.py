@@ -6,9 +6,13 @@ data give equal results on one machine. Where the result is written is not part 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from keras_radtl.config.arguments import expand
 from keras_radtl.config.errors import require
+from keras_radtl.config.presets import preset_values
+from keras_radtl.config.serialization import merge, update
 
 
 def _one_of(owner, name: str, choices: tuple[str, ...]) -> None:
@@ -26,10 +30,10 @@ def _fractions(owner, *names: str) -> None:
 class PhantomConfig:
     """Simulated breast-ultrasound images, used when `data.path` is the word `phantoms`."""
 
-    count: int = 400  # images
-    image_size: int = 160  # pixels, square
-    difficulty: float = 0.5  # 0 (plain to see) to 1 (hardly told apart)
-    seed: int = 0
+    count: int = 400  #: images
+    image_size: int = 160  #: pixels, square
+    difficulty: float = 0.5  #: 0 (plain to see) to 1 (hardly told apart)
+    seed: int = 0  #: determines all images
 
     def __post_init__(self):
         require(self.count >= 20, "count", "at least 20", self.count)
@@ -41,21 +45,21 @@ class PhantomConfig:
 class DataConfig:
     """Which images and labels, how they are grouped and how they become uint8 pixels."""
 
-    path: str = "phantoms"  # folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`
-    label: str | None = None  # label column of a CSV; None: found by name
-    labels: tuple[str, ...] = ()  # several 0/1 columns of a CSV: a multi-label task
-    positive: str | None = None  # this class against the rest
-    groups: str = "auto"  # auto | none | name of a CSV column | re:<regular expression on the path, first bracket>
-    given_split: bool = True  # use the split or fold that the data bring along
-    on_label_conflict: str = "drop"  # identical images with different labels: drop | keep | error
-    on_bad_image: str = "error"  # error | skip (and list in rejected.csv)
-    image_size: int | None = None  # pixels, square; None: the backbone's own
-    resize: str = "stretch"  # stretch | crop (shorter side to `resize_side`, then the centre) | pad
-    resize_side: int | None = None  # for crop: pixels of the shorter side; None: image_size * 256 / 224
-    channels: str = "auto"  # auto (grey when every image is grey) | grey | rgb
-    window: str = "image"  # 16 bit to 8: image (its own minimum to maximum) | full (0-65535) | LOW:HIGH
-    clahe: float = 0.0  # clip limit of contrast-limited adaptive histogram equalisation, 8 x 8 tiles; 0: none
-    max_megapixels: float = 64.0  # larger images are refused before they are decoded
+    path: str = "phantoms"  #: folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`
+    label: str | None = None  #: label column of a CSV; None: found by name
+    labels: tuple[str, ...] = ()  #: several 0/1 columns of a CSV: a multi-label task
+    positive: str | None = None  #: this class against the rest
+    groups: str = "auto"  #: auto | none | name of a CSV column | re:<regular expression on the path, first bracket>
+    given_split: bool = True  #: use the split or fold that the data bring along
+    on_label_conflict: str = "drop"  #: identical images with different labels: drop | keep | error
+    on_bad_image: str = "error"  #: error | skip (and list in rejected.csv)
+    image_size: int | None = None  #: pixels, square; None: the backbone's own
+    resize: str = "stretch"  #: stretch | crop (shorter side to `resize_side`, then the centre) | pad
+    resize_side: int | None = None  #: for crop: pixels of the shorter side; None: image_size * 256 / 224
+    channels: str = "auto"  #: auto (grey when every image is grey) | grey | rgb
+    window: str = "image"  #: 16 bit to 8: image (its own minimum to maximum) | full (0-65535) | LOW:HIGH
+    clahe: float = 0.0  #: clip limit of contrast-limited adaptive histogram equalisation, 8 x 8 tiles; 0: none
+    max_megapixels: float = 64.0  #: larger images are refused before they are decoded
     phantoms: PhantomConfig = field(default_factory=PhantomConfig)
 
     def __post_init__(self):
@@ -80,8 +84,8 @@ class SplitConfig:
     train: float = 0.75
     val: float = 0.15
     test: float = 0.10
-    folds: int | None = None  # k-fold cross-validation; every case is tested once
-    seed: int | None = None  # of the split alone; None: the seed of the run
+    folds: int | None = None  #: k-fold cross-validation; every case is tested once
+    seed: int | None = None  #: of the split alone; None: the seed of the run
 
     def __post_init__(self):
         for name in ("train", "val", "test"):
@@ -96,15 +100,15 @@ class SplitConfig:
 class AugmentConfig:
     """Ranges of the random picture changes of training; 0 or false switches one off (BACON sections 4.2 and E)."""
 
-    rotation: float = 10.0  # degrees, uniform in [-rotation, rotation]
-    shift: float = 0.1  # fraction of width and height
-    shear: float = 0.1  # horizontal shift per unit of height
-    zoom: float = 0.1  # scale in [1 - zoom, 1 + zoom], one for both axes
-    horizontal_flip: bool = True
-    vertical_flip: bool = False
-    brightness: float = 0.0  # added, fraction of 255
-    contrast: float = 0.0  # factor in [1 - contrast, 1 + contrast] about the mean grey
-    blur: float = 0.0  # largest standard deviation of a Gaussian blur, pixels
+    rotation: float = 10.0  #: degrees, uniform in [-rotation, rotation]
+    shift: float = 0.1  #: fraction of width and height
+    shear: float = 0.1  #: horizontal shift per unit of height
+    zoom: float = 0.1  #: scale in [1 - zoom, 1 + zoom], one for both axes
+    horizontal_flip: bool = True  #: mirror left and right with probability 1/2
+    vertical_flip: bool = False  #: mirror top and bottom with probability 1/2
+    brightness: float = 0.0  #: added, fraction of 255
+    contrast: float = 0.0  #: factor in [1 - contrast, 1 + contrast] about the mean grey
+    blur: float = 0.0  #: largest standard deviation of a Gaussian blur, pixels
 
     def __post_init__(self):
         require(0 <= self.rotation <= 180, "rotation", "in [0, 180] degrees", self.rotation)
@@ -120,15 +124,15 @@ NO_CHANGES = AugmentConfig(0.0, 0.0, 0.0, 0.0, False)
 class HeadConfig:
     """The classifier on the pooled features (BACON section 3.1)."""
 
-    name: str = "conv_skip"  # linear | nonlinear | conv | conv_skip
-    ratio: float = 0.5  # hidden size, as a ratio to `hidden_basis`
-    filters: int = 16
-    kernel_size: int = 2
-    dropout: float = 0.5
-    hidden_basis: str = "features"  # features (the paper) | flattened (the released code)
-    pooling: str = "average"  # of the last feature map: average | flatten
-    input_dropout: float = 0.0  # of the features, before any head
-    l2: float = 0.0  # times the sum of the squares of all kernels of the head, added to the training loss
+    name: str = "conv_skip"  #: linear | nonlinear | conv | conv_skip
+    ratio: float = 0.5  #: hidden size, as a ratio to `hidden_basis`
+    filters: int = 16  #: of the convolution in `conv` and `conv_skip`
+    kernel_size: int = 2  #: of that convolution
+    dropout: float = 0.5  #: dropout rate after the hidden layers of every head but `linear`
+    hidden_basis: str = "features"  #: features (the paper) | flattened (the released code)
+    pooling: str = "average"  #: of the last feature map: average | flatten
+    input_dropout: float = 0.0  #: of the features, before any head
+    l2: float = 0.0  #: times the sum of the squares of all kernels of the head, added to the training loss
 
     def __post_init__(self):
         require(self.ratio > 0, "ratio", "> 0", self.ratio)
@@ -146,10 +150,10 @@ class ModelConfig:
     """Backbone, its weights and scaling, and the head."""
 
     backbone: str = "efficientnet_lite0"
-    weights: str = "imagenet"  # none | imagenet | radimagenet | a file; two joined by `+`: two backbones, one head
-    weights_dir: str | None = None  # folder of the RadImageNet files
-    scaling: str | None = None  # None: the scaling that belongs to the weights
-    batchnorm: str = "inference"  # all of the backbone, frozen or not: inference (moving statistics) | adapt (batch's)
+    weights: str = "imagenet"  #: none | imagenet | radimagenet | a file; two joined by `+`: two backbones, one head
+    weights_dir: str | None = None  #: folder of the RadImageNet files
+    scaling: str | None = None  #: None: the scaling that belongs to the weights
+    batchnorm: str = "inference"  #: all of the backbone, frozen or not: inference (moving statistics) | adapt (batch's)
     head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self):
@@ -160,34 +164,34 @@ class ModelConfig:
 class TrainingConfig:
     """What trains, how long and how fast."""
 
-    strategy: str = "fixed"  # fixed (see unfreeze) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn
-    phase_epochs: tuple[int, ...] = ()  # epochs of each phase; empty: `epochs` divided among the phases
-    alpha: float = 0.01  # l1_sp, l2_sp: strength of the pull of pretrained weights to their start
-    beta: float = 0.01  # l1_sp, l2_sp: strength of the pull of the head's weights to 0
-    group_rates: tuple[float, ...] = ()  # factors of the learning rate: head, last group, the one before, ...
+    strategy: str = "fixed"  #: fixed (see unfreeze) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn
+    phase_epochs: tuple[int, ...] = ()  #: epochs of each phase; empty: `epochs` divided among the phases
+    alpha: float = 0.01  #: l1_sp, l2_sp: strength of the pull of pretrained weights to their start
+    beta: float = 0.01  #: l1_sp, l2_sp: strength of the pull of the head's weights to 0
+    group_rates: tuple[float, ...] = ()  #: factors of the learning rate: head, last group, the one before, ...
     group_decay: float = (
         1.0  # the same by one factor: 1 for the head, d for the last group, d^2 for the one before, ...
     )
-    unfreeze: str = "none"  # none | all | topN (layer groups from the output) | layers:N (Keras layers)
-    counting: str = "stages"  # stages (groups that have weights) | reference (the nine children of the torch ResNet50)
+    unfreeze: str = "none"  #: none | all | topN (layer groups from the output) | layers:N (Keras layers)
+    counting: str = "stages"  #: stages (groups that have weights) | reference (the nine children of the torch ResNet50)
     epochs: int = 10
     batch_size: int = 32
     learning_rate: float = 1e-3
     optimizer: str = "adam"
-    momentum: float = 0.9  # for sgd
+    momentum: float = 0.9  #: for sgd
     weight_decay: float = 0.0
-    weight_decay_mode: str = "decoupled"  # decoupled (w -= rate * decay * w) | coupled (decay * w joins the gradient)
-    decay_bias_and_norm: bool = True  # also decay biases and BatchNorm scales, as torch does
-    schedule: str = "constant"  # constant | cosine | beta
-    monitor: str = "val_auc"  # what chooses the epoch: val_auc | val_loss
-    patience: int | None = None  # epochs without a better `monitor` of the phase before the phase stops; None: never
-    total_patience: int | None = None  # epochs without a better `monitor` of the run before all stops; None: never
-    loss: str = "cross_entropy"  # cross_entropy | focal, by softmax, or by sigmoid for several labels
-    focal_gamma: float = 2.0  # for focal: 0 is cross-entropy
-    class_weight: str = "none"  # none | balanced (each class, or presence and absence of each label, weighs the same)
-    sampling: str = "none"  # none | balanced (an epoch draws as many cases of each class)
-    precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
-    deterministic: bool = True  # op determinism: same machine, same seed, same bits
+    weight_decay_mode: str = "decoupled"  #: decoupled (w -= rate * decay * w) | coupled (decay * w joins the gradient)
+    decay_bias_and_norm: bool = True  #: also decay biases and BatchNorm scales, as torch does
+    schedule: str = "constant"  #: constant | cosine | beta
+    monitor: str = "val_auc"  #: what chooses the epoch: val_auc | val_loss
+    patience: int | None = None  #: epochs without a better `monitor` of the phase before the phase stops; None: never
+    total_patience: int | None = None  #: epochs without a better `monitor` of the run before all stops; None: never
+    loss: str = "cross_entropy"  #: cross_entropy | focal, by softmax, or by sigmoid for several labels
+    focal_gamma: float = 2.0  #: for focal: 0 is cross-entropy
+    class_weight: str = "none"  #: none | balanced (each class, or presence and absence of each label, weighs the same)
+    sampling: str = "none"  #: none | balanced (an epoch draws as many cases of each class)
+    precision: str = "float32"  #: float32 | mixed_bfloat16 | mixed_float16
+    deterministic: bool = True  #: op determinism: same machine, same seed, same bits
 
     def __post_init__(self):
         require(self.epochs >= 1, "epochs", ">= 1", self.epochs)
@@ -224,11 +228,15 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides the result of one run."""
+    """Everything that decides the result of one run.
 
-    preset: str = "quickstart"
-    seed: int = 0
-    device: str = "auto"  # auto | cpu | gpu
+    Values and names are checked when it is made: an unknown backbone, head, strategy, optimizer or scaling is refused
+    there, so every command and every function refuses it with the same line.
+    """
+
+    preset_name: str = field(default="quickstart", metadata={"key": "preset"})  #: the preset that it was made from
+    seed: int = 0  #: determines split, initial weights, order and augmentation
+    device: str = "auto"  #: auto | cpu | gpu
     data: DataConfig = field(default_factory=DataConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -238,11 +246,49 @@ class Config:
     def __post_init__(self):
         require(0 <= self.seed < 2**31, "seed", "in [0, 2^31)", self.seed)
         _one_of(self, "device", ("auto", "cpu", "gpu"))
-        pulled = self.training.strategy in ("l1_sp", "l2_sp")
-        rule = f"0 with the strategy {self.training.strategy}, whose `beta` pulls the head"
-        require(not (pulled and self.model.head.l2), "model.head.l2", rule, self.model.head.l2)
+        for check in CHECKS:
+            check(self)
+
+    @classmethod
+    def preset(cls, name: str = "quickstart", /, **overrides) -> Config:
+        """Return the configuration of a preset with changes.
+
+        Args:
+            name: one of `list_presets()`.
+            overrides: values by the name of a flag (`data="BUSI"`, `folds=5`, `learning_rate=1e-4`), by dotted key
+                (`**{"augment.rotation": 0}`), or tables by section (`training={"epochs": 3}`).
+        Raises:
+            UserError: naming the argument, the rule and the value.
+        """
+        return cls.from_layers(name, expand(overrides))
+
+    @classmethod
+    def from_layers(cls, preset: str, *layers: Mapping) -> Config:
+        """Return the configuration of a preset with nested values on top; later layers win.
+
+        All layers are applied at once, since some values are only valid together. What a preset says of its own data,
+        such as the positive class, does not apply to other data.
+
+        Raises:
+            UserError: naming the key, the rule and the value.
+        """
+        changes = merge(*layers)
+        values = preset_values(preset, own_data="path" not in _table(changes, "data") or _own(changes))
+        return update(cls(), merge({"preset": preset}, values, changes))
 
     @property
     def split_seed(self) -> int:
         """Seed of the split: its own, or that of the run."""
         return self.seed if self.split.seed is None else self.split.seed
+
+
+def _table(values: Mapping, name: str) -> Mapping:
+    table = values.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _own(changes: Mapping) -> bool:
+    return _table(changes, "data")["path"] == DataConfig.path
+
+
+CHECKS: list[Callable[[Config], None]] = []  # of names that other rooms own; the package adds its own when imported

@@ -1,4 +1,7 @@
-"""Nested frozen dataclasses to and from plain values: JSON or YAML in and out, unknown keys and wrong types refused."""
+"""Nested frozen dataclasses to and from plain values: JSON or YAML in and out, unknown keys and wrong types refused.
+
+The key of a field is its name, unless its metadata holds another one under `key`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,27 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 from keras_radtl.config.errors import UserError, require
 
 
+def field_key(field: dataclasses.Field) -> str:
+    """Return the configuration key of a dataclass field."""
+    return field.metadata.get("key", field.name)
+
+
 def to_dict(config) -> dict:
     """Return a configuration as nested plain dicts, lists and scalars."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    return {field_key(field): _plain(getattr(config, field.name)) for field in fields(config)}
+
+
+def _plain(value):
+    if is_dataclass(value):
+        return to_dict(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def from_dict(kind: type, values: dict, where: str = ""):
@@ -31,16 +46,17 @@ def from_dict(kind: type, values: dict, where: str = ""):
 
 
 def update(config, values: dict, where: str = ""):
-    """Return a copy of `config` with the nested `values` put in place of its own."""
+    """Return a copy of `config` in which the nested `values` replace its own."""
     require(isinstance(values, dict), where or "configuration", "a table of keys and values", values)
     hints, changes = typing.get_type_hints(type(config)), {}
-    known = [f.name for f in fields(config)]
+    known = {field_key(field): field.name for field in fields(config)}
     for key, value in values.items():
         name = f"{where}.{key}" if where else key
         if key not in known:
             raise UserError(f"Unknown configuration key `{repr(name)[1:-1]}`. Known keys here: {', '.join(known)}")
-        old = getattr(config, key)
-        changes[key] = update(old, value, name) if is_dataclass(old) else _cast(hints[key], value, name)
+        field = known[key]
+        old = getattr(config, field)
+        changes[field] = update(old, value, name) if is_dataclass(old) else _cast(hints[field], value, name)
     return replace(config, **changes)
 
 
@@ -65,10 +81,38 @@ def _cast(hint, value, name: str):
 
 def set_key(config, dotted: str, value):
     """Return a copy of `config` with one key, such as `training.epochs`, set."""
-    nested = value
-    for part in reversed(dotted.split(".")):
-        nested = {part: nested}
-    return update(config, nested)
+    return update(config, nested({dotted: value}))
+
+
+def nested(values: Mapping[str, object]) -> dict:
+    """Return a dict with dotted keys as nested dicts; a table is merged with what other keys put there.
+
+    Raises:
+        UserError: when a key is both a value and a table.
+    """
+    result: dict = {}
+    for dotted, value in values.items():
+        _put(result, dotted, value)
+    return result
+
+
+def merge(*layers: Mapping) -> dict:
+    """Return nested dicts merged, table by table; the values of later ones win."""
+    result: dict = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = result.get(key)
+            both = isinstance(old, Mapping) and isinstance(value, Mapping)
+            result[key] = merge(old, value) if both else value
+    return result
+
+
+def _put(table: dict, dotted: str, value) -> None:
+    *parents, last = dotted.split(".")
+    for part in parents:
+        table = table.setdefault(part, {})
+        require(isinstance(table, dict), dotted, f"a key, and `{part}` is not a table", value)
+    table[last] = merge(table.get(last) or {}, value) if isinstance(value, Mapping) else value
 
 
 def load_values(path: str | Path) -> dict:

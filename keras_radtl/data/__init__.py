@@ -1,5 +1,6 @@
 """Images and labels: from files to a case table, its split, and uint8 pixels in batches.
 
-The flow: `sources` make a `CaseTable`, `images` decodes and resizes, `audit` finds duplicates and label conflicts,
-`split` divides whole groups, `dataset` does all four for a command, `augment` and `pipeline` feed the training.
+`sources` reads a `CaseTable`, `images` decodes and resizes the images, `duplicates` finds identical images and label
+conflicts, and `split` assigns whole groups to train, validation and test. `dataset` runs these four steps. `sampling`,
+`augment` and `pipeline` turn the result into training batches.
 """

@@ -1,14 +1,14 @@
-"""Random picture changes of training, drawn statelessly and applied as one composed affine map.
+"""Random augmentation of training images: stateless random numbers and a single affine transform.
 
-Every number depends on (seed, epoch, index of the image) alone: not on the batch, the worker or the order of calls. So
-a resumed run sees the pictures of an uninterrupted one, and epoch e of image i is the same picture in every experiment
-that shares the seed and the ranges.
+The random numbers depend only on (seed, epoch, image index), not on the batch, the worker or the order of calls. A
+resumed run therefore sees the same augmented images as an uninterrupted one, and all experiments with the same seed
+and ranges see the same augmented image i in epoch e.
 
-Points are (x, y) in pixels, the centre of the first pixel is (0, 0). A point p of the image goes to
+Points are (x, y) in pixels; the centre of the first pixel is (0, 0). A point p of the image is mapped to
 
     centre + shift + rotation @ zoom @ shear @ flip @ (p - centre)
 
-One interpolation, not one per change: the picture stays sharp and the border is replicated once.
+The transforms are composed, so each image is interpolated once and stays sharp.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ import numpy as np
 
 from keras_radtl.config import AugmentConfig
 
-_DRAWS = 10  # uniform numbers per image, always: switching one change off leaves the others as they were
-_AUGMENT_STREAM, _ORDER_STREAM = 1, 2  # last word of the Philox counter: independent streams of one seed
+# uniform numbers per image; all are always generated, so that disabling one transform does not alter the others
+_DRAWS = 10
+_AUGMENT_STREAM, _ORDER_STREAM = 1, 2  # last word of the Philox counter: independent streams
 _UNCHANGED = np.eye(2, 3)
 
 
 class Parameters(NamedTuple):
-    """The changes of one image, or of n images when every field has a leading axis of length n.
+    """Augmentation parameters of one image, or of n images if every field has a leading axis of length n.
 
     Attributes:
-        matrix: float64 (2, 3), maps output pixels to image pixels (the inverse of the map above).
-        brightness: grey levels added, float.
-        contrast: factor about the mean grey, float.
-        blur: standard deviation of the Gaussian blur in pixels, float; 0 is none.
+        matrix: float64 array of shape (2, 3) that maps output pixels to image pixels, the inverse of the map above.
+        brightness: Grey levels to add, float.
+        contrast: Contrast multiplier about the mean grey level, float.
+        blur: Standard deviation of the Gaussian blur in pixels, float; 0 disables the blur.
     """
 
     matrix: np.ndarray
@@ -41,24 +42,25 @@ class Parameters(NamedTuple):
     contrast: np.ndarray
     blur: np.ndarray
 
-    def image(self, row: int) -> Parameters:
-        """Return the parameters of the image in one row."""
+    def select(self, row: int) -> Parameters:
+        """Return the parameters of one of n images."""
         return Parameters(*(values[row] for values in self))
 
 
-def draw(
+def sample_parameters(
     config: AugmentConfig, seed: int, epoch: int, indices: Sequence[int], size: int | tuple[int, int]
 ) -> Parameters:
-    """Draw the changes of some images in one epoch.
+    """Sample the augmentation parameters of some images in one epoch.
 
     Args:
-        config: ranges; 0 or false switches a change off and leaves the draws of the others as they were.
-        seed: seed of the run, in [0, 2^64).
-        epoch: epoch, counted from 0.
-        indices: n image indices, each >= 0.
-        size: (height, width) in pixels, or one number for a square.
+        config: Ranges of the transforms. A range of 0 or False disables one transform and does not alter the others.
+        seed: Seed of the run, in [0, 2^64).
+        epoch: Epoch, counted from 0.
+        indices: Sequence of n image indices, each >= 0.
+        size: (height, width) in pixels, or a single number for square images.
+
     Returns:
-        Parameters with a leading axis of length n.
+        `Parameters` with a leading axis of length n.
     """
     height, width = (size, size) if np.isscalar(size) else size
     uniform = _uniform(seed, epoch, np.asarray(indices))
@@ -77,39 +79,41 @@ def draw(
     )
 
 
-def apply(image: np.ndarray, parameters: Parameters) -> np.ndarray:
-    """Return one changed image; places outside the image take the nearest border pixel.
+def augment_image(image: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """Augment one image; pixels from outside the image take the value of the nearest border pixel.
 
     Args:
-        image: uint8 (height, width), (height, width, 1) or (height, width, 3).
-        parameters: those of one image, drawn for its size.
+        image: uint8 array of shape (height, width), (height, width, 1) or (height, width, 3).
+        parameters: Parameters of one image, sampled for its size.
+
     Returns:
-        A new uint8 array of the same shape.
+        New uint8 array of the same shape.
     """
     height, width = image.shape[:2]
     if np.array_equal(parameters.matrix, _UNCHANGED):
-        changed = image.copy()
+        augmented = image.copy()
     else:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        changed = cv2.warpAffine(
+        augmented = cv2.warpAffine(
             image, parameters.matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
     if parameters.blur > 0:
-        changed = cv2.GaussianBlur(changed, (0, 0), float(parameters.blur), borderType=cv2.BORDER_REPLICATE)
+        augmented = cv2.GaussianBlur(augmented, (0, 0), float(parameters.blur), borderType=cv2.BORDER_REPLICATE)
     if parameters.contrast != 1 or parameters.brightness != 0:
-        mean = changed.mean()
+        mean = augmented.mean()
         curve = (np.arange(256) - mean) * parameters.contrast + mean + parameters.brightness
-        changed = cv2.LUT(changed, np.clip(np.rint(curve), 0, 255).astype(np.uint8))
-    return changed.reshape(image.shape)  # OpenCV drops a channel axis of length 1
+        augmented = cv2.LUT(augmented, np.clip(np.rint(curve), 0, 255).astype(np.uint8))
+    return augmented.reshape(image.shape)  # OpenCV drops a channel axis of length 1
 
 
 def epoch_order(indices: Sequence[int], seed: int, epoch: int) -> np.ndarray:
-    """Return `indices` in the random order of one epoch, a function of (indices, seed, epoch) alone.
+    """Shuffle `indices` for one epoch; the order depends only on (indices, seed, epoch).
 
     Args:
-        indices: n image indices.
-        seed: seed of the run, in [0, 2^64).
-        epoch: epoch, counted from 0.
+        indices: Sequence of n image indices.
+        seed: Seed of the run, in [0, 2^64).
+        epoch: Epoch, counted from 0.
+
     Returns:
         int64 array of shape (n,).
     """
@@ -123,12 +127,13 @@ def _words(*values: int) -> np.ndarray:
 
 
 def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
-    """Draw float64 (n, _DRAWS) in [0, 1): row i is a function of (seed, epoch, indices[i]) alone.
+    """Return float64 numbers of shape (n, _DRAWS) in [0, 1); row i depends only on (seed, epoch, indices[i]).
 
-    Reference: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox, a counter-based generator).
+    Reference:
+        Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox, a counter-based generator).
     """
     generator = np.random.Philox(key=_words(seed, epoch))
-    state = generator.state  # setting the counter is six times faster than a new generator per image
+    state = generator.state  # setting the counter is faster than making a generator per image
     raw = np.empty((len(indices), _DRAWS), np.uint64)
     for row, index in enumerate(indices):
         state["state"]["counter"] = _words(0, index, 0, _AUGMENT_STREAM)
@@ -138,15 +143,16 @@ def _uniform(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
 
 
 def inverse_map(angle, shift, shear, zoom, flips, centre) -> np.ndarray:
-    """Compose the changes of n images into one map each, from output pixels back to image pixels.
+    """Compose the transforms of each of n images into one affine map from output pixels to image pixels.
 
     Args:
-        angle: float (n,), radians, from the x to the y axis.
-        shift: float (n, 2), pixels along x and y.
-        shear: float (n,), pixels along x per pixel along y.
-        zoom: float (n,), above 1 enlarges.
-        flips: float (n, 2), -1 mirrors along x or y, 1 does not.
-        centre: float (2,), the point that all but the shift leave in place.
+        angle: float array of shape (n,), rotation from the x axis to the y axis in radians.
+        shift: float array of shape (n, 2), pixels along x and y.
+        shear: float array of shape (n,), pixels along x per pixel along y.
+        zoom: float array of shape (n,); values above 1 enlarge.
+        flips: float array of shape (n, 2); -1 mirrors along x or y, 1 does not.
+        centre: float array of shape (2,), the fixed point of all transforms but the shift.
+
     Returns:
         float64 array of shape (n, 2, 3).
     """

@@ -1,21 +1,23 @@
-"""Decode one image file to uint8 pixels by one policy, and say why a file cannot be used.
+"""Decode an image file to uint8 pixels, or raise an error with the reason why it cannot be used.
 
-| file | what becomes of it |
+| file | result |
 |---|---|
-| PNG, JPEG, BMP, TIFF | read; any other content is refused, and so is content that does not fit the file's suffix |
-| empty, truncated, damaged (PNG: every chunk's checksum) | refused with the reason |
-| more than `max_megapixels`, no pixels | refused from the header, before anything is decoded |
-| several pages or frames (TIFF, APNG) | refused: which one is meant is not for us to guess; of an MPO the first |
+| PNG, JPEG, BMP, TIFF | decoded; an error if the content does not match the suffix |
+| any other content | error |
+| empty, truncated or damaged (for PNG, every chunk's checksum is verified) | error |
+| more than `max_megapixels`, or no pixels | error, raised from the header before decoding |
+| several pages or frames (TIFF, APNG) | error; of an MPO the first frame is used |
 | 1 bit | 0 and 255 |
-| grey, RGB, 8 bit | as they are; RGB whose channels are all equal becomes grey |
-| palette, CMYK, YCbCr | RGB |
-| alpha, transparent palette colour | composited on black |
-| 16 bit, grey or RGB | to 8 bit by `window`: `image` maps the image's own minimum and maximum to 0 and 255, `full` \
-maps 0-65535, LOW:HIGH maps LOW-HIGH and clips; alpha is composited first; white-is-zero TIFF is inverted |
-| signed, 32 bit and floating point pixels | refused: their range has no agreed meaning |
+| 8-bit grey or RGB | unchanged; RGB with three equal channels becomes grey |
+| palette, CMYK, YCbCr | converted to RGB |
+| alpha channel, transparent palette colour | composited on black |
+| 16-bit grey or RGB | converted to 8 bits by `window`: `image` maps the minimum and maximum of the image to 0 and \
+255, `full` maps 0-65535, LOW:HIGH maps LOW-HIGH and clips. Alpha is composited first, white-is-zero TIFF is inverted |
+| signed, 32-bit and floating-point pixels | error: the range of values is not defined |
 | EXIF orientation | applied |
 
-Pillow reads everything but 16 bit with several channels, which it would cut to 8 bit; OpenCV reads that.
+Pillow decodes all files but 16-bit images with several channels, which it would truncate to 8 bits. OpenCV decodes
+those.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import numpy as np
 from keras_radtl.config import UserError
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
-SIGNATURES = (  # what files begin with; the first four kinds are read, the others named
+SIGNATURES = (  # first bytes of a file and its format; formats that cannot be read are there for the error message
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"BM", "BMP"),
@@ -49,20 +51,22 @@ ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # EXIF and T
 
 
 class ImageError(ValueError):
-    """Why one file cannot be used, without its name."""
+    """The reason why a file cannot be used. The message does not contain the file name."""
 
 
 def read_image(path: str | Path, window: str = "image", max_megapixels: float = 64.0) -> np.ndarray:
-    """Read one image file.
+    """Read an image file.
 
     Args:
         path: PNG, JPEG, BMP or TIFF file.
-        window: how 16 bit become 8: "image", "full" or "LOW:HIGH".
-        max_megapixels: larger images are refused before they are decoded.
+        window: How 16-bit pixels are converted to 8 bits: "image", "full" or "LOW:HIGH".
+        max_megapixels: Larger images are an error, raised before decoding.
+
     Returns:
-        uint8 (h, w) for grey content, else (h, w, 3) RGB.
+        uint8 array of shape (height, width) for grey images, else (height, width, 3) in RGB order.
+
     Raises:
-        UserError: naming the file and the reason.
+        UserError: If the file cannot be used; the message has the file name and the reason.
     """
     try:
         return decode(path, window, max_megapixels)
@@ -71,9 +75,9 @@ def read_image(path: str | Path, window: str = "image", max_megapixels: float = 
 
 
 def decode(path: str | Path, window: str, max_megapixels: float) -> np.ndarray:
-    """Do what `read_image` does, but raise an `ImageError` with the bare reason."""
+    """Read an image file like `read_image`, but raise an `ImageError` without the file name."""
     data = _read_bytes(path, max_megapixels)
-    kind = _kind(data)
+    kind = _detect_format(data)
     _check_suffix(path, kind)
     if kind == "PNG":
         _check_png(data)
@@ -86,7 +90,7 @@ def decode(path: str | Path, window: str, max_megapixels: float) -> np.ndarray:
 
 
 def collapse_grey(image: np.ndarray) -> np.ndarray:
-    """Return an image of three equal channels as (h, w), any other as it is."""
+    """Return an image with three equal channels as an array of shape (height, width), any other unchanged."""
     if image.ndim == 3 and (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all():
         return np.ascontiguousarray(image[..., 0])
     return image
@@ -105,7 +109,7 @@ def _read_bytes(path: str | Path, max_megapixels: float) -> bytes:
         raise ImageError(error.strerror or str(error)) from None
 
 
-def _kind(data: bytes) -> str:
+def _detect_format(data: bytes) -> str:
     kind = next((name for start, name in SIGNATURES if data.startswith(start)), None)
     if data[128:132] == b"DICM":
         kind = "DICOM"
@@ -118,24 +122,24 @@ def _check_suffix(path: str | Path, kind: str) -> None:
     suffix = os.path.splitext(path)[1]
     named = SUFFIXES.get(suffix.lower())
     if kind not in SUFFIXES.values():
-        raise ImageError(f"its content is {kind}; only PNG, JPEG, BMP and TIFF are read")
+        raise ImageError(f"its content is {kind}, not PNG, JPEG, BMP or TIFF")
     if named != kind:
-        raise ImageError(f"it is named {suffix or 'without suffix'}, but its content is {kind}")
+        raise ImageError(f"its suffix is {suffix or 'missing'}, but its content is {kind}")
 
 
 def _check_png(data: bytes) -> None:
-    """Check that every chunk is whole and its checksum right; Pillow does not check those of the pixels."""
-    place = 8
-    while place + 12 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + length
+    """Verify the length and the checksum of every chunk; Pillow does not verify those of the pixel data."""
+    offset = 8
+    while offset + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, offset)
+        end = offset + 8 + length
         if end + 4 > len(data):
             break
-        if zlib.crc32(memoryview(data)[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+        if zlib.crc32(memoryview(data)[offset + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise ImageError(f"it is damaged (checksum of chunk {name.decode('ascii', 'replace')})")
         if name == b"IEND":
             return
-        place = end + 4
+        offset = end + 4
     raise ImageError("it is truncated")
 
 
@@ -152,14 +156,14 @@ def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.nd
     if width * height > max_megapixels * 1e6:
         raise ImageError(f"it has {width}x{height} pixels, more than {max_megapixels:g} megapixels")
     if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise ImageError("it holds several pages or frames; save the one you want by itself")
+        raise ImageError("it has several pages or frames; save one of them as a file")
     if kind == "TIFF" and set(image.tag_v2.get(SAMPLE_FORMAT, (1,))) - {1, 4}:
-        raise ImageError("signed and floating point pixels are not read; save it with 8 or 16 bit")
-    deep = data[24] == 16 if kind == "PNG" else kind == "TIFF" and max(image.tag_v2.get(BITS, (1,))) == 16
-    if deep and not image.mode.startswith("I;16"):
-        return _decode_deep_colour(data, image, window)
+        raise ImageError("its pixels are signed or floating-point numbers; save it with 8 or 16 bits")
+    is_16_bit = data[24] == 16 if kind == "PNG" else kind == "TIFF" and max(image.tag_v2.get(BITS, (1,))) == 16
+    if is_16_bit and not image.mode.startswith("I;16"):
+        return _decode_16_bit_colour(data, image, window)
     image.load()
-    orientation = image.getexif().get(ORIENTATION, 1)  # Pillow has applied that of a TIFF, and forgotten it
+    orientation = image.getexif().get(ORIENTATION, 1)  # Pillow applies and removes that of a TIFF
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint16)
         if kind == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
@@ -169,7 +173,7 @@ def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.nd
 
 
 def _to_uint8(image) -> np.ndarray:
-    """Return the pixels of a Pillow image of any mode with 8 bit or less."""
+    """Return the pixels of a Pillow image with at most 8 bits per channel."""
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("LA") if image.mode == "La" else image
         pixels = np.asarray(image.convert("RGBA")).astype(np.uint16)
@@ -178,17 +182,17 @@ def _to_uint8(image) -> np.ndarray:
         return np.array(image.convert("L"))
     if image.mode in ("P", "RGB", "CMYK", "YCbCr"):
         return np.array(image.convert("RGB"))
-    raise ImageError(f"pixels of Pillow's mode {image.mode} are not read; save it as grey or RGB with 8 or 16 bit")
+    raise ImageError(f"its Pillow mode is {image.mode}; save it as grey or RGB with 8 or 16 bits")
 
 
-def _decode_deep_colour(data: bytes, header, window: str) -> np.ndarray:
-    """Decode 16 bit per channel with more than one channel."""
+def _decode_16_bit_colour(data: bytes, header, window: str) -> np.ndarray:
+    """Decode an image with several channels of 16 bits each."""
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
-        raise ImageError("16 bit per channel, and it cannot be decoded")
-    colour = pixels[..., 2::-1]  # OpenCV has blue first
+        raise ImageError("its 16-bit channels cannot be decoded")
+    colour = pixels[..., 2::-1]  # from BGR to RGB
     if pixels.shape[2] == 4:
         colour = colour.astype(np.float32) * (pixels[..., 3:] / np.float32(65535))
     exif = 1 if header.format == "TIFF" else header.getexif().get(ORIENTATION, 1)  # OpenCV applies that of a TIFF
@@ -196,11 +200,14 @@ def _decode_deep_colour(data: bytes, header, window: str) -> np.ndarray:
 
 
 def apply_window(values: np.ndarray, window: str) -> np.ndarray:
-    """Map 16 bit pixel values to uint8.
+    """Map 16-bit pixel values to uint8.
 
     Args:
-        values: array of any shape, 0-65535.
+        values: Array of any shape with values from 0 to 65535.
         window: "image", "full" or "LOW:HIGH".
+
+    Returns:
+        uint8 array of the same shape.
     """
     if window == "image":
         low, high = float(values.min()), float(values.max())
@@ -211,7 +218,7 @@ def apply_window(values: np.ndarray, window: str) -> np.ndarray:
 
 
 def orient(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn stored pixels upright by EXIF orientation 1-8 (EXIF 2.32, table 6, Orientation)."""
+    """Rotate or mirror stored pixels according to EXIF orientation 1-8 (EXIF 2.32, table 6, Orientation)."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -1,8 +1,8 @@
 """Find identical images, identical images with different labels, and near duplicates.
 
-Identical means: the same decoded pixels (SHA-256). Such images are kept on one side of every split, and those with
-contradicting labels are left out unless the user decides otherwise. Near duplicates (a rescan, another crop, a mark
-burned in) are reported only: whether two similar images show one patient is for the user to say, by `groups`.
+Two images are identical if their decoded pixels have the same SHA-256. Identical images are kept in the same part of
+every split. If their labels differ, they are excluded by default. Near duplicates (a rescan, another crop, a burned-in
+annotation) are only reported: the user decides with `groups` whether similar images belong to the same patient.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
-    """What is left of a table and its images after bad and contradicting ones are gone.
+    """A case table without unreadable images and, by default, without label conflicts.
 
     Attributes:
-        table: the cases that are used.
-        indices: int64 (n,) their rows in `Images.pixels`.
-        hashes: pixel hash of each case.
-        clusters: int64 (n,), equal numbers for identical images.
-        rejected: files that could not be read, and images with contradicting labels.
+        table: The cases in use.
+        indices: int64 array of shape (n,), the row of each case in `Images.pixels`.
+        hashes: Pixel hash of each case.
+        clusters: int64 array of shape (n,), cluster numbers; identical images have equal numbers.
+        rejected: Unreadable files and images excluded for a label conflict, with the reasons.
     """
 
     table: CaseTable
@@ -40,13 +40,13 @@ class Resolved:
 
 
 def find_duplicates(hashes: Sequence[str]) -> np.ndarray:
-    """Return int64 (n,) cluster numbers, equal for equal hashes, counted by first appearance."""
+    """Return int64 cluster numbers of shape (n,): equal for equal hashes, numbered in order of first appearance."""
     number: dict[str, int] = {}
     return np.array([number.setdefault(digest, len(number)) for digest in hashes], np.int64)
 
 
-def clusters_of_several(clusters: np.ndarray) -> list[tuple[int, ...]]:
-    """Return the rows of each cluster that has more than one, in order of first appearance."""
+def duplicate_clusters(clusters: np.ndarray) -> list[tuple[int, ...]]:
+    """Return the rows of each cluster with at least two images, in order of first appearance."""
     members: dict[int, list[int]] = {}
     for row, cluster in enumerate(clusters.tolist()):
         members.setdefault(cluster, []).append(row)
@@ -54,16 +54,16 @@ def clusters_of_several(clusters: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def label_conflicts(table: CaseTable, clusters: np.ndarray) -> list[tuple[int, ...]]:
-    """Return the rows of each cluster of identical images whose known targets contradict each other.
+    """Return the rows of each cluster of identical images whose known targets differ.
 
     Args:
-        table: the cases.
-        clusters: int (n,) from `find_duplicates`.
+        table: The cases.
+        clusters: int array of shape (n,) from `find_duplicates`.
     """
     targets = table.targets.reshape(len(table), -1).astype(float)
     targets = np.where(targets < 0, np.nan, targets)
     conflicts = []
-    for rows in clusters_of_several(clusters):
+    for rows in duplicate_clusters(clusters):
         values = targets[list(rows)]
         known = ~np.isnan(values)
         low = np.where(known, values, np.inf).min(axis=0)
@@ -74,14 +74,15 @@ def label_conflicts(table: CaseTable, clusters: np.ndarray) -> list[tuple[int, .
 
 
 def resolve(table: CaseTable, images: Images, on_label_conflict: str) -> Resolved:
-    """Leave out the images that could not be read and, by default, those with contradicting labels.
+    """Exclude unreadable images and handle identical images with different labels.
 
     Args:
-        table: the table that `images` were loaded from.
-        images: the images and their hashes.
-        on_label_conflict: "drop" leaves every image of a conflict out, "keep" keeps all, "error" refuses.
+        table: The table that `images` were loaded from.
+        images: The images and their hashes.
+        on_label_conflict: "drop" excludes every image of a conflict, "keep" keeps all, "error" raises.
+
     Raises:
-        UserError: for a conflict, when it is to be an error.
+        UserError: If there is a conflict and `on_label_conflict` is "error".
     """
     require(
         on_label_conflict in ("drop", "keep", "error"), "on_label_conflict", "drop, keep or error", on_label_conflict
@@ -89,46 +90,39 @@ def resolve(table: CaseTable, images: Images, on_label_conflict: str) -> Resolve
     table = table.take(images.kept)
     clusters = find_duplicates(images.hashes)
     conflicts = label_conflicts(table, clusters)
-    stories = ["identical images with different labels: " + _story(table, rows) for rows in conflicts]
-    if stories and on_label_conflict == "error":
-        more = f" ({len(stories) - 1} more)" if len(stories) > 1 else ""
-        raise UserError(f"{stories[0][0].upper()}{stories[0][1:]}{more}. `--on-label-conflict drop` leaves them out")
+    reasons = ["identical images with different labels: " + _list_cluster(table, rows) for rows in conflicts]
+    if reasons and on_label_conflict == "error":
+        more = f" ({len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        raise UserError(f"{reasons[0][0].upper()}{reasons[0][1:]}{more}. `on_label_conflict='drop'` excludes them")
     dropped: dict[int, str] = {}
-    for rows, story in zip(conflicts, stories, strict=True):
-        logger.warning("%s: %s", "kept" if on_label_conflict == "keep" else "left out", story)
+    for rows, reason in zip(conflicts, reasons, strict=True):
+        logger.warning("%s: %s", "kept" if on_label_conflict == "keep" else "excluded", reason)
         if on_label_conflict == "drop":
-            dropped |= dict.fromkeys(rows, story)
+            dropped |= dict.fromkeys(rows, reason)
     rows = np.array([row for row in range(len(table)) if row not in dropped], np.int64)
-    rejected = tuple(Rejected(table.paths[row], story) for row, story in dropped.items())
+    rejected = tuple(Rejected(table.paths[row], reason) for row, reason in dropped.items())
     hashes = tuple(images.hashes[row] for row in rows)
     return Resolved(
         table.take(rows), rows, hashes, find_duplicates(hashes), table.rejected + images.rejected + rejected
     )
 
 
-def _story(table: CaseTable, rows: Sequence[int]) -> str:
-    return " = ".join(f"{table.paths[row]} [{label_text(table, row)}]" for row in rows)
-
-
-def label_text(table: CaseTable, row: int) -> str:
-    """Return the label of one case as its source spells it."""
-    if table.labels:
-        return table.labels[row] or "none"
-    if table.multilabel:
-        return ";".join(np.array(table.classes)[table.targets[row] == 1].tolist()) or "none"
-    return table.classes[table.targets[row]] if table.targets[row] >= 0 else "unknown"
+def _list_cluster(table: CaseTable, rows: Sequence[int]) -> str:
+    return " = ".join(f"{table.paths[row]} [{table.label_text(row)}]" for row in rows)
 
 
 def perceptual_hashes(pixels: np.ndarray) -> np.ndarray:
-    """Return a 64-bit hash of what each image looks like; small changes of size and grey values keep most bits.
+    """Return a 64-bit perceptual hash of each image; images that look alike differ in few bits.
 
-    The image is brought to 32x32 grey; each bit says whether one of the lowest 8x8 coefficients of its cosine
-    transform lies above their median (the constant term is left out, its bit is 0).
+    Each image is converted to grey and resized to 32x32 pixels. Each bit tells whether one of the 8x8 lowest
+    coefficients of its discrete cosine transform is above their median. The constant term is not used; its bit is 0.
 
     Args:
-        pixels: uint8 (n, h, w, 1 or 3).
+        pixels: uint8 array of shape (n, height, width, 1 or 3).
+
     Returns:
-        uint64 (n,).
+        uint64 array of shape (n,).
+
     Reference:
         Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions (2010), section 3.2.1.
     """
@@ -145,19 +139,20 @@ def perceptual_hashes(pixels: np.ndarray) -> np.ndarray:
 
 
 def near_duplicates(hashes: np.ndarray, clusters: np.ndarray, distance: int = 2) -> list[tuple[int, int, int]]:
-    """Return pairs of different images that look alike.
+    """Return pairs of images that look alike but are not identical.
 
     Args:
-        hashes: uint64 (n,) from `perceptual_hashes`.
-        clusters: int (n,) from `find_duplicates`; identical images are no pair, and each cluster is looked at once.
-        distance: largest number of differing bits.
+        hashes: uint64 array of shape (n,) from `perceptual_hashes`.
+        clusters: int array of shape (n,) from `find_duplicates`. Only the first image of each cluster is compared.
+        distance: Largest number of bits that may differ.
+
     Returns:
-        (row, row, differing bits), fewest bits first.
+        List of (row, row, number of differing bits), fewest bits first.
     """
     rows = np.unique(clusters, return_index=True)[1]
     pairs = []
-    for place, row in enumerate(rows[:-1]):
-        others = rows[place + 1 :]
+    for position, row in enumerate(rows[:-1]):
+        others = rows[position + 1 :]
         bits = np.bitwise_count(hashes[row] ^ hashes[others])
         pairs += [(int(row), int(others[i]), int(bits[i])) for i in np.flatnonzero(bits <= distance)]
     return sorted(pairs, key=lambda pair: (pair[2], pair))

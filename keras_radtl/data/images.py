@@ -1,6 +1,6 @@
-"""Read all images of a table once: decode, hash, bring to one size, keep as uint8.
+"""Load all images of a table: decode, hash and resize each image once, and store it as uint8.
 
-How a file becomes pixels is told in `keras_radtl.data.decode`.
+See `keras_radtl.data.decode` for the file formats and how their pixels are converted.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from keras_radtl.data.table import CaseTable, Rejected
 
 __all__ = ["Images", "equalize", "load_images", "pixel_hash", "read_image", "resize_image"]
 
-CHUNK = 64  # images in flight between the decoding threads and the store
-LONGEST = 16  # for `crop`: a longer strip is cut to this many times its shorter side before it is enlarged
+CHUNK = 64  # images decoded ahead of the store
+MAX_ASPECT_RATIO = 16  # `crop` cuts longer images to this ratio before it resizes them
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """The images of a table at one size.
+    """The images of a table, resized to one size.
 
     Attributes:
-        pixels: read-only uint8 (n, size, size, 1 or 3), in memory or mapped from a file.
-        hashes: SHA-256 of the decoded pixels and their shape at full size.
-        rejected: files that could not be used.
-        kept: int64 (n,) rows of the table that were read.
-        notes: sentences for the user.
+        pixels: Read-only uint8 array of shape (n, size, size, 1 or 3), in memory or memory-mapped.
+        hashes: SHA-256 of the pixels and the shape of each decoded image, before resizing.
+        rejected: Files that could not be used, with the reasons.
+        kept: int64 array of shape (n,), the row of each image in the table.
+        notes: Messages for the user.
     """
 
     pixels: np.ndarray
@@ -46,15 +46,20 @@ class Images:
 
 
 def resize_image(image: np.ndarray, size: int, mode: str = "stretch", side: int | None = None) -> np.ndarray:
-    """Bring an image to a square.
+    """Resize an image to a square.
 
     Args:
-        image: uint8 (h, w) or (h, w, 3).
-        size: side of the result in pixels.
-        mode: "stretch"; "crop" (shorter side to `side`, then the centre); "pad" (longer side to `size`, black around).
-        side: for crop, in pixels, at least `size`; None: size * 256 / 224.
+        image: uint8 array of shape (height, width) or (height, width, 3).
+        size: Height and width of the result in pixels.
+        mode: "stretch" ignores the aspect ratio, "crop" resizes the shorter side to `side` and crops the centre, "pad"
+            resizes the longer side to `size` and pads with black.
+        side: Length of the shorter side for "crop" in pixels, at least `size`. None means size * 256 / 224.
+
     Returns:
-        uint8 (size, size) or (size, size, 3).
+        uint8 array of shape (size, size) or (size, size, 3).
+
+    Raises:
+        UserError: If `mode` is unknown or `side` is below `size`.
     """
     height, width = image.shape[:2]
     if mode == "stretch":
@@ -62,10 +67,13 @@ def resize_image(image: np.ndarray, size: int, mode: str = "stretch", side: int 
     if mode == "crop":
         side = round(size * 256 / 224) if side is None else side
         require(side >= size, "resize_side", f"at least image_size ({size})", side)
-        image = _centre(image, LONGEST * min(height, width), LONGEST * min(height, width))
+        longest = MAX_ASPECT_RATIO * min(height, width)
+        image = _crop_centre(image, longest, longest)
         height, width = image.shape[:2]
         scale = side / min(height, width)
-        return _centre(_resize(image, max(side, round(height * scale)), max(side, round(width * scale))), size, size)
+        return _crop_centre(
+            _resize(image, max(side, round(height * scale)), max(side, round(width * scale))), size, size
+        )
     require(mode == "pad", "resize", "stretch, crop or pad", mode)
     scale = size / max(height, width)
     image = _resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
@@ -80,27 +88,29 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
     if image.shape[:2] == (height, width):
         return image
-    smaller = height <= image.shape[0] and width <= image.shape[1]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    shrinks = height <= image.shape[0] and width <= image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def _centre(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def _crop_centre(image: np.ndarray, height: int, width: int) -> np.ndarray:
     top, left = max(0, (image.shape[0] - height) // 2), max(0, (image.shape[1] - width) // 2)
     return image[top : top + height, left : left + width]
 
 
 def equalize(image: np.ndarray, clip_limit: float) -> np.ndarray:
-    """Return an image of higher local contrast: adaptive histogram equalisation with limited contrast, 8 x 8 tiles.
+    """Apply contrast-limited adaptive histogram equalization (CLAHE) with 8 x 8 tiles.
 
-    Of a colour image the lightness of CIELAB is equalised, so that hues stay.
+    For a colour image, only the lightness in CIELAB is equalized, so that hues are preserved.
 
     Args:
-        image: uint8 (h, w) or (h, w, 3).
-        clip_limit: above 0, in mean bin heights of a tile's histogram.
+        image: uint8 array of shape (height, width) or (height, width, 3).
+        clip_limit: Clip limit above 0, in multiples of the mean bin height of a tile's histogram.
+
     Returns:
         uint8 array of the same shape.
 
-    Reference: Zuiderveld, Contrast Limited Adaptive Histogram Equalization, Graphics Gems IV, 1994.
+    Reference:
+        Zuiderveld, Contrast Limited Adaptive Histogram Equalization, Graphics Gems IV, 1994.
     """
     import cv2
 
@@ -113,7 +123,7 @@ def equalize(image: np.ndarray, clip_limit: float) -> np.ndarray:
 
 
 def pixel_hash(image: np.ndarray) -> str:
-    """Return the SHA-256 of the pixels and shape of a uint8 image, in hexadecimal."""
+    """Return the hexadecimal SHA-256 of the pixels and the shape of a uint8 image."""
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
@@ -127,17 +137,22 @@ def load_images(
     progress: Callable[[int, int], None] | None = None,
     memory_limit: int | None = None,
 ) -> Images:
-    """Decode every image once, hash it and bring it to one size and number of channels.
+    """Decode, hash and resize every image once, and convert all to the same number of channels.
 
     Args:
-        table: the cases, with files or arrays.
-        config: window, resize mode, channels, largest size, and what to do with a bad image.
-        image_size: side of the results in pixels.
-        cache_folder: where the pixels go when they exceed `memory_limit`.
-        progress: called with (images done, images).
-        memory_limit: bytes; None: a quarter of the physical memory.
+        table: The cases, with files or arrays.
+        config: Window, resize mode, channels, size limit, and how to handle unusable images.
+        image_size: Height and width of the resized images in pixels.
+        cache_folder: Folder for the pixels when they need more than `memory_limit`.
+        progress: Called with (images done, images in total).
+        memory_limit: Bytes. None means a quarter of the physical memory.
+
+    Returns:
+        The `Images`.
+
     Raises:
-        UserError: for a bad image (unless they are to be skipped), when none is left, or when the disk is full.
+        UserError: If an image cannot be used and `config.on_bad_image` is "error", if no image can be used, if the
+            pixels need more than `memory_limit` and there is no cache folder, or if the disk is full.
     """
     limit = default_memory_limit() if memory_limit is None else memory_limit
     channels = {"grey": 1, "rgb": 3, "auto": None}[config.channels]
@@ -147,33 +162,32 @@ def load_images(
         for row, result in enumerate(_prepare_all(table, config, image_size)):
             if isinstance(result, ImageError):
                 if config.on_bad_image == "error":
-                    way = "`--on-bad-image skip` leaves such files out"
-                    raise UserError(f"Cannot use image {table.paths[row]}: {result}. {way}")
+                    hint = "`on_bad_image='skip'` excludes such files"
+                    raise UserError(f"Cannot use image {table.paths[row]}: {result}. {hint}")
                 rejected.append(Rejected(table.paths[row], str(result)))
             else:
-                digest, flat, image = result
+                digest, is_constant, image = result
                 store.append(image)
                 hashes.append(digest)
                 kept.append(row)
-                constant += [table.cases[row]] * flat
+                constant += [table.cases[row]] * is_constant
             if progress is not None:
                 progress(row + 1, len(table))
         if not kept:
-            raise UserError(
-                f"None of the {len(table)} images can be used. First: {rejected[0].path}: {rejected[0].reason}"
-            )
+            first = f"{rejected[0].path}: {rejected[0].reason}"
+            raise UserError(f"No image can be used. Images: {len(table)}. First: {first}")
         pixels = store.finish()
     except BaseException:
         store.discard()
         raise
-    notes = (f"images of a single grey value: {len(constant)} (first: {constant[0]})",) if constant else ()
+    notes = (f"images with a single pixel value: {len(constant)} (first: {constant[0]})",) if constant else ()
     return Images(pixels, tuple(hashes), tuple(rejected), np.array(kept, np.int64), notes)
 
 
 def _prepare_all(
     table: CaseTable, config: DataConfig, size: int
 ) -> Iterator[ImageError | tuple[str, bool, np.ndarray]]:
-    """Yield, in table order, why an image is bad, or its hash, whether it is constant, and its resized pixels."""
+    """Yield for each row an `ImageError`, or the hash, whether the image is constant, and the resized pixels."""
 
     def prepare(row: int):
         try:
@@ -183,7 +197,7 @@ def _prepare_all(
 
     workers = min(8, max(2, os.cpu_count() or 2))
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        warnings.filterwarnings("ignore", module=r"PIL\b")  # on odd metadata; what harms the pixels is an error
+        warnings.filterwarnings("ignore", module=r"PIL\b")  # about metadata; damaged pixels are an error
         for start in range(0, len(table), CHUNK):
             yield from pool.map(prepare, range(start, min(start + CHUNK, len(table))))
 

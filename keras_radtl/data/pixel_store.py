@@ -1,4 +1,4 @@
-"""Keep the resized uint8 images of a data set: in memory, or in a file when they are too large for it."""
+"""Store the resized uint8 images of a data set in memory, or in a file if they need too much memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from keras_radtl.config import UserError
 
@@ -15,18 +16,18 @@ FILE_NAME = "pixels.u8"
 
 def default_memory_limit() -> int:
     """Return a quarter of the physical memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    return psutil.virtual_memory().total // 4
 
 
 class PixelStore:
-    """A growing array of square images, grey until the first colour image comes.
+    """A growing array of square uint8 images.
 
     Args:
-        count: largest number of images.
-        size: side in pixels.
-        channels: 1, 3, or None for grey until a colour image comes.
-        memory_limit: bytes above which the images go to a file.
-        folder: folder of that file; None when there is none.
+        count: Largest number of images.
+        size: Height and width of the images in pixels.
+        channels: 1 or 3. None means 1 until the first colour image is appended, then 3.
+        memory_limit: Bytes. Larger arrays are stored in a file.
+        folder: Folder of that file. None means that larger arrays are an error.
     """
 
     def __init__(self, count: int, size: int, channels: int | None, memory_limit: int, folder: Path | None):
@@ -41,21 +42,21 @@ class PixelStore:
             self._array = np.empty((self._count, self._size, self._size, channels), np.uint8)
         elif self._folder is None:
             raise UserError(
-                f"{self._count} images of {self._size}x{self._size}x{channels} take {total / 2**30:.1f} GiB, more than "
-                f"{self._limit / 2**30:.1f} GiB of memory, and no cache folder is given"
+                f"{self._count} images of {self._size}x{self._size}x{channels} need {total / 2**30:.1f} GiB, more than "
+                f"the memory limit of {self._limit / 2**30:.1f} GiB, and there is no cache folder"
             )
         else:
             self._file = _temporary(self._folder)
 
     def append(self, image: np.ndarray) -> None:
-        """Add one image, uint8 (size, size) or (size, size, 3).
+        """Append one image, a uint8 array of shape (size, size) or (size, size, 3).
 
         Raises:
-            UserError: when the disk is full.
+            UserError: If the disk is full.
         """
         if image.ndim == 3 and self._channels == 1:
             if self._fixed:
-                raise ValueError("a colour image in a grey store")
+                raise ValueError(f"`image` must be grey. Received: shape {image.shape}")
             self._widen()
         if image.ndim == 2:
             image = np.repeat(image[..., None], self._channels, axis=2)
@@ -66,7 +67,7 @@ class PixelStore:
         self._done += 1
 
     def _widen(self) -> None:
-        """Start again with three channels and the images so far."""
+        """Convert the images so far to three channels."""
         old, file = self._view(), self._file
         self._open(3)
         for image in old:
@@ -82,7 +83,7 @@ class PixelStore:
         return _map(self._file.name, (self._done, self._size, self._size, self._channels))
 
     def finish(self) -> np.ndarray:
-        """Return the images, read-only uint8 (n, size, size, channels), in memory or mapped from their file."""
+        """Return the images as a read-only uint8 array of shape (n, size, size, channels), possibly memory-mapped."""
         if self._file is not None:
             return _commit(self._file, self._folder, (self._done, self._size, self._size, self._channels))
         pixels = self._view()
@@ -90,18 +91,23 @@ class PixelStore:
         return pixels
 
     def discard(self) -> None:
-        """Remove an unfinished file."""
+        """Remove the file if it is unfinished."""
         if self._file is not None and not self._file.closed:
             self._file.close()
             os.unlink(self._file.name)
 
 
 def select_rows(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return these images in this order; a mapped file is written anew, so that memory stays bounded.
+    """Return the selected images in the order of `rows`.
+
+    The selection from a memory-mapped file is written to a new file, so that memory use stays limited.
 
     Args:
-        pixels: what `PixelStore.finish` returned.
-        rows: int (m,) row numbers.
+        pixels: Array returned by `PixelStore.finish`.
+        rows: int array of shape (m,), row numbers.
+
+    Returns:
+        Read-only uint8 array of shape (m, size, size, channels), in memory or memory-mapped.
     """
     if len(rows) == len(pixels) and (np.asarray(rows) == np.arange(len(pixels))).all():
         return pixels

@@ -1,7 +1,7 @@
-"""Which training cases an epoch draws and in which order: all of them, or as many of each class.
+"""The training cases of each epoch and their order: every case once, or equally many cases of each class.
 
-The order is a function of (seed, epoch) and of the cases alone, so a resumed run draws what an uninterrupted one drew.
-A case that is drawn twice in an epoch is the same picture twice; in the next epoch it is another one.
+The order depends only on (seed, epoch) and the cases, so a resumed run sees the same cases as an uninterrupted one. A
+case that is sampled twice in an epoch has the same augmented image both times.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 
 from keras_radtl.data.augment import epoch_order
 
-_DRAW_STREAM, _SHUFFLE_STREAM = 3, 4  # last word of the Philox counter, beside those of `augment`
+_SAMPLE_STREAM, _SHUFFLE_STREAM = 3, 4  # last word of the Philox counter; `augment` uses 1 and 2
 
 
 @dataclass(frozen=True, eq=False)
 class Shuffled:
-    """All cases once an epoch.
+    """Every training case once per epoch, in random order.
 
-    Call it with an epoch for their order, int64 (n,); its length is n.
+    Calling an instance with an epoch, counted from 0, returns the order as an int64 array of shape (n,).
 
     Attributes:
-        indices: int (n,), the training cases.
-        seed: of the run.
+        indices: int array of shape (n,), the training cases.
+        seed: Seed of the run.
     """
 
     indices: np.ndarray
@@ -38,14 +38,15 @@ class Shuffled:
 
 @dataclass(frozen=True, eq=False)
 class Balanced:
-    """As many cases of each class an epoch, about as many in all as there are.
+    """The same number of cases of each class in every epoch; in total about as many as there are training cases.
 
-    Of a class with more cases than its share an epoch draws some without repetition; those of a class with fewer come
-    equally often, up to one. Call it with an epoch for the order, int64 (`len`,).
+    Large classes are subsampled without replacement. Cases of small classes are repeated equally often, up to one
+    repetition. Calling an instance with an epoch, counted from 0, returns the order as an int64 array whose length is
+    the length of the instance.
 
     Attributes:
-        groups: one int array of training cases a class.
-        seed: of the run.
+        groups: One int array of training cases for each class.
+        seed: Seed of the run.
     """
 
     groups: tuple[np.ndarray, ...]
@@ -53,7 +54,7 @@ class Balanced:
 
     @property
     def share(self) -> int:
-        """Cases of each class in an epoch."""
+        """Number of cases of each class in an epoch."""
         return max(1, round(len(np.unique(np.concatenate(self.groups))) / len(self.groups)))
 
     def __len__(self) -> int:
@@ -61,8 +62,8 @@ class Balanced:
 
     def __call__(self, epoch: int) -> np.ndarray:
         share = self.share
-        drawn = [np.resize(self._permute(g, epoch, i, _DRAW_STREAM), share) for i, g in enumerate(self.groups)]
-        return self._permute(np.concatenate(drawn), epoch, 0, _SHUFFLE_STREAM)
+        sampled = [np.resize(self._permute(g, epoch, i, _SAMPLE_STREAM), share) for i, g in enumerate(self.groups)]
+        return self._permute(np.concatenate(sampled), epoch, 0, _SHUFFLE_STREAM)
 
     def _permute(self, values: np.ndarray, epoch: int, number: int, stream: int) -> np.ndarray:
         key, counter = np.array([self.seed, epoch], np.uint64), np.array([0, number, 0, stream], np.uint64)
@@ -71,14 +72,17 @@ class Balanced:
 
 
 def make_order(sampling: str, targets: np.ndarray, indices: np.ndarray, seed: int) -> Shuffled | Balanced:
-    """Return what orders the training cases of an epoch.
+    """Return the object that selects and orders the training cases of each epoch.
 
     Args:
-        sampling: `none` or `balanced`.
-        targets: int (n_all,) class indices; or float (n_all, labels) of 0, 1 and NaN: a case is then drawn for each
-            label it has, and cases without a label are a class of their own.
-        indices: the training cases.
-        seed: of the run.
+        sampling: "none" or "balanced".
+        targets: int array of shape (n_all,), class indices, or float array of shape (n_all, n_labels) of 0, 1 and NaN.
+            For labels, a case counts in the class of each of its labels; cases without labels form one more class.
+        indices: int array of shape (n,), the training cases.
+        seed: Seed of the run.
+
+    Returns:
+        `Shuffled` or `Balanced`.
     """
     if sampling == "none":
         return Shuffled(np.asarray(indices, np.int64), seed)
@@ -91,20 +95,26 @@ def make_order(sampling: str, targets: np.ndarray, indices: np.ndarray, seed: in
 
 
 def class_weights(targets: np.ndarray, classes: int) -> np.ndarray:
-    """Return weights by which every class has the same sum, float64 (classes,), of mean 1 over the cases.
+    """Return class weights that give every class the same total weight; their mean over the cases is 1.
 
     Args:
-        targets: int (n,), class indices of the training cases.
-        classes: number of classes, each with a case.
+        targets: int array of shape (n,), class indices of the training cases.
+        classes: Number of classes; each must have at least one case.
+
+    Returns:
+        float64 array of shape (classes,).
     """
     return len(targets) / (classes * np.bincount(targets, minlength=classes))
 
 
 def label_weights(targets: np.ndarray) -> np.ndarray:
-    """Return, a label, the weights of its absence and presence, float64 (labels, 2), by which both have the same sum.
+    """Return weights of the absence and the presence of each label that give both the same total weight.
 
     Args:
-        targets: float (n, labels) of 0, 1 and NaN; unknown ones do not count.
+        targets: float array of shape (n, n_labels) of 0, 1 and NaN. NaN (unknown) is ignored.
+
+    Returns:
+        float64 array of shape (n_labels, 2).
     """
     counts = np.stack([(targets == 0).sum(axis=0), (targets == 1).sum(axis=0)], axis=1)
     return counts.sum(axis=1, keepdims=True) / (2 * np.maximum(counts, 1))

@@ -1,13 +1,17 @@
-"""Divide a case table into train, validation and test, or into k folds, without ever dividing a group.
+"""Split a case table into train, validation and test, or into k folds, without dividing a group.
 
-Groups (patients, exams) and clusters of identical images are joined, and each joined unit goes to one part as a whole.
-Ties are decided by a hash of seed and case name: the same cases with the same seed get the same split, in whatever
-order they are listed.
+Groups (patients, exams) that share an identical image are merged into one unit, and each unit is assigned to one part
+as a whole. Ties are broken by a hash of the seed and the case id, so the same cases with the same seed get the same
+split in any row order.
 
-A split that the data bring along is taken as it is, but a group that stands in two of its parts is an error: the test
-figures would be too good. Of identical images in several parts only those in test stay, else those in val; the others
-are in no part of that split, with a warning. Splitting without groups must be asked for by name (`groups` = none): then
-nothing of that is done to a given split. One without validation cases gets them drawn from its training cases.
+A split that the data define is used unchanged, with these exceptions:
+
+- A group in two of its parts is an error, because the test metrics would be too optimistic.
+- Identical images in several parts are kept only in test, or in val if none is in test. The others are excluded from
+  that split with a warning.
+- If the split has no validation cases, they are drawn from its training cases.
+
+With `groups` set to "none", the first two do not apply.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_radtl.config import SplitConfig, UserError
-from keras_radtl.data.duplicates import clusters_of_several
+from keras_radtl.data.duplicates import duplicate_clusters
 from keras_radtl.data.stratify import assign
 from keras_radtl.data.table import GROUPS_OFF, PARTS, CaseTable
 
@@ -29,11 +33,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One division of the cases.
+    """The rows of the training, validation and test cases.
 
     Attributes:
-        fold: 0 for the only split, 1 to k for k folds.
-        train: sorted int64 (m,) row numbers; `val` and `test` likewise.
+        fold: 0 for a single split, 1 to k for k folds.
+        train: Sorted int64 array of shape (n_train,), row numbers.
+        val: Sorted int64 array of shape (n_val,), row numbers.
+        test: Sorted int64 array of shape (n_test,), row numbers.
     """
 
     fold: int
@@ -43,33 +49,35 @@ class Split:
 
 
 def make_splits(
-    table: CaseTable, clusters: np.ndarray, config: SplitConfig, use_given: bool, seed: int
+    table: CaseTable, clusters: np.ndarray, config: SplitConfig, use_predefined: bool, seed: int
 ) -> tuple[Split, ...]:
-    """Return the one split, or the k splits of k folds.
+    """Return a single split, or one split for each of k folds.
 
     Args:
-        table: the cases.
-        clusters: int (n,), equal numbers for identical images.
-        config: ratios or number of folds.
-        use_given: take the split that the data bring along, when they do.
-        seed: decides ties.
+        table: The cases.
+        clusters: int array of shape (n,), equal numbers for identical images.
+        config: Ratios or number of folds.
+        use_predefined: Whether to use the splits that the data define, if there are any.
+        seed: Seed that breaks ties.
+
     Returns:
-        Splits whose parts are disjoint, hold every class and never divide a group or a cluster. For k folds, fold f
-        is the test part of split f, and validation is drawn from the rest.
+        Splits with disjoint parts, each with every class, that do not divide a group or a cluster. With k folds,
+        fold f is the test part of split f, and its validation cases are drawn from the other folds.
+
     Raises:
-        UserError: when that is not possible, naming the class, group or image.
+        UserError: If no such split exists; the message names the class or group.
     """
     units = merge_groups(table.groups, clusters)
-    if use_given and table.given:
-        splits = _given_splits(table, clusters, units, config, seed)
+    if use_predefined and table.predefined_splits:
+        splits = _predefined_splits(table, clusters, units, config, seed)
     elif config.folds is None:
         ratios = (config.train, config.val, config.test)
-        parts = _divide(table, units, np.arange(len(table)), ratios, f"{seed}")
+        parts = _assign_rows(table, units, np.arange(len(table)), ratios, f"{seed}")
         splits = (Split(0, *(np.flatnonzero(parts == p) for p in range(3))),)
     else:
-        folds = _divide(table, units, np.arange(len(table)), [1 / config.folds] * config.folds, f"{seed}")
+        folds = _assign_rows(table, units, np.arange(len(table)), [1 / config.folds] * config.folds, f"{seed}")
         splits = tuple(
-            _with_val(table, units, f + 1, np.flatnonzero(folds != f), np.flatnonzero(folds == f), config, seed)
+            _draw_validation(table, units, f + 1, np.flatnonzero(folds != f), np.flatnonzero(folds == f), config, seed)
             for f in range(config.folds)
         )
     for split in splits:
@@ -78,13 +86,14 @@ def make_splits(
 
 
 def merge_groups(groups: Sequence[str], clusters: np.ndarray) -> np.ndarray:
-    """Join groups that share a cluster, and clusters that share a group.
+    """Merge groups that share a cluster, and clusters that share a group, into units.
 
     Args:
-        groups: group of each case.
-        clusters: int (n,) cluster of each case.
+        groups: Group of each case.
+        clusters: int array of shape (n,), cluster of each case.
+
     Returns:
-        int64 (n,): equal numbers for cases that must stay together, the row number of the first of them.
+        int64 array of shape (n,): for each case the first row of its unit. Cases of a unit must stay together.
     """
     parent = list(range(len(groups)))
 
@@ -102,8 +111,10 @@ def merge_groups(groups: Sequence[str], clusters: np.ndarray) -> np.ndarray:
     return np.array([find(i) for i in range(len(parent))], np.int64)
 
 
-def _divide(table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Sequence[float], seed: str) -> np.ndarray:
-    """Return the part of each of `rows`, an int array of the same length."""
+def _assign_rows(
+    table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Sequence[float], seed: str
+) -> np.ndarray:
+    """Return the part number of each of `rows` as an int64 array of the same length."""
     members: dict[int, list[int]] = {}
     for row in rows.tolist():
         members.setdefault(int(units[row]), []).append(row)
@@ -113,21 +124,20 @@ def _divide(table: CaseTable, units: np.ndarray, rows: np.ndarray, ratios: Seque
     for index, name in enumerate(table.classes):
         holders = sum(1 for count in counts if count.get(index))
         if holders < len(ratios):
-            raise UserError(
-                f"Class `{name}` is in {holders} group(s), and each of {len(ratios)} parts must hold every class. "
-                "Use fewer folds, or add cases of it"
-            )
+            found = f"{holders} {'group' if holders == 1 else 'groups'}"
+            rule = f"each of {len(ratios)} parts needs at least one"
+            raise UserError(f"Class `{name}` is in {found}, but {rule}. Use fewer folds or add cases")
     parts = assign(counts, keys, ratios, range(len(table.classes)), not table.multilabel, seed)
     part_of = dict(zip(members, parts, strict=True))
     return np.array([part_of[unit] for unit in units[rows].tolist()], np.int64)
 
 
 def _strata(table: CaseTable) -> list[dict[int, int]]:
-    """Return what each case counts for: its class, or its known positive labels and, last, the number of cases."""
+    """Return the strata of each case, with count 1: its class, or its positive labels and a stratum of all cases."""
     if not table.multilabel:
         return [{target: 1} for target in table.targets.tolist()]
-    every = {len(table.classes): 1}
-    return [{**dict.fromkeys(np.flatnonzero(row == 1).tolist(), 1), **every} for row in table.targets]
+    all_cases = {len(table.classes): 1}
+    return [{**dict.fromkeys(np.flatnonzero(row == 1).tolist(), 1), **all_cases} for row in table.targets]
 
 
 def _sum(counts: Iterable[dict[int, int]]) -> dict[int, int]:
@@ -138,33 +148,37 @@ def _sum(counts: Iterable[dict[int, int]]) -> dict[int, int]:
     return total
 
 
-def _with_val(table, units, fold: int, rest: np.ndarray, test: np.ndarray, config: SplitConfig, seed: int) -> Split:
-    """Draw the validation cases of one fold from the cases that are not its test cases."""
+def _draw_validation(
+    table, units, fold: int, rest: np.ndarray, test: np.ndarray, config: SplitConfig, seed: int
+) -> Split:
+    """Draw the validation cases of one fold from `rest`, the rows that are not test cases."""
     share = config.val / (config.train + config.val)
-    parts = _divide(table, units, rest, (1 - share, share), f"{seed}:val:{fold}")
+    parts = _assign_rows(table, units, rest, (1 - share, share), f"{seed}:val:{fold}")
     return Split(fold, rest[parts == 0], rest[parts == 1], test)
 
 
-def _given_splits(table, clusters, units, config: SplitConfig, seed: int) -> tuple[Split, ...]:
-    if config.folds not in (None, len(table.given) if len(table.given) > 1 else None):
+def _predefined_splits(table, clusters, units, config: SplitConfig, seed: int) -> tuple[Split, ...]:
+    count = len(table.predefined_splits)
+    if config.folds not in (None, count if count > 1 else None):
+        rule = f"None or {count}, the number of predefined folds" if count > 1 else "None for data with one split"
         raise UserError(
-            f"The data bring {len(table.given)} given split(s) along, and {config.folds} folds are asked for. "
-            "`--set data.given_split=false` makes new folds"
+            f"`folds` must be {rule}. Received: folds={config.folds}. `data.given_split=False` makes new folds"
         )
     splits = []
-    for number, given in enumerate(table.given):
-        fold = number + 1 if len(table.given) > 1 else 0
-        where = f"fold {fold} of the given split" if fold else "the given split"
-        parts = np.array(given)
+    for number, part_of in enumerate(table.predefined_splits):
+        fold = number + 1 if count > 1 else 0
+        where = f"fold {fold} of the predefined split" if fold else "the predefined split"
+        parts = np.array(part_of)
         if table.group_source != GROUPS_OFF:
             _refuse_divided_groups(table, parts, where)
-            parts = _keep_images_apart(table, clusters, parts, where)
+            parts = _exclude_cross_part_duplicates(table, clusters, parts, where)
         train, val, test = (np.flatnonzero(parts == name) for name in PARTS)
         if not len(train) or not len(test):
             raise UserError(f"There is no {'test' if len(train) else 'train'} case in {where}")
-        drawn = not len(val)
-        split = _with_val(table, units, fold, train, test, config, seed) if drawn else Split(fold, train, val, test)
-        splits.append(split)
+        if len(val):
+            splits.append(Split(fold, train, val, test))
+        else:
+            splits.append(_draw_validation(table, units, fold, train, test, config, seed))
     return tuple(splits)
 
 
@@ -173,23 +187,23 @@ def _refuse_divided_groups(table: CaseTable, parts: np.ndarray, where: str) -> N
     for group, part in zip(table.groups, parts.tolist(), strict=True):
         if part and first.setdefault(group, part) != part:
             raise UserError(
-                f"Group `{group}` ({table.group_source}) stands in {first[group]} and {part} of {where}. "
-                "`--groups none` keeps that split as it is; `--set data.given_split=false` divides whole groups"
+                f"Group `{group}` ({table.group_source}) is in both {first[group]} and {part} of {where}. "
+                "`groups='none'` uses that split unchanged; `data.given_split=False` makes a new split by group"
             )
 
 
-def _keep_images_apart(table: CaseTable, clusters: np.ndarray, parts: np.ndarray, where: str) -> np.ndarray:
-    """Take identical images out of all parts but the one that is tested most: test, else val."""
-    left_out = []
+def _exclude_cross_part_duplicates(table: CaseTable, clusters: np.ndarray, parts: np.ndarray, where: str) -> np.ndarray:
+    """Keep identical images only in test or, if none is in test, in val; return the new parts."""
+    excluded = []
     parts = parts.copy()
-    for rows in map(list, clusters_of_several(clusters)):
+    for rows in map(list, duplicate_clusters(clusters)):
         held = [part for part in reversed(PARTS) if part in parts[rows]]
-        left_out += [row for row in rows if parts[row] in held[1:]]
-    if left_out:
-        counts = ", ".join(f"{count} of {part}" for part in PARTS if (count := (parts[left_out] == part).sum()))
-        first = table.paths[left_out[0]]
-        logger.warning("left out: %s, identical to images in another part of %s (first: %s)", counts, where, first)
-        parts[left_out] = ""
+        excluded += [row for row in rows if parts[row] in held[1:]]
+    if excluded:
+        counts = ", ".join(f"{count} of {part}" for part in PARTS if (count := (parts[excluded] == part).sum()))
+        first = table.paths[excluded[0]]
+        logger.warning("excluded: %s, identical to images in another part of %s (first: %s)", counts, where, first)
+        parts[excluded] = ""
     return parts
 
 
@@ -203,14 +217,15 @@ def _check_parts(table: CaseTable, split: Split) -> None:
             present = np.unique(table.targets[rows])
         missing = [label for i, label in enumerate(table.classes) if i not in present]
         if missing:
-            raise UserError(f"The {name} part{where} ({len(rows)} cases) holds no case of class `{missing[0]}`")
+            count = f"{len(rows)} {'case' if len(rows) == 1 else 'cases'}"
+            raise UserError(f"The {name} part{where} ({count}) has no case of class `{missing[0]}`")
 
 
 def split_rows(table: CaseTable, splits: Sequence[Split]) -> list[tuple[str, ...]]:
-    """Return the rows of split.csv, the header first, sorted by case.
+    """Return the rows of split.csv: the header, then one row per case, sorted by case.
 
-    Columns: case, path, group, label, then `split` for one split or `fold_1` ... `fold_k`, each with train, val, test
-    or nothing. Sorted, so that the same split has the same rows in whatever order the cases were listed.
+    The columns are case, path, group, label, and `split` for a single split or `fold_1` ... `fold_k` for k folds. Their
+    values are train, val, test or empty (in no part). The rows do not depend on the order of the cases in `table`.
     """
     columns = []
     for split in splits:
@@ -225,6 +240,6 @@ def split_rows(table: CaseTable, splits: Sequence[Split]) -> list[tuple[str, ...
 
 
 def split_hash(table: CaseTable, splits: Sequence[Split]) -> str:
-    """Return the SHA-256 of the rows of split.csv, in hexadecimal."""
+    """Return the hexadecimal SHA-256 of the rows of split.csv."""
     text = "\n".join("\x1f".join(row) for row in split_rows(table, splits))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,6 @@
-"""The case table: one row per image, with its label, its group and the split it may bring along.
+"""The case table: one row per image, with its label, its group and, if the data define one, its part of a split.
 
-Every source of images ends here, and nothing behind the table asks where the images came from.
+Every source of images returns a `CaseTable`. Code that takes a table does not depend on the source.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 
 from keras_radtl.config import UserError
 
-PARTS = ("train", "val", "test")  # the parts of a split, in the order of the flow
-NO_GROUPS = "none"  # `group_source`: no patient or exam is known
-GROUPS_OFF = "off"  # `group_source`: the user asked to split without groups
+PARTS = ("train", "val", "test")  # the parts of a split
+NO_GROUPS = "none"  # value of `group_source`: no patient or exam is known
+GROUPS_OFF = "off"  # value of `group_source`: the user chose to split without groups
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """One file or row that was left out, and why."""
+    """A file or row that was excluded, with the reason."""
 
     path: str
     reason: str
@@ -32,22 +32,23 @@ class CaseTable:
     """The cases of a data set, in the order of its source.
 
     Attributes:
-        name: short name of the data set, for titles.
-        root: folder that `paths` are relative to; None when the images are arrays.
-        cases: unique ids: the path without suffix where that is unique, else the path.
-        paths: relative, with "/" ("train/000017" for arrays).
-        groups: patient or exam of each case; the case itself where none is known.
-        classes: class names in target order; binary: (negative, positive).
-        targets: int32 (n,) class index, -1 unknown; multi-label: float32 (n, n_labels) of 0, 1 and NaN (unknown).
-        multilabel: whether a case may have several labels.
-        given: the splits that the data bring along, one per fold: for each case "train", "val", "test", or "" when
-            the fold leaves it out. A fold without any "val" gets one drawn from its "train".
-        labels: label of each case as the source spells it, before `positive` joins classes.
-        pixels: uint8 images (h, w) or (h, w, 3) when they are arrays.
-        masks: lesion masks of phantoms, uint8 0 or 1.
-        group_source: how groups were found ("column patient"), `NO_GROUPS` or `GROUPS_OFF`.
-        notes: sentences for the user.
-        rejected: what the source left out because the user allowed it.
+        name: Short name of the data set, used in titles.
+        root: Folder that `paths` are relative to; None if the images are arrays.
+        cases: Unique ids: the path without suffix where that is unique, else the path.
+        paths: Relative paths with "/" ("train/000017" for arrays).
+        groups: Patient or exam of each case; the case id where none is known.
+        classes: Class names in the order of the targets; for a binary task (negative, positive).
+        targets: int32 array of shape (n,), the class index or -1 (unknown). For multi-label tasks float32 array of
+            shape (n, n_labels) of 0, 1 and NaN (unknown).
+        multilabel: Whether a case may have several labels.
+        predefined_splits: The splits that the data define, one per fold: "train", "val" or "test" for each case, or
+            "" if the case is in no part. If a fold has no "val" case, validation cases are drawn from "train".
+        labels: Label of each case as spelled in the source, before `positive` merges classes.
+        pixels: uint8 arrays of shape (height, width) or (height, width, 3) if the images are arrays.
+        masks: Lesion masks of phantoms, uint8 arrays of 0 and 1.
+        group_source: How the groups were found ("column patient"), `NO_GROUPS` or `GROUPS_OFF`.
+        notes: Messages for the user.
+        rejected: Files and rows that the source excluded because the user allowed it.
     """
 
     name: str
@@ -58,7 +59,7 @@ class CaseTable:
     classes: tuple[str, ...]
     targets: np.ndarray
     multilabel: bool = False
-    given: tuple[tuple[str, ...], ...] = ()
+    predefined_splits: tuple[tuple[str, ...], ...] = ()
     labels: tuple[str, ...] = ()
     pixels: Sequence[np.ndarray] | None = None
     masks: Sequence[np.ndarray] | None = None
@@ -72,12 +73,13 @@ class CaseTable:
             value = getattr(self, name)
             if value is not None and len(value) != n and not (name == "labels" and not value):
                 raise ValueError(f"`{name}` must have one entry per case ({n}). Received: {len(value)} entries")
-        for fold, parts in enumerate(self.given):
+        for fold, parts in enumerate(self.predefined_splits):
             if len(parts) != n or not set(parts) <= {*PARTS, ""}:
-                raise ValueError(f"`given[{fold}]` must hold {n} of train, val, test and ''. Received: {set(parts)}")
+                rule = f"{n} values of train, val, test or ''"
+                raise ValueError(f"`predefined_splits[{fold}]` must be {rule}. Received: {len(parts)} of {set(parts)}")
         if len(set(self.cases)) != n:
-            twice = next(case for case, count in Counter(self.cases).items() if count > 1)
-            raise ValueError(f"`cases` must be unique. Received twice: {twice!r}")
+            repeated = next(case for case, count in Counter(self.cases).items() if count > 1)
+            raise ValueError(f"`cases` must be unique. Received twice: {repeated!r}")
         _check_targets(self.targets, len(self.classes), self.multilabel)
 
     def __len__(self) -> int:
@@ -88,8 +90,26 @@ class CaseTable:
         """Name of the positive class of a binary task, else None."""
         return self.classes[1] if len(self.classes) == 2 and not self.multilabel else None
 
+    def target_text(self, target) -> str:
+        """Return a target as text: the class name, or the names of the labels that are 1 joined by `;`.
+
+        Args:
+            target: class index, or 0/1/NaN array of shape (n_labels,) for a multi-label task.
+
+        Returns:
+            An empty string for an unknown class, and for a case without labels.
+        """
+        if self.multilabel:
+            return ";".join(name for name, value in zip(self.classes, target, strict=True) if value == 1)
+        return self.classes[target] if target >= 0 else ""
+
+    def label_text(self, row: int) -> str:
+        """Return the label of one case as its source spells it; `none` without labels, `unknown` when unknown."""
+        text = self.labels[row] if self.labels else self.target_text(self.targets[row])
+        return text or ("none" if self.multilabel else "unknown")
+
     def take(self, indices: Sequence[int] | np.ndarray) -> CaseTable:
-        """Return the table of these rows, in this order; the classes stay.
+        """Return a table of the selected rows, in the order of `indices`; `classes` is unchanged.
 
         Args:
             indices: int array of shape (m,), row numbers.
@@ -100,7 +120,7 @@ class CaseTable:
             value = getattr(self, field.name)
             if field.name in ("cases", "paths", "groups", "labels"):
                 changes[field.name] = tuple(value[i] for i in rows) if value else value
-            elif field.name == "given":
+            elif field.name == "predefined_splits":
                 changes[field.name] = tuple(tuple(parts[i] for i in rows) for parts in value)
             elif field.name in ("targets", "pixels", "masks") and isinstance(value, np.ndarray):
                 changes[field.name] = value[rows]
@@ -109,7 +129,7 @@ class CaseTable:
         return replace(self, **changes)
 
     def with_notes(self, *notes: str) -> CaseTable:
-        """Return the table with sentences for the user added."""
+        """Return the table with `notes` appended to its messages for the user."""
         return replace(self, notes=self.notes + notes)
 
 
@@ -128,7 +148,7 @@ def _check_targets(targets: np.ndarray, num_classes: int, multilabel: bool) -> N
 
 
 def case_names(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return a unique id for each of the unique relative `paths`: without suffix where that is unique."""
+    """Return a unique id for each of the unique relative `paths`: the path without suffix where that is unique."""
     stems = [_without_suffix(path) for path in paths]
     count = Counter(stems)
     names = tuple(stem if count[stem] == 1 else path for stem, path in zip(stems, paths, strict=True))
@@ -142,16 +162,16 @@ def _without_suffix(path: str) -> str:
 
 
 def sort_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the distinct class names sorted, whole numbers by value.
+    """Return the distinct class names in sorted order; whole numbers are sorted by value.
 
     Raises:
-        UserError: when two names differ only in case or when there are fewer than two.
+        UserError: If two names differ only in case, or if there are fewer than two names.
     """
     distinct = set(names)
     folded = Counter(name.casefold() for name in distinct)
     alike = sorted(name for name in distinct if folded[name.casefold()] > 1)
     if alike:
-        raise UserError(f"Class names that differ only in upper and lower case: {', '.join(alike)}")
+        raise UserError(f"Class names must differ in more than upper and lower case. Received: {', '.join(alike)}")
     if len(distinct) < 2:
         raise UserError(f"At least two classes are needed. Found: {', '.join(distinct) or 'none'}")
     numbers = all(name.isascii() and name.isdigit() for name in distinct)
@@ -159,28 +179,28 @@ def sort_classes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def encode_labels(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-    """Return the int32 (n,) class index of each label."""
+    """Return the class index of each label as an int32 array of shape (n,)."""
     index = {name: i for i, name in enumerate(classes)}
     return np.array([index[label] for label in labels], np.int32)
 
 
 def with_positive(table: CaseTable, positive: str | None) -> CaseTable:
-    """Return the table as the binary task `positive` against the rest; unchanged when `positive` is None.
+    """Return the table as the binary task `positive` versus the rest, or unchanged if `positive` is None.
 
-    The negative class keeps its name when it is the only other one, else it is called "other".
+    If there is only one other class, the negative class keeps its name; otherwise its name is "other".
 
     Raises:
-        UserError: when the task has several labels per case or no class of that name.
+        UserError: If the task is multi-label or has no class of that name.
     """
     if positive is None:
         return table
     if table.multilabel:
-        raise UserError("`positive` is for tasks with one label per case. This one has several")
+        raise UserError("`positive` must be None for a multi-label task: it needs one label per case")
     if positive not in table.classes:
         raise UserError(f"`positive` must be one of {', '.join(table.classes)}. Received: positive={positive!r}")
     rest = [name for name in table.classes if name != positive]
     negative = rest[0] if len(rest) == 1 else ("not " + positive if positive == "other" else "other")
-    place = table.classes.index(positive)
-    targets = np.where(table.targets < 0, -1, table.targets == place).astype(np.int32)
+    index = table.classes.index(positive)
+    targets = np.where(table.targets < 0, -1, table.targets == index).astype(np.int32)
     labels = table.labels or tuple(table.classes[t] if t >= 0 else "" for t in table.targets)
     return replace(table, classes=(negative, positive), targets=targets, labels=labels)

@@ -1,7 +1,7 @@
-"""What TensorFlow is and computes on this machine, told as JSON by a process of its own.
+"""The version, the devices and a self-test of TensorFlow, written as JSON by a process of its own.
 
-It imports nothing of the package and is run as a file, so that a TensorFlow that cannot be imported, or that ends the
-process, ends this one alone.
+It is run as a file and imports nothing from the package: a TensorFlow that cannot be imported, or that crashes, affects
+this process only.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 
-TOLERANCE = 1e-2  # of the largest number; TensorFloat-32 of GPUs differs by about 1e-3
+TOLERANCE = 1e-2  # relative to the largest value; TensorFloat-32 of GPUs differs by about 1e-3
 IMAGES = 8
 
 
 def make_numbers():
-    """Return the images, kernels and targets of the self-test: always the same."""
+    """Return the images, kernels and targets of the self-test, by name; they are always the same."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -25,7 +25,11 @@ def make_numbers():
 
 
 def compute(device: str):
-    """Return logits of eight images and all gradients of a small network on one device, as one float32 vector."""
+    """Return the logits and all gradients of a small network on one device, as one float32 vector.
+
+    Args:
+        device: such as `GPU:0`.
+    """
     import tensorflow as tf
 
     with tf.device(device):
@@ -44,24 +48,27 @@ def compute(device: str):
 
 
 def differences(run: Callable, devices: Iterable[str], reference: str = "CPU:0") -> dict[str, float | str]:
-    """Return how far each device is from the reference, as a share of its largest number, or why it failed.
+    """Compare devices with a reference device.
 
     Args:
         run: function from a device's name to a vector of numbers.
         devices: names such as `GPU:0`.
         reference: the device to compare with.
+    Returns:
+        By device, the largest difference relative to the largest value of the reference, or why the device failed.
     """
     import numpy as np
 
-    expected, found = np.asarray(run(reference), np.float64), {}
+    expected = np.asarray(run(reference), np.float64)
+    found: dict[str, float | str] = {}
     for device in devices:
         try:
             result = np.asarray(run(device), np.float64)
-        except Exception as error:  # a missing kernel has many types; each is what the test is for
+        except Exception as error:  # a missing kernel raises many types
             found[device] = " ".join(str(error).split())[:300] or type(error).__name__
             continue
-        away = np.abs(result - expected).max() / np.abs(expected).max()
-        found[device] = float(away) if np.isfinite(away) else "numbers that are not finite"
+        difference = np.abs(result - expected).max() / np.abs(expected).max()
+        found[device] = float(difference) if np.isfinite(difference) else "values that are not finite"
     return found
 
 

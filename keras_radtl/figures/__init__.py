@@ -1,1 +1,1 @@
-"""Figures: functions that take results and matplotlib axes, and return the axes."""
+"""Figures: functions that draw results on matplotlib axes and return the axes."""

@@ -1,4 +1,4 @@
-"""Box and scatter plots of results by the levels of a factor."""
+"""Box plots of results, one box for each level of a factor."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ _GOLDEN = 0.6180339887498949
 
 
 def plot_boxes(axes, samples: Mapping[str, Sequence[float]], title: str = "", xlabel: str = "", ylabel: str = ""):
-    """Draw one box per level (quartiles, median, 1.5 IQR whiskers), every value as a point, and the mean as a diamond.
+    """Draw a box plot with one box for each level of a factor.
 
-    Points are spread sideways so that they do not hide each other; the spread is the same in every call.
+    A box shows median and quartiles, its whiskers extend to 1.5 times the interquartile range, and a diamond marks the
+    mean. Every value is drawn as a point. The points are spread horizontally to reduce overlap; the spread is not
+    random.
 
     Args:
-        axes: matplotlib axes.
-        samples: values by level, in drawing order; a level without values keeps its place.
-        title: of the axes.
-        xlabel: name of the factor.
-        ylabel: name of the measure.
+        axes: Matplotlib axes.
+        samples: For each level, in drawing order, a sequence of n values. A level without values has an empty position.
+        title: Title of the axes.
+        xlabel: Name of the factor.
+        ylabel: Name of the response.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: if there is no level.
+        ValueError: If there are no levels.
     """
     if not samples:
         raise ValueError("`samples` must have at least one level")
     values = [np.asarray(sample, dtype=float) for sample in samples.values()]
-    places = np.arange(1, len(values) + 1)
+    positions = np.arange(1, len(values) + 1)
     filled = [i for i, sample in enumerate(values) if len(sample)]
     axes.boxplot(
         [values[i] for i in filled],
-        positions=places[filled],
+        positions=positions[filled],
         widths=0.6,
         showfliers=False,  # every value is drawn as a point
         medianprops={"color": "black", "linewidth": 1.5},
@@ -45,11 +47,11 @@ def plot_boxes(axes, samples: Mapping[str, Sequence[float]], title: str = "", xl
     size = 18 if max(map(len, values)) <= 200 else 6
     for i in filled:
         spread = (np.arange(1, len(values[i]) + 1) * _GOLDEN % 1 - 0.5) * 0.44
-        axes.scatter(places[i] + spread, values[i], s=size, alpha=0.55, color=f"C{i % 10}", linewidths=0, zorder=3)
-        axes.scatter(places[i], values[i].mean(), marker="D", s=34, color="white", edgecolors="black", zorder=4)
+        axes.scatter(positions[i] + spread, values[i], s=size, alpha=0.55, color=f"C{i % 10}", linewidths=0, zorder=3)
+        axes.scatter(positions[i], values[i].mean(), marker="D", s=34, color="white", edgecolors="black", zorder=4)
     labels = [f"{level}\nn={len(sample)}" for level, sample in zip(samples, values, strict=True)]
     crowded = len(labels) > 16 or max(map(len, samples)) > 12
-    axes.set_xticks(places, labels, rotation=45 if crowded else 0, ha="right" if crowded else "center", fontsize=8)
+    axes.set_xticks(positions, labels, rotation=45 if crowded else 0, ha="right" if crowded else "center", fontsize=8)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(0.4, len(values) + 0.6))
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Predicted against true classes, as counts."""
+"""Confusion matrix of true and predicted classes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import numpy as np
 
 
 def plot_confusion(axes, targets, predicted, classes, title: str = "confusion"):
-    """Draw the confusion matrix: rows are true classes, columns predicted ones; colour is the share of the row.
+    """Draw a confusion matrix with true classes as rows and predicted classes as columns.
+
+    Each cell has its count and its share of the row; the colour shows the share.
 
     Args:
-        axes: matplotlib axes.
-        targets, predicted: int arrays of class indices, shape (n,).
-        classes: class names in target order.
-        title: of the axes.
+        axes: Matplotlib axes.
+        targets: int array of shape (n,), true class indices.
+        predicted: int array of shape (n,), predicted class indices.
+        classes: Sequence of n_classes class names, in the order of the indices.
+        title: Title of the axes.
+
     Returns:
         The axes.
     """

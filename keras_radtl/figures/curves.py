@@ -1,4 +1,4 @@
-"""ROC, reliability and decision curves; several on the same axes make an overlay."""
+"""ROC curves, reliability diagrams and decision curves. Call a function several times to compare curves on one axes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ _REFERENCE = {"color": "grey", "linewidth": 0.8, "linestyle": "--"}
 
 
 def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, groups=None):
-    """Draw a ROC curve, with its AUC and DeLong interval in the legend.
+    """Draw an ROC curve, with the AUC and its DeLong confidence interval in the legend.
 
-    Where a class is absent there is no curve and the legend says so.
+    If there are no positive or no negative cases, no curve is drawn and the legend gives the reason.
 
     Args:
-        axes: matplotlib axes.
+        axes: Matplotlib axes.
         targets: 0/1 array of shape (n,).
-        scores: float array of shape (n,), higher means more positive.
-        label: name of the curve.
-        confidence: of the interval in the legend, in (0, 1).
-        groups: None, or n ids: the interval then lets cases of a group depend on each other.
+        scores: float array of shape (n,); higher scores mean more likely positive.
+        label: Name of the curve.
+        confidence: Level of the confidence interval, in (0, 1).
+        groups: None, or a sequence of n group ids. The interval then allows for dependence within groups.
 
     Returns:
         The axes.
     """
-    found = delong_interval(targets, scores, confidence, groups=groups)
+    interval = delong_interval(targets, scores, confidence, groups=groups)
     start = f"{label}: " if label else ""
-    if found.auc is None:
-        axes.plot([], [], label=f"{start}{found.method}")
+    if interval.auc is None:
+        axes.plot([], [], label=f"{start}{interval.method}")
     else:
         curve = roc_curve(targets, scores)
-        text = f"{start}AUC {found.auc:.3f}"
-        if found.ci_low is not None:
-            text += f" [{found.ci_low:.3f}, {found.ci_high:.3f}]"
+        text = f"{start}AUC {interval.auc:.3f}"
+        if interval.ci_low is not None:
+            text += f" [{interval.ci_low:.3f}, {interval.ci_high:.3f}]"
         axes.plot(curve.false_positive_rate, curve.sensitivity, label=text, linewidth=1.5)
     _reference(axes, [0, 1], [0, 1], "_chance")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
@@ -42,14 +42,14 @@ def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, g
 
 
 def plot_reliability(axes, curve: ReliabilityCurve, label: str = ""):
-    """Draw observed share against predicted probability, with Wilson intervals and the expected calibration error.
+    """Draw a reliability diagram: observed frequency against predicted probability, with Wilson intervals.
 
-    The area of a point grows with the number of cases in its bin.
+    The legend has the expected calibration error (ECE). Larger points are bins with more cases.
 
     Args:
-        axes: matplotlib axes.
-        curve: from `metrics.calibration.reliability_curve`.
-        label: name of the curve.
+        axes: Matplotlib axes.
+        curve: Result of `metrics.calibration.reliability_curve`, with arrays of shape (n_bins,).
+        label: Name of the curve.
 
     Returns:
         The axes.
@@ -60,19 +60,19 @@ def plot_reliability(axes, curve: ReliabilityCurve, label: str = ""):
     color = line.get_color()
     axes.vlines(curve.predicted, curve.ci_low, curve.ci_high, color=color, linewidth=0.8)
     axes.scatter(curve.predicted, curve.observed, s=10 + 90 * curve.counts / curve.counts.max(), color=color, alpha=0.8)
-    axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set(xlabel="predicted probability", ylabel="observed frequency", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_aspect("equal")
     axes.legend(fontsize=8, loc="upper left")
     return axes
 
 
 def plot_decision_curve(axes, curve: DecisionCurve, label: str = "model"):
-    """Draw net benefit over threshold probability, beside treating all cases and treating none.
+    """Draw a decision curve: net benefit over threshold probability, with "treat all" and "treat none" as references.
 
     Args:
-        axes: matplotlib axes.
-        curve: from `metrics.operating_points.decision_curve`.
-        label: name of the curve.
+        axes: Matplotlib axes.
+        curve: Result of `metrics.operating_points.decision_curve`, with arrays of shape (n_thresholds,).
+        label: Name of the curve.
 
     Returns:
         The axes.
@@ -87,6 +87,6 @@ def plot_decision_curve(axes, curve: DecisionCurve, label: str = "model"):
 
 
 def _reference(axes, x, y, label: str, **style) -> None:
-    """Draw a line to judge curves by, once per axes."""
+    """Draw a reference line unless the axes already have it."""
     if label not in [line.get_label() for line in axes.lines]:
         axes.plot(x, y, label=label, **{**_REFERENCE, **style})

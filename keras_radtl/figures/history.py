@@ -1,16 +1,19 @@
-"""The course of a training over its epochs."""
+"""Training history by epoch."""
 
 from __future__ import annotations
 
 
 def plot_history(axes, history: list[dict], columns, title: str):
-    """Draw some columns of a history over the epochs, with phases divided and the best validation AUC marked.
+    """Draw columns of a training history over the epochs.
+
+    Vertical lines mark the start of each phase after the first and the epoch with the highest validation AUC.
 
     Args:
-        axes: matplotlib axes.
-        history: one dict an epoch with `epoch`, `phase` and numbers.
-        columns: names to draw; those with `val_` are solid, the others dashed.
-        title: of the axes.
+        axes: Matplotlib axes.
+        history: One dict per epoch with the keys `epoch`, `phase`, `val_auc` and those in `columns`.
+        columns: Names of the columns. Those that start with `val_` are drawn as solid lines, the others dashed.
+        title: Title of the axes.
+
     Returns:
         The axes.
     """

@@ -1,18 +1,19 @@
-"""Pictures side by side."""
+"""Grids of images."""
 
 from __future__ import annotations
 
 
 def plot_images(figure, images, titles, columns: int = 8):
-    """Draw uint8 images (h, w), (h, w, 1) or (h, w, 3) in a grid, each with its title.
+    """Draw images in a grid, each with a title.
 
     Args:
-        figure: matplotlib figure.
-        images: sequence of images.
-        titles: as many texts.
-        columns: images in a row.
+        figure: Matplotlib figure; one axes is added for each image.
+        images: Sequence of n uint8 arrays of shape (height, width), (height, width, 1) or (height, width, 3).
+        titles: Sequence of n titles.
+        columns: Images per row.
+
     Returns:
-        List of axes.
+        List of n axes.
     """
     rows, drawn = -(-len(images) // columns), []
     for number, (image, title) in enumerate(zip(images, titles, strict=True)):

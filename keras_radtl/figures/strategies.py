@@ -1,4 +1,4 @@
-"""Relative change of strategies against a reference, as bars."""
+"""Bar chart of fine-tuning strategies relative to a reference strategy."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 
 def plot_relative_change(axes, changes: Mapping[str, Mapping[str, float | None]], title: str = "", reference: str = ""):
-    """Draw a group of bars for each strategy, one bar a metric.
+    """Draw the relative change of each metric, as one group of bars per strategy.
 
     Args:
-        axes: matplotlib axes.
-        changes: by strategy and metric, the change in percent; None leaves a gap marked with a cross.
-        title: of the axes.
-        reference: name of what the change is against, for the axis.
+        axes: Matplotlib axes.
+        changes: For each strategy, the change of each metric in percent. None is marked with a cross instead of a bar.
+        title: Title of the axes.
+        reference: Name of the reference strategy, used in the axis label.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: if there is no strategy.
+        ValueError: If there are no strategies.
     """
     if not changes:
         raise ValueError("`changes` must have at least one strategy")
@@ -26,16 +26,16 @@ def plot_relative_change(axes, changes: Mapping[str, Mapping[str, float | None]]
     width = 0.8 / max(len(metrics), 1)
     for i, metric in enumerate(metrics):
         values = [found.get(metric) for found in changes.values()]
-        places = [place - 0.4 + (i + 0.5) * width for place in range(len(changes))]
+        positions = [group - 0.4 + (i + 0.5) * width for group in range(len(changes))]
         heights = [float("nan") if value is None else value for value in values]
-        axes.bar(places, heights, width * 0.92, color=f"C{i}", label=metric)
-        gaps = [place for place, value in zip(places, values, strict=True) if value is None]
+        axes.bar(positions, heights, width * 0.92, color=f"C{i}", label=metric)
+        gaps = [position for position, value in zip(positions, values, strict=True) if value is None]
         axes.scatter(gaps, [0] * len(gaps), marker="x", s=16, color=f"C{i}", linewidths=1)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(range(len(changes)), list(changes))
     axes.set(
         title=title,
-        ylabel=f"change against {reference}, %" if reference else "change, %",
+        ylabel=f"change relative to {reference}, %" if reference else "change, %",
         xlim=(-0.6, len(changes) - 0.4),
     )
     axes.grid(axis="y", color="0.9", linewidth=0.6)

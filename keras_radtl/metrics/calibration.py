@@ -1,7 +1,7 @@
-"""Do predicted probabilities mean what they say? Reliability, calibration error, Brier's parts, slope.
+"""Calibration of predicted probabilities: reliability curve, calibration error, Brier decomposition, recalibration.
 
-Reference: Guo et al., ICML 2017, for the calibration error; Murphy, Journal of Applied Meteorology 12 (1973)
-595-600, and Stephenson, Coelho and Jolliffe, Weather and Forecasting 23 (2008) 752-757, for Brier's parts; Cox,
+Reference: Guo et al., ICML 2017, for the calibration error; Murphy, Journal of Applied Meteorology 12 (1973) 595-600,
+and Stephenson, Coelho and Jolliffe, Weather and Forecasting 23 (2008) 752-757, for the Brier decomposition; Cox,
 Biometrika 45 (1958) 562-565, and Van Calster et al., BMC Medicine 17 (2019) 230, for slope and intercept.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.classification import Metric, bootstrap_metrics
+from keras_radtl.metrics.estimates import Metric, bootstrap_metrics
 from keras_radtl.stats.delong import check_scores, check_targets, normal_quantile
 from keras_radtl.stats.intervals import group_codes, wilson_interval
 
@@ -19,7 +20,10 @@ STRATEGIES = ("uniform", "quantile")
 
 
 class ReliabilityCurve(NamedTuple):
-    """Mean predicted probability and observed share, with Wilson's interval, in each bin that holds cases."""
+    """Mean predicted probability and observed frequency with Wilson's interval in each nonempty bin.
+
+    All arrays have shape (nonempty bins,).
+    """
 
     predicted: np.ndarray
     observed: np.ndarray
@@ -29,20 +33,20 @@ class ReliabilityCurve(NamedTuple):
 
     @property
     def expected_error(self) -> float:
-        """The expected calibration error: the mean gap between predicted and observed, weighted by cases."""
+        """Expected calibration error: mean absolute difference between prediction and frequency, weighted by cases."""
         return float(np.sum(self.counts * np.abs(self.predicted - self.observed)) / self.counts.sum())
 
     @property
     def maximum_error(self) -> float:
-        """The largest gap of any bin."""
+        """Maximum calibration error: largest absolute difference of any bin."""
         return float(np.abs(self.predicted - self.observed).max())
 
 
 class BrierParts(NamedTuple):
-    """The Brier score in parts; exactly: reliability - resolution + uncertainty + within_variance - within_covariance.
+    """Decomposition of the Brier score.
 
-    The first three are Murphy's; the other two are what binning leaves over and vanish when a bin holds equal
-    forecasts.
+    brier = reliability - resolution + uncertainty + within_variance - within_covariance holds exactly. The first three
+    terms are Murphy's; the two within-bin terms are zero if all probabilities in each bin are equal.
     """
 
     brier: float
@@ -54,10 +58,10 @@ class BrierParts(NamedTuple):
 
 
 class Recalibration(NamedTuple):
-    """The logistic regression of the outcome on the log odds predicted; perfect: slope 1, both intercepts 0.
+    """Logistic regression of the outcome on the predicted log odds; if calibrated, slope 1 and both intercepts 0.
 
-    A slope below 1 means predictions too extreme. `in_the_large` is the intercept with the slope held at 1: below 0
-    means predictions too high on the whole.
+    A slope below 1 means that the predictions are too extreme. `in_the_large` is the intercept with the slope fixed at
+    1; below 0 it means that the predictions are too high on average.
     """
 
     slope: Metric
@@ -66,45 +70,54 @@ class Recalibration(NamedTuple):
 
 
 def reliability_curve(
-    targets, probabilities, bins: int = 10, strategy: str = "uniform", confidence: float = 0.95
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    bins: int = 10,
+    strategy: str = "uniform",
+    confidence: float = 0.95,
 ) -> ReliabilityCurve:
-    """Compare predicted probabilities with what was observed, bin by bin; bins are closed on the right.
+    """Compare predicted probabilities with observed frequencies in bins, which are closed on the right.
 
     Args:
         targets: 0/1 array of shape (n,), n >= 1.
         probabilities: float array of shape (n,) in [0, 1].
         bins: number of bins, at least 1.
         strategy: "uniform" (equal widths) or "quantile" (equal counts).
-        confidence: of the interval in each bin, in (0, 1).
+        confidence: confidence level of the interval in each bin, in (0, 1).
+
+    Returns:
+        A `ReliabilityCurve`.
 
     Raises:
-        ValueError: when an argument is out of range or lengths differ.
+        ValueError: if an argument is out of range or lengths differ.
     """
     targets, probabilities = _checked(targets, probabilities)
     codes = _bin_codes(probabilities, bins, strategy)
     counts = np.bincount(codes, minlength=bins)
-    held = counts > 0
-    hits = np.bincount(codes, weights=targets, minlength=bins)[held]
-    predicted = np.bincount(codes, weights=probabilities, minlength=bins)[held] / counts[held]
-    bounds = [wilson_interval(int(hit), int(n), confidence) for hit, n in zip(hits, counts[held], strict=True)]
+    nonempty = counts > 0
+    counts = counts[nonempty]
+    positives = np.bincount(codes, weights=targets, minlength=bins)[nonempty]
+    predicted = np.bincount(codes, weights=probabilities, minlength=bins)[nonempty] / counts
+    bounds = [wilson_interval(int(hits), int(n), confidence) for hits, n in zip(positives, counts, strict=True)]
     return ReliabilityCurve(
         predicted,
-        hits / counts[held],
-        counts[held],
+        positives / counts,
+        counts,
         np.array([bound.ci_low for bound in bounds]),
         np.array([bound.ci_high for bound in bounds]),
     )
 
 
-def top_label(targets, probabilities) -> tuple[np.ndarray, np.ndarray]:
-    """Reduce several classes to one question, is the predicted class right, and the probability given for it.
+def top_label(targets: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Reduce a multi-class problem to a binary one: is the predicted class correct, and with which probability?
 
     Args:
         targets: int array of class indices, shape (n,).
         probabilities: float array of shape (n, n_classes).
 
     Returns:
-        0/1 targets and probabilities of shape (n,) for `reliability_curve` and `calibration_error`.
+        0/1 targets (1 where the predicted class is correct) and the probabilities of the predicted classes, both of
+            shape (n,), as arguments for `reliability_curve` and `calibration_error`.
     """
     probabilities = np.asarray(probabilities)
     predicted = probabilities.argmax(axis=1)
@@ -112,29 +125,37 @@ def top_label(targets, probabilities) -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibration_error(
-    targets,
-    probabilities,
+    targets: ArrayLike,
+    probabilities: ArrayLike,
     bins: int = 10,
     strategy: str = "uniform",
-    groups=None,
+    groups: ArrayLike | None = None,
     confidence: float = 0.95,
     replicates: int = 2000,
     seed: int = 0,
 ) -> Metric:
-    """Return the expected calibration error with a bootstrap interval over cases or groups.
+    """Compute the expected calibration error with a bootstrap confidence interval.
 
-    The error is never negative, so chance alone makes it positive: the estimate and even more its bootstrap samples lie
-    above the truth when it is small. Compare models on the same cases and bins.
+    The error cannot be negative, so sampling variation makes it positive even for calibrated predictions. If the true
+    error is small, the estimate is biased upwards, and its bootstrap samples even more. Compare models on the same
+    cases and bins only.
 
     Args:
         targets: 0/1 array of shape (n,), n >= 1.
         probabilities: float array of shape (n,) in [0, 1].
         bins: number of bins, at least 1.
-        strategy: "uniform" or "quantile"; the bins stay fixed in the bootstrap.
-        groups: None, or n ids drawn as wholes.
-        confidence: in (0, 1).
-        replicates: bootstrap samples.
-        seed: of the bootstrap.
+        strategy: "uniform" or "quantile"; the same bins are used in all bootstrap samples.
+        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
+            cases.
+        confidence: confidence level in (0, 1).
+        replicates: number of bootstrap samples.
+        seed: random seed of the bootstrap.
+
+    Returns:
+        A `Metric`.
+
+    Raises:
+        ValueError: if an argument is out of range or lengths differ.
     """
     targets, probabilities = _checked(targets, probabilities)
     in_bin = _bin_codes(probabilities, bins, strategy)[:, None] == np.arange(bins)
@@ -147,10 +168,20 @@ def calibration_error(
     return bootstrap_metrics(statistic, ("error",), codes, "undefined", seed, confidence, replicates)["error"]
 
 
-def brier_parts(targets, probabilities, bins: int = 10, strategy: str = "uniform") -> BrierParts:
-    """Split the Brier score into reliability, resolution, uncertainty and what binning leaves over.
+def brier_parts(targets: ArrayLike, probabilities: ArrayLike, bins: int = 10, strategy: str = "uniform") -> BrierParts:
+    """Decompose the Brier score into reliability, resolution, uncertainty and two within-bin terms.
 
-    Args and errors as in `reliability_curve`.
+    Args:
+        targets: 0/1 array of shape (n,), n >= 1.
+        probabilities: float array of shape (n,) in [0, 1].
+        bins: number of bins, at least 1.
+        strategy: "uniform" (equal widths) or "quantile" (equal counts).
+
+    Returns:
+        A `BrierParts`.
+
+    Raises:
+        ValueError: if an argument is out of range or lengths differ.
     """
     targets, probabilities = _checked(targets, probabilities)
     codes = _bin_codes(probabilities, bins, strategy)
@@ -170,26 +201,33 @@ def brier_parts(targets, probabilities, bins: int = 10, strategy: str = "uniform
     )
 
 
-def recalibration(targets, probabilities, confidence: float = 0.95) -> Recalibration:
-    """Fit calibration slope, intercept and calibration-in-the-large, with Wald intervals.
+def recalibration(targets: ArrayLike, probabilities: ArrayLike, confidence: float = 0.95) -> Recalibration:
+    """Fit calibration slope, calibration intercept and calibration-in-the-large, with Wald confidence intervals.
 
-    Where the fit does not exist (one class only, separated classes, one probability only) the figure is None and
-    `method` says why. Probabilities of 0 and 1 are cut at 1e-12.
+    If the logistic regression has no finite solution (one class only, separated classes, or all probabilities equal),
+    the metric is None and `method` gives the reason. Probabilities are clipped to [1e-12, 1 - 1e-12].
 
     Args:
         targets: 0/1 array of shape (n,), n >= 1.
         probabilities: float array of shape (n,) in [0, 1].
-        confidence: in (0, 1).
+        confidence: confidence level in (0, 1).
+
+    Returns:
+        A `Recalibration`.
+
+    Raises:
+        ValueError: if an argument is out of range or lengths differ.
     """
     targets, probabilities = _checked(targets, probabilities)
     n, z = len(targets), normal_quantile(confidence)
-    probabilities = np.clip(probabilities, 1e-12, 1 - 1e-12)
-    log_odds = np.log(probabilities) - np.log1p(-probabilities)
+    clipped = np.clip(probabilities, 1e-12, 1 - 1e-12)
+    log_odds = np.log(clipped) - np.log1p(-clipped)
     problem = _no_slope(targets == 1, log_odds)
-    both = [Metric(None, None, None, n, f"undefined: {problem}")] * 2
-    if not problem:
-        both = _logistic(targets, log_odds, z)
-    return Recalibration(*both, _in_the_large(targets, log_odds, z))
+    if problem:
+        slope = intercept = Metric(None, None, None, n, f"undefined: {problem}")
+    else:
+        slope, intercept = _logistic(targets, log_odds, z)
+    return Recalibration(slope, intercept, _in_the_large(targets, log_odds, z))
 
 
 def _bin_codes(probabilities: np.ndarray, bins: int, strategy: str) -> np.ndarray:
@@ -204,7 +242,7 @@ def _bin_codes(probabilities: np.ndarray, bins: int, strategy: str) -> np.ndarra
 
 
 def _no_slope(positive: np.ndarray, log_odds: np.ndarray) -> str:
-    """Say why the logistic regression on one variable has no finite solution, or return an empty text."""
+    """Return why the logistic regression on one variable has no finite solution, or an empty string."""
     if positive.all() or not positive.any():
         return "one class only"
     if log_odds.min() == log_odds.max():
@@ -215,16 +253,17 @@ def _no_slope(positive: np.ndarray, log_odds: np.ndarray) -> str:
     return ""
 
 
-def _logistic(targets: np.ndarray, log_odds: np.ndarray, z: float) -> list[Metric]:
+def _logistic(targets: np.ndarray, log_odds: np.ndarray, z: float) -> tuple[Metric, Metric]:
     import statsmodels.api as sm
 
     design = np.stack([log_odds, np.ones(len(log_odds))], axis=1)
     fit = sm.GLM(targets, design, family=sm.families.Binomial()).fit(maxiter=200, tol=1e-12)
-    return [_wald(value, error, len(targets), z) for value, error in zip(fit.params, fit.bse, strict=True)]
+    slope, intercept = (_wald(value, error, len(targets), z) for value, error in zip(fit.params, fit.bse, strict=True))
+    return slope, intercept
 
 
 def _in_the_large(targets: np.ndarray, log_odds: np.ndarray, z: float) -> Metric:
-    """Solve for the shift of the log odds at which as many positives are expected as there are."""
+    """Find the shift of the log odds for which the expected number of positives equals the observed number."""
     from scipy.optimize import brentq
     from scipy.special import expit
 
@@ -239,9 +278,12 @@ def _wald(value: float, error: float, n: int, z: float) -> Metric:
     return Metric(float(value), float(value - z * error), float(value + z * error), n, "logistic, Wald")
 
 
-def _checked(targets, probabilities) -> tuple[np.ndarray, np.ndarray]:
+def _checked(targets: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     targets = check_targets(targets)
     probabilities = check_scores(probabilities, len(targets))
     if not len(targets) or probabilities.min() < 0 or probabilities.max() > 1:
-        raise ValueError(f"`probabilities` must lie in [0, 1] and hold at least one case. Received: {probabilities}")
+        span = f", from {probabilities.min():g} to {probabilities.max():g}" if len(targets) else ""
+        raise ValueError(
+            f"`probabilities` must be in [0, 1] with at least one case. Received: {len(targets)} cases{span}"
+        )
     return targets.astype(np.float64), probabilities

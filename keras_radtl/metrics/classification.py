@@ -1,27 +1,31 @@
-"""Figures of merit for a classifier of two or more exclusive classes, each with an interval and the number of cases.
+"""Metrics of a classifier of two or more mutually exclusive classes, each with a confidence interval.
 
-With two classes the second is the positive one, and AUC, F1, sensitivity, specificity and average precision are about
-it. With more, those are means over classes of one class against the rest (macro). A figure that does not exist, because
-a class is absent for instance, is None and `method` says why; so is an interval.
+With two classes, the second class is the positive one: AUC, F1, sensitivity, specificity and average precision refer to
+it. With more classes they are one-vs-rest means over all classes (macro averages). An undefined metric, for example if
+a class is absent, and a missing interval are None, and `method` gives the reason.
+
+| metric | two classes | more classes |
+|---|---|---|
+| auc | DeLong, on the plain or the logit scale | mean one-vs-rest, bootstrap |
+| accuracy | Wilson | Wilson |
+| sensitivity, specificity | Wilson, over positives or negatives | mean one-vs-rest, bootstrap |
+| balanced_accuracy | mean of sensitivity and specificity, bootstrap | mean sensitivity, bootstrap |
+| f1, average_precision | of the second class, bootstrap | mean one-vs-rest, bootstrap |
+| brier | mean (p - y)^2, bootstrap | mean over cases of the sum over classes, bootstrap |
+| log_loss | natural logarithm, probabilities clipped at 2.2e-16, bootstrap | the same |
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_radtl.metrics.estimates import Metric, bootstrap_metrics, proportion
 from keras_radtl.metrics.weighted import Confusion, Ranking, weighted_mean
 from keras_radtl.stats.delong import check_scores, check_targets, delong_interval, doubled_placements
-from keras_radtl.stats.intervals import (
-    Statistic,
-    bootstrap_name,
-    bootstrap_samples,
-    group_codes,
-    percentile_interval,
-    wilson_interval,
-)
+from keras_radtl.stats.intervals import group_codes
 
 METRICS = (
     "auc",
@@ -36,25 +40,18 @@ METRICS = (
 )
 
 
-class Metric(NamedTuple):
-    """A figure with its interval, the number of cases it is taken over and how the interval was made."""
-
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int
-    method: str
-
-
-def exact_auc(targets, scores) -> float:
-    """Return the area under the ROC curve from ranks, ties counting half; no thresholds are chosen.
+def exact_auc(targets: ArrayLike, scores: ArrayLike) -> float:
+    """Compute the exact area under the ROC curve from ranks, with ties counted as one half.
 
     Args:
         targets: 0/1 array of shape (n,).
         scores: float array of shape (n,), higher means more positive.
 
     Returns:
-        The AUC, or NaN when a class is absent or a score is NaN (a diverged model ranks nothing).
+        The AUC, or NaN if a class is absent or a score is NaN (as in a diverged model).
+
+    Raises:
+        ValueError: if a target is not 0 or 1, or lengths differ.
     """
     targets = check_targets(targets)
     scores = np.asarray(scores, dtype=np.float64)
@@ -68,15 +65,15 @@ def exact_auc(targets, scores) -> float:
     return int(doubled_placements(targets, scores)[0].sum()) / (2 * positives * negatives)
 
 
-def macro_auc(targets, probabilities) -> float:
-    """Return the mean over classes of the AUC of each class against the rest; two classes give the AUC of the second.
+def macro_auc(targets: ArrayLike, probabilities: ArrayLike) -> float:
+    """Compute the mean one-vs-rest AUC over all classes; with two classes, the AUC of the second class.
 
     Args:
         targets: int array of class indices, shape (n,).
         probabilities: float array of shape (n, n_classes).
 
     Returns:
-        The mean AUC, or NaN when a class is absent or a probability is NaN.
+        The mean AUC, or NaN if a class is absent or a probability is NaN.
     """
     targets, probabilities = np.asarray(targets), np.asarray(probabilities)
     classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
@@ -84,45 +81,36 @@ def macro_auc(targets, probabilities) -> float:
 
 
 def classification_metrics(
-    targets,
-    probabilities,
+    targets: ArrayLike,
+    probabilities: ArrayLike,
     classes: Sequence[str],
-    groups=None,
+    groups: ArrayLike | None = None,
     seed: int = 0,
     confidence: float = 0.95,
     replicates: int = 2000,
     auc_scale: str = "plain",
 ) -> dict[str, Metric]:
-    """Judge predicted probabilities by nine figures, each with an interval.
+    """Compute nine metrics of predicted probabilities, each with a confidence interval.
 
-    | figure | two classes | more classes |
-    |---|---|---|
-    | auc | DeLong (`auc_scale="logit"` for the interval on log odds) | mean one-vs-rest, bootstrap |
-    | accuracy | Wilson | Wilson |
-    | sensitivity, specificity | Wilson over positives, over negatives | mean one-vs-rest, bootstrap |
-    | balanced_accuracy | mean of sensitivity and specificity, bootstrap | mean sensitivity, bootstrap |
-    | f1, average_precision | of the second class, bootstrap | mean one-vs-rest, bootstrap |
-    | brier | mean (p - y)^2, bootstrap | mean over cases of the sum over classes, bootstrap |
-    | log_loss | natural logarithm, probabilities cut at 2.2e-16, bootstrap | the same |
-
-    DeLong and Wilson take cases as independent. Where groups hold several cases the bootstrap draws whole groups, and
-    with two classes `auc_clustered` adds the AUC's interval under dependence within groups (Obuchowski 1997).
+    DeLong's and Wilson's intervals assume independent cases. If a group has several cases, the bootstrap resamples
+    whole groups, and with two classes `auc_clustered` is added: the AUC with an interval from the clustered variance
+    (Obuchowski 1997).
 
     Args:
         targets: int array of class indices, shape (n,).
         probabilities: float array of shape (n, n_classes), rows summing to 1.
-        classes: names in target order; two: (negative, positive).
-        groups: None, or n ids of patients, exams, ...
-        seed: of the bootstrap.
-        confidence: level of all intervals, in (0, 1).
-        replicates: bootstrap samples.
+        classes: class names in the order of the indices; with two classes (negative, positive).
+        groups: group id (for example the patient) of each case, shape (n,), or None if all cases are independent.
+        seed: random seed of the bootstrap.
+        confidence: confidence level of all intervals, in (0, 1).
+        replicates: number of bootstrap samples.
         auc_scale: "plain" or "logit".
 
     Returns:
-        A `Metric` for every name in `METRICS`.
+        A `Metric` for every name in `METRICS`, and for `auc_clustered` as described above.
 
     Raises:
-        ValueError: when shapes disagree, a target is no class index or a probability is NaN or outside [0, 1].
+        ValueError: if shapes do not match, a target is not a class index, or a probability is NaN or outside [0, 1].
     """
     targets, probabilities = _checked(targets, probabilities, classes)
     n, binary = len(targets), len(classes) == 2
@@ -131,7 +119,7 @@ def classification_metrics(
     codes = group_codes(n, groups)
     grouped = int(codes.max()) + 1 < n
     statistic = _Statistic(targets, probabilities)
-    reason = _absence(targets, classes)
+    reason = _undefined_reason(targets, classes)
     found = bootstrap_metrics(statistic, statistic.names, codes, reason, seed, confidence, replicates)
     correct = statistic.predicted == targets
     found["accuracy"] = proportion(correct, confidence)
@@ -145,49 +133,16 @@ def classification_metrics(
     return ordered
 
 
-def bootstrap_metrics(
-    statistic: Statistic, names: Sequence[str], codes, reason: str, seed: int, confidence: float, replicates: int
-) -> dict[str, Metric]:
-    """Estimate several figures at once, each with its bootstrap interval.
-
-    Args:
-        statistic: takes weights of shape (rows, n), returns figures of shape (rows, len(names)), NaN where undefined.
-        names: of the figures.
-        codes: group of each case, 0..G-1, int array of shape (n,).
-        reason: the `method` of a figure that is undefined.
-        seed: of the draws.
-        confidence: in (0, 1).
-        replicates: number of bootstrap samples.
-    """
-    n = len(codes)
-    words = bootstrap_name(int(codes.max()) + 1 < n, replicates)
-    values = statistic(np.ones((1, n)))[0]
-    samples = bootstrap_samples(statistic, codes, replicates, seed)
-    found = {}
-    for name, value, column in zip(names, values, samples.T, strict=True):
-        if np.isnan(value):
-            found[name] = Metric(None, None, None, n, reason)
-        else:
-            interval = percentile_interval(column, confidence, words)
-            found[name] = Metric(float(value), interval.ci_low, interval.ci_high, n, interval.method)
-    return found
-
-
-def proportion(hits: np.ndarray, confidence: float, if_empty: str = "undefined: no case") -> Metric:
-    """Return the share of True among independent cases with Wilson's interval."""
-    if len(hits) == 0:
-        return Metric(None, None, None, 0, if_empty)
-    interval = wilson_interval(int(hits.sum()), len(hits), confidence)
-    return Metric(float(hits.mean()), interval.ci_low, interval.ci_high, len(hits), interval.method)
-
-
-def cohen_kappa(targets, predicted, num_classes: int) -> float | None:
-    """Return Cohen's kappa, agreement beyond chance; None when chance alone would give full agreement.
+def cohen_kappa(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> float | None:
+    """Compute Cohen's kappa, the agreement beyond chance.
 
     Args:
         targets: int array of class indices, shape (n,).
-        predicted: int array of class indices, shape (n,).
+        predicted: int array of predicted class indices, shape (n,).
         num_classes: number of classes.
+
+    Returns:
+        Kappa, or None if the agreement expected by chance is 1.
 
     Reference: Cohen, Educational and Psychological Measurement 20 (1960) 37-46.
     """
@@ -199,15 +154,17 @@ def cohen_kappa(targets, predicted, num_classes: int) -> float | None:
 
 
 class _Statistic:
-    """The figures of classification under blocks of weights, one column per name."""
+    """The bootstrapped metrics as a function of weights, one column per name."""
 
-    def __init__(self, targets: np.ndarray, probabilities: np.ndarray):
+    names: tuple[str, ...]
+
+    def __init__(self, targets: np.ndarray, probabilities: np.ndarray) -> None:
         n, num_classes = probabilities.shape
         self.binary = num_classes == 2
         self.targets, self.num_classes = targets, num_classes
         self.predicted = probabilities.argmax(axis=1)
-        judged = [1] if self.binary else range(num_classes)
-        self.rankings = [Ranking(targets == index, probabilities[:, index]) for index in judged]
+        scored = [1] if self.binary else range(num_classes)
+        self.rankings = [Ranking(targets == index, probabilities[:, index]) for index in scored]
         one_hot = targets[:, None] == np.arange(num_classes)
         squares = (probabilities - one_hot) ** 2
         self.brier = squares[:, 1] if self.binary else squares.sum(axis=1)
@@ -221,10 +178,10 @@ class _Statistic:
         tables = [
             Confusion(weights, self.targets == index, self.predicted == index) for index in range(self.num_classes)
         ]
-        judged = tables[1:] if self.binary else tables
+        scored = tables[1:] if self.binary else tables
         recall = np.mean([table.sensitivity() for table in tables], axis=0)
         columns = [
-            np.mean([table.f1() for table in judged], axis=0),
+            np.mean([table.f1() for table in scored], axis=0),
             recall,
             np.mean([ranking.average_precision(weights) for ranking in self.rankings], axis=0),
             weighted_mean(weights, self.brier),
@@ -239,23 +196,23 @@ class _Statistic:
         return np.stack(columns, axis=1)
 
 
-def _absence(targets: np.ndarray, classes: Sequence[str]) -> str:
+def _undefined_reason(targets: np.ndarray, classes: Sequence[str]) -> str:
     absent = [name for index, name in enumerate(classes) if not (targets == index).any()]
     return f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
 
 
-def _auc(targets, scores, confidence: float, scale: str, codes) -> Metric:
+def _auc(targets: np.ndarray, scores: np.ndarray, confidence: float, scale: str, codes: np.ndarray | None) -> Metric:
     found = delong_interval(targets, scores, confidence, scale, codes)
     return Metric(found.auc, found.ci_low, found.ci_high, len(targets), found.method)
 
 
-def _checked(targets, probabilities, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _checked(targets: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     targets, probabilities = np.asarray(targets), np.asarray(probabilities, dtype=np.float64)
     if len(classes) < 2:
         raise ValueError(f"`classes` must name at least two classes. Received: classes={list(classes)}")
     if targets.ndim != 1 or probabilities.shape != (len(targets), len(classes)):
         raise ValueError(
-            f"`probabilities` must have the shape (n, {len(classes)}) for targets of shape (n,). "
+            f"`probabilities` must have shape (n, {len(classes)}) and `targets` shape (n,). "
             f"Received: {probabilities.shape} and {targets.shape}"
         )
     whole = targets.astype(np.int64)
@@ -267,7 +224,8 @@ def _checked(targets, probabilities, classes: Sequence[str]) -> tuple[np.ndarray
     inside = (probabilities >= 0) & (probabilities <= 1)
     if not inside.all() or (np.abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
         raise ValueError(
-            "`probabilities` must lie in [0, 1] and each row must sum to 1. "
-            f"Received: {int((~inside).sum())} values outside or NaN"
+            "`probabilities` must be in [0, 1] and each row must sum to 1. "
+            f"Received: {int((~inside).sum())} values that are NaN or out of range, "
+            f"row sums from {probabilities.sum(axis=1).min():g} to {probabilities.sum(axis=1).max():g}"
         )
     return whole, probabilities

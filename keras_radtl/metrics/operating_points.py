@@ -1,28 +1,34 @@
-"""Thresholds and what they buy: sensitivity at a fixed specificity and back, Youden's point, the decision curve.
+"""Operating points (a threshold with its sensitivity and specificity), ROC curve and decision curve.
 
-A case is called positive when its score is at or above the threshold. Choose a threshold on validation cases and judge
-it on test cases with `at_threshold`; a point chosen on the cases it is judged on looks better than it is.
+A case is predicted positive if its score is at or above the threshold. Choose a threshold on validation cases and
+evaluate it on test cases with `operating_point`; estimates from the cases that a threshold was chosen on are biased
+upwards.
 
 Reference: Youden, Cancer 3 (1950) 32-35; Vickers and Elkin, Medical Decision Making 26 (2006) 565-574.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.classification import Metric, proportion
+from keras_radtl.metrics.estimates import Metric, proportion
 from keras_radtl.metrics.weighted import Ranking
 from keras_radtl.stats.delong import check_scores, check_targets
-from keras_radtl.stats.intervals import bootstrap_interval
+from keras_radtl.stats.intervals import Statistic, bootstrap_interval
 
-_SLACK = 1e-9  # a rate that misses its limit by rounding alone has reached it
+_SLACK = 1e-9  # tolerance for rounding when a rate is compared with its lower limit
+
+
+# Maps sensitivities and specificities to (allowed, value to maximize, tie-break), each of their shape.
+Objective = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 class OperatingPoint(NamedTuple):
-    """A threshold with its rates and counts; a threshold just above the highest score calls no case positive."""
+    """A threshold with its rates and counts; at a threshold above the highest score no case is predicted positive."""
 
     threshold: float
     sensitivity: Metric
@@ -34,7 +40,7 @@ class OperatingPoint(NamedTuple):
 
 
 class RocCurve(NamedTuple):
-    """Corners of a ROC curve, from the strictest threshold (inf, no case positive) to the laxest."""
+    """Vertices of a ROC curve in the order of decreasing thresholds, starting at inf (no case predicted positive)."""
 
     false_positive_rate: np.ndarray
     sensitivity: np.ndarray
@@ -42,143 +48,210 @@ class RocCurve(NamedTuple):
 
 
 class DecisionCurve(NamedTuple):
-    """Net benefit per case at each threshold probability, of the model and of treating all; treating none is 0."""
+    """Net benefit per case, by threshold probability, of the model and of treating all cases; treating none has 0."""
 
     thresholds: np.ndarray
     net_benefit: np.ndarray
     treat_all: np.ndarray
 
 
-def roc_curve(targets, scores) -> RocCurve:
-    """Return the corners of the ROC curve.
+def roc_curve(targets: ArrayLike, scores: ArrayLike) -> RocCurve:
+    """Compute the vertices of the ROC curve.
 
     Args:
-        targets: 0/1 array of shape (n,) with both values.
+        targets: 0/1 array of shape (n,) with both values present.
         scores: float array of shape (n,), higher means more positive.
 
+    Returns:
+        A `RocCurve`.
+
     Raises:
-        ValueError: when a class is absent, lengths differ or a score is not finite.
+        ValueError: if a class is absent, lengths differ or a score is not finite.
     """
     from sklearn.metrics import roc_curve as sklearn_roc_curve
 
     return RocCurve(*sklearn_roc_curve(*_both_classes(targets, scores), drop_intermediate=True))
 
 
-def at_threshold(targets, scores, threshold: float, confidence: float = 0.95) -> OperatingPoint:
-    """Judge a threshold that was fixed beforehand; intervals are Wilson's.
+def operating_point(
+    targets: ArrayLike, scores: ArrayLike, threshold: float, confidence: float = 0.95
+) -> OperatingPoint:
+    """Evaluate a prespecified threshold, with Wilson's intervals.
 
     Args:
         targets: 0/1 array of shape (n,).
-        scores: float array of shape (n,).
-        threshold: cases with this score or more are called positive.
-        confidence: in (0, 1).
+        scores: float array of shape (n,), higher means more positive.
+        threshold: cases with at least this score are predicted positive.
+        confidence: confidence level in (0, 1).
+
+    Returns:
+        An `OperatingPoint`. The sensitivity is None without positives, the specificity without negatives.
+
+    Raises:
+        ValueError: if a target is not 0 or 1, lengths differ or a score is NaN.
     """
     targets = check_targets(targets)
-    called = check_scores(scores, len(targets)) >= threshold
-    sensitivity = proportion(called[targets], confidence, "undefined: no positive case")
-    specificity = proportion(~called[~targets], confidence, "undefined: no negative case")
-    tp, fp = int(np.sum(called & targets)), int(np.sum(called & ~targets))
+    predicted = check_scores(scores, len(targets)) >= threshold
+    sensitivity = proportion(predicted[targets], confidence, "undefined: no positive case")
+    specificity = proportion(~predicted[~targets], confidence, "undefined: no negative case")
+    tp, fp = int(np.sum(predicted & targets)), int(np.sum(predicted & ~targets))
     return OperatingPoint(
         float(threshold), sensitivity, specificity, tp, fp, int(np.sum(~targets)) - fp, int(np.sum(targets)) - tp
     )
 
 
 def sensitivity_at_specificity(
-    targets, scores, specificity: float, groups=None, confidence: float = 0.95, replicates: int = 2000, seed: int = 0
+    targets: ArrayLike,
+    scores: ArrayLike,
+    specificity: float,
+    groups: ArrayLike | None = None,
+    confidence: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
 ) -> OperatingPoint:
-    """Find the threshold with the highest sensitivity among those that keep at least this specificity.
+    """Find the threshold with the highest sensitivity among those with at least the given specificity.
 
-    The interval of the sensitivity is a bootstrap that chooses the threshold anew in each sample, so that it holds the
-    uncertainty of the choice; that of the specificity is Wilson's at the chosen threshold.
+    The confidence interval of the sensitivity is a bootstrap interval that chooses a new threshold in each sample, so
+    it includes the uncertainty of the choice. That of the specificity is Wilson's at the chosen threshold.
 
     Args:
-        targets: 0/1 array of shape (n,) with both values.
-        scores: float array of shape (n,).
-        specificity: in [0, 1].
-        groups: None, or n ids drawn as wholes.
-        confidence: in (0, 1).
-        replicates: bootstrap samples.
-        seed: of the bootstrap.
+        targets: 0/1 array of shape (n,) with both values present.
+        scores: float array of shape (n,), higher means more positive.
+        specificity: lower limit in [0, 1].
+        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
+            cases.
+        confidence: confidence level in (0, 1).
+        replicates: number of bootstrap samples.
+        seed: random seed of the bootstrap.
+
+    Returns:
+        An `OperatingPoint`.
 
     Raises:
-        ValueError: when a class is absent, lengths differ, a score is not finite or `specificity` is outside [0, 1].
+        ValueError: if a class is absent, lengths differ, a score is not finite or `specificity` is not in [0, 1].
     """
     targets, scores = _both_classes(targets, scores)
     _check_rate("specificity", specificity)
-    point = _best(targets, scores, lambda found, held: (held >= specificity - _SLACK, found, held), confidence)
-    curve = Ranking(targets, scores)
-    options = {"groups": groups, "confidence": confidence, "replicates": replicates, "seed": seed}
-    metric = _rechosen(
-        point.sensitivity, lambda weights: _highest(*curve.rates(weights), specificity), len(targets), **options
+    ranking = Ranking(targets, scores)
+    point = _best(targets, scores, lambda se, sp: (sp >= specificity - _SLACK, se, sp), confidence)
+    metric = _with_choice(
+        point.sensitivity,
+        lambda weights: _highest(*ranking.rates(weights), specificity),
+        len(targets),
+        groups=groups,
+        confidence=confidence,
+        replicates=replicates,
+        seed=seed,
     )
     return point._replace(sensitivity=metric)
 
 
 def specificity_at_sensitivity(
-    targets, scores, sensitivity: float, groups=None, confidence: float = 0.95, replicates: int = 2000, seed: int = 0
+    targets: ArrayLike,
+    scores: ArrayLike,
+    sensitivity: float,
+    groups: ArrayLike | None = None,
+    confidence: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
 ) -> OperatingPoint:
-    """Find the threshold with the highest specificity among those that keep at least this sensitivity.
+    """Find the threshold with the highest specificity among those with at least the given sensitivity.
 
-    Intervals, args and errors as in `sensitivity_at_specificity`, with the two rates exchanged.
+    The confidence interval of the specificity is a bootstrap interval that chooses a new threshold in each sample, so
+    it includes the uncertainty of the choice. That of the sensitivity is Wilson's at the chosen threshold.
+
+    Args:
+        targets: 0/1 array of shape (n,) with both values present.
+        scores: float array of shape (n,), higher means more positive.
+        sensitivity: lower limit in [0, 1].
+        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
+            cases.
+        confidence: confidence level in (0, 1).
+        replicates: number of bootstrap samples.
+        seed: random seed of the bootstrap.
+
+    Returns:
+        An `OperatingPoint`.
+
+    Raises:
+        ValueError: if a class is absent, lengths differ, a score is not finite or `sensitivity` is not in [0, 1].
     """
     targets, scores = _both_classes(targets, scores)
     _check_rate("sensitivity", sensitivity)
-    point = _best(targets, scores, lambda held, found: (held >= sensitivity - _SLACK, found, held), confidence)
-    curve = Ranking(targets, scores)
-    options = {"groups": groups, "confidence": confidence, "replicates": replicates, "seed": seed}
-    metric = _rechosen(
-        point.specificity, lambda weights: _highest(*curve.rates(weights)[::-1], sensitivity), len(targets), **options
+    ranking = Ranking(targets, scores)
+    point = _best(targets, scores, lambda se, sp: (se >= sensitivity - _SLACK, sp, se), confidence)
+    metric = _with_choice(
+        point.specificity,
+        lambda weights: _highest(*ranking.rates(weights)[::-1], sensitivity),
+        len(targets),
+        groups=groups,
+        confidence=confidence,
+        replicates=replicates,
+        seed=seed,
     )
     return point._replace(specificity=metric)
 
 
-def youden(targets, scores, confidence: float = 0.95) -> OperatingPoint:
-    """Find the threshold with the highest sensitivity + specificity - 1; of equal ones the most sensitive.
+def youden_point(targets: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> OperatingPoint:
+    """Find the threshold that maximizes Youden's index, sensitivity + specificity - 1.
 
-    Intervals are Wilson's at the chosen threshold and leave out that it was chosen on these cases.
-
-    Args and errors as in `sensitivity_at_specificity`.
-    """
-    targets, scores = _both_classes(targets, scores)
-    return _best(targets, scores, lambda found, held: (True, found + held, found), confidence)
-
-
-def decision_curve(targets, probabilities, thresholds: Sequence[float] | None = None) -> DecisionCurve:
-    """Return the net benefit of acting on the model at each threshold probability.
-
-    Net benefit is TP / n - FP / n * t / (1 - t): true positives, less false positives at the price that makes one act
-    at t.
+    If several thresholds have the same index, the one with the highest sensitivity is chosen. The confidence intervals
+    are Wilson's at the chosen threshold and do not include the uncertainty of the choice.
 
     Args:
-        targets: 0/1 array of shape (n,).
-        probabilities: float array of shape (n,) in [0, 1], calibrated.
-        thresholds: threshold probabilities in (0, 1); 0.01 to 0.99 if None.
+        targets: 0/1 array of shape (n,) with both values present.
+        scores: float array of shape (n,), higher means more positive.
+        confidence: confidence level in (0, 1).
+
+    Returns:
+        An `OperatingPoint`.
 
     Raises:
-        ValueError: without cases, when a threshold or probability is out of range, or lengths differ.
+        ValueError: if a class is absent, lengths differ or a score is not finite.
+    """
+    targets, scores = _both_classes(targets, scores)
+    return _best(targets, scores, lambda se, sp: (np.ones(se.shape, bool), se + sp, se), confidence)
+
+
+def decision_curve(targets: ArrayLike, probabilities: ArrayLike, thresholds: ArrayLike | None = None) -> DecisionCurve:
+    """Compute the net benefit of treating the cases that the model predicts positive, for each threshold probability.
+
+    The net benefit at the threshold probability t is TP / n - FP / n * t / (1 - t): a false positive costs t / (1 - t)
+    times the benefit of a true positive, the ratio at which treating a case with probability t breaks even.
+
+    Args:
+        targets: 0/1 array of shape (n,), n >= 1.
+        probabilities: calibrated probabilities, float array of shape (n,) in [0, 1].
+        thresholds: threshold probabilities in (0, 1); None for 0.01, 0.02, ..., 0.99.
+
+    Returns:
+        A `DecisionCurve`.
+
+    Raises:
+        ValueError: if there are no cases, a threshold or probability is out of range, or lengths differ.
     """
     targets = check_targets(targets)
     probabilities = check_scores(probabilities, len(targets))
     chosen = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     if not len(targets) or probabilities.min() < 0 or probabilities.max() > 1:
         raise ValueError(
-            f"`probabilities` must lie in [0, 1] and hold at least one case. Received: shape {probabilities.shape}"
+            f"`probabilities` must be in [0, 1] with at least one case. Received: shape {probabilities.shape}"
         )
     if not ((chosen > 0) & (chosen < 1)).all():
         raise ValueError(f"`thresholds` must be in (0, 1). Received: {chosen.min()} to {chosen.max()}")
-    price = chosen / (1 - chosen)
+    cost = chosen / (1 - chosen)
     positives, negatives = np.sort(probabilities[targets]), np.sort(probabilities[~targets])
     tp = len(positives) - np.searchsorted(positives, chosen, side="left")
     fp = len(negatives) - np.searchsorted(negatives, chosen, side="left")
     prevalence = len(positives) / len(targets)
-    return DecisionCurve(chosen, (tp - fp * price) / len(targets), prevalence - (1 - prevalence) * price)
+    return DecisionCurve(chosen, (tp - fp * cost) / len(targets), prevalence - (1 - prevalence) * cost)
 
 
-def _both_classes(targets, scores) -> tuple[np.ndarray, np.ndarray]:
+def _both_classes(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     targets = check_targets(targets)
     if targets.all() or not targets.any():
         raise ValueError(
-            f"`targets` must hold both 0 and 1. Received: {int(targets.sum())} positives of {len(targets)}"
+            f"`targets` must contain both 0 and 1. Received: {int(targets.sum())} positives of {len(targets)}"
         )
     scores = check_scores(scores, len(targets))
     if not np.isfinite(scores).all():
@@ -191,21 +264,32 @@ def _check_rate(name: str, value: float) -> None:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {name}={value!r}")
 
 
-def _best(targets, scores, judge, confidence: float) -> OperatingPoint:
-    """Return the allowed point of highest worth; `judge` maps both rates to (allowed, worth, worth among equals)."""
+def _best(targets: np.ndarray, scores: np.ndarray, objective: Objective, confidence: float) -> OperatingPoint:
+    """Return the operating point that maximizes the objective."""
     ranking = Ranking(targets, scores)
-    allowed, worth, second = judge(*(rates[0] for rates in ranking.rates(np.ones((1, len(targets))))))
-    index = np.lexsort((second, np.where(allowed, np.round(worth, 12), -np.inf)))[-1]
+    sensitivity, specificity = ranking.rates(np.ones((1, len(targets))))
+    allowed, value, tie_break = objective(sensitivity[0], specificity[0])
+    index = np.lexsort((tie_break, np.where(allowed, np.round(value, 12), -np.inf)))[-1]
     levels = np.append(np.nextafter(scores.max(), np.inf), scores[ranking.order][ranking.ends])
-    return at_threshold(targets, scores, levels[index], confidence)
+    return operating_point(targets, scores, levels[index], confidence)
 
 
-def _highest(found: np.ndarray, held: np.ndarray, limit: float) -> np.ndarray:
-    best = np.where(held >= limit - _SLACK, found, -1.0).max(axis=1)
+def _highest(rate: np.ndarray, limited: np.ndarray, limit: float) -> np.ndarray:
+    """Return the highest rate in each row where the other rate reaches its limit; NaN if it never does."""
+    best = np.where(limited >= limit - _SLACK, rate, -1.0).max(axis=1)
     return np.where(best < 0, np.nan, best)
 
 
-def _rechosen(metric: Metric, rate, n: int, **options) -> Metric:
-    """Give a metric the bootstrap interval of `rate`, which chooses the threshold anew under each row of weights."""
-    found = bootstrap_interval(rate, n, **options)
-    return metric._replace(ci_low=found.ci_low, ci_high=found.ci_high, method=f"{found.method}, threshold chosen anew")
+def _with_choice(
+    metric: Metric,
+    rate: Statistic,
+    n: int,
+    groups: ArrayLike | None,
+    confidence: float,
+    replicates: int,
+    seed: int,
+) -> Metric:
+    """Give a metric the bootstrap interval of `rate`, which chooses a new threshold for each row of weights."""
+    found = bootstrap_interval(rate, n, groups, confidence, replicates, seed)
+    method = f"{found.method}, threshold chosen in each sample"
+    return metric._replace(ci_low=found.ci_low, ci_high=found.ci_high, method=method)

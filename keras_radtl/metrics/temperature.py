@@ -1,4 +1,4 @@
-"""Temperature scaling: the one-parameter repair of overconfident or timid probabilities.
+"""Temperature scaling: calibration of overconfident or underconfident probabilities with one parameter.
 
 Reference: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100.0
 
 
 class Temperature(NamedTuple):
-    """A fitted temperature, the mean log loss without and with it, and whether it ran into the limit of the search."""
+    """A fitted temperature, the mean log loss before and after scaling, and whether the search ended at its limit."""
 
     temperature: float
     log_loss_before: float
@@ -21,26 +22,30 @@ class Temperature(NamedTuple):
     at_limit: bool
 
 
-def fit_temperature(targets, logits) -> Temperature:
-    """Fit the one number by which logits are divided so that the log loss on these cases is least.
+def fit_temperature(targets: ArrayLike, logits: ArrayLike) -> Temperature:
+    """Fit the temperature that minimizes the log loss of softmax(logits / temperature).
 
-    Fit on validation cases, apply to test cases with `scale_probabilities`. Ranking and predicted classes stay the
-    same. The loss is convex in 1 / temperature, so the root of its derivative is the minimum. Cases that are all right
-    want a temperature of 0, cases that are all wrong an infinite one: the search ends at 0.01 and 100, and says so.
+    Fit the temperature on validation cases and apply it to test cases with `scale_probabilities`. It does not change
+    the predicted classes. The loss is convex in 1 / temperature, so the root of its derivative is the minimum. If all
+    cases are predicted correctly the optimum is 0, and if all are predicted incorrectly it can be infinite; the search
+    is limited to [0.01, 100] and `at_limit` reports that.
 
     Args:
         targets: int array of class indices, shape (n,), n >= 1.
         logits: finite float array of shape (n, n_classes).
 
+    Returns:
+        A `Temperature`.
+
     Raises:
-        ValueError: when shapes disagree, a target is no class index or a logit is not finite.
+        ValueError: if shapes do not match, a target is not a class index or a logit is not finite.
     """
     from scipy.optimize import brentq
 
     targets, logits = np.asarray(targets), np.asarray(logits, dtype=np.float64)
     if logits.ndim != 2 or targets.shape != logits.shape[:1] or not len(targets) or not np.isfinite(logits).all():
         raise ValueError(
-            "`logits` must be finite, of shape (n, n_classes), with one target per row. "
+            "`logits` must be finite and have shape (n, n_classes) with one row per target and at least one target. "
             f"Received: {logits.shape} and {targets.shape}"
         )
     if not np.isin(targets, np.arange(logits.shape[1])).all():
@@ -65,14 +70,21 @@ def fit_temperature(targets, logits) -> Temperature:
     return Temperature(1 / inverse, loss(1.0), loss(1 / inverse), at_limit)
 
 
-def scale_probabilities(logits, temperature: float) -> np.ndarray:
-    """Return the softmax of logits divided by a temperature, float64 of shape (n, n_classes).
+def scale_probabilities(logits: ArrayLike, temperature: float) -> np.ndarray:
+    """Compute softmax(logits / temperature).
+
+    Args:
+        logits: float array of shape (n, n_classes).
+        temperature: greater than 0; above 1 the probabilities become less extreme.
+
+    Returns:
+        Probabilities, float64 array of shape (n, n_classes).
 
     Raises:
-        ValueError: unless the temperature is above 0.
+        ValueError: if `temperature` is not greater than 0.
     """
     if not temperature > 0:
-        raise ValueError(f"`temperature` must be above 0. Received: temperature={temperature!r}")
+        raise ValueError(f"`temperature` must be greater than 0. Received: temperature={temperature!r}")
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     return np.exp(scaled - _log_sum_exp(scaled)[:, None])
 

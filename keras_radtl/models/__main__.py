@@ -1,11 +1,10 @@
-"""Print the backbones as tables: sizes, parameters, weight sets with their scaling, and layer groups by every counting."""
+"""List the backbones: sizes, parameters, weight sets with their scaling, and layer groups of every counting."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Iterable
 
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
 from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec, get_backbone
@@ -15,9 +14,9 @@ GROUPS = ("backbone", "counting", "group", "layers", "parameters")
 
 
 def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
-    """Return the row of facts of one backbone and the rows of its layer groups.
+    """Return the facts of one backbone and its layer groups.
 
-    The graph is built for this, with random weights, at the smallest image size.
+    Builds the model with random weights at the smallest image size.
 
     Args:
         spec: BackboneSpec.
@@ -46,22 +45,10 @@ def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
     return facts, [(spec.display_name, c, g.name, len(g.layers), g.parameters) for c, g in groups]
 
 
-def format_table(header: tuple[str, ...], rows: Iterable[tuple]) -> str:
-    """Return rows as text with aligned columns, numbers to the right."""
-    cells = [header, *([f"{v:,}" if isinstance(v, int) else v for v in row] for row in rows)]
-    numbers = [isinstance(v, int) for v in next(iter(rows))]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
-    lines = [
-        [v.rjust(w) if number else v.ljust(w) for v, w, number in zip(line, widths, numbers, strict=True)]
-        for line in cells
-    ]
-    return "\n".join("  ".join(line).rstrip() for line in lines)
-
-
 def main(argv=None) -> int:
-    """Run the command; see `--help`. Returns 2 for an unknown backbone."""
+    """Run the command; returns the exit code: 0, or 2 for an unknown backbone."""
     parser = argparse.ArgumentParser(prog="python -m keras_radtl.models", description=__doc__)
-    parser.add_argument("backbones", nargs="*", help="names; without any, all backbones")
+    parser.add_argument("backbones", nargs="*", help="names of backbones (default: all)")
     try:
         specs = [get_backbone(name) for name in parser.parse_args(argv).backbones] or list(BACKBONES.values())
     except UserError as error:
@@ -69,9 +56,18 @@ def main(argv=None) -> int:
         return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     found = [backbone_rows(spec) for spec in specs]
-    print(format_table(FACTS, [facts for facts, _ in found]), end="\n\n")
-    print(format_table(GROUPS, [row for _, groups in found for row in groups]))
+    print(_table(FACTS, [facts for facts, _ in found]), end="\n\n")
+    print(_table(GROUPS, [row for _, groups in found for row in groups]))
     return 0
+
+
+def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
+    """Return rows as a text table, numbers on the right."""
+    from keras_radtl.reports.text_table import text_table
+
+    numbers = [column for column, value in enumerate(rows[0]) if isinstance(value, int)]
+    cells = [[f"{value:,}" if isinstance(value, int) else value for value in row] for row in rows]
+    return text_table([header, *cells], right=numbers)
 
 
 if __name__ == "__main__":

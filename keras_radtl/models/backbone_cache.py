@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_radtl.config import ModelConfig
 from keras_radtl.models.backbones.branches import Branch
+from keras_radtl.models.keras_internals import connections
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
 from keras_radtl.models.weights.load import WeightReport, load_backbone_weights
@@ -72,7 +73,7 @@ class BackboneCache:
         self._backbones, self._key = build_backbones(parts, config, image_shape, seed, load_weights), key
         variables = [variable for layer in self._backbones.layers for variable in layer.variables]
         self._first = [(variable, _read(variable)) for variable in variables]
-        nodes = [found for layer in self._backbones.layers for found in (layer._inbound_nodes, layer._outbound_nodes)]
+        nodes = [found for layer in self._backbones.layers for found in connections(layer)]
         self._nodes = [(found, len(found)) for found in nodes]
         return self._backbones
 
@@ -97,7 +98,7 @@ def _read(variable) -> np.ndarray:
 
 
 def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_weights: bool):
-    build = branch.spec.torch_build if branch.torch_geometry else branch.spec.build
+    build = branch.spec.torch_build if branch.torch_variant else branch.spec.build
     policy = keras.config.dtype_policy().name
     template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]), policy)
     names = _stable_names(template)

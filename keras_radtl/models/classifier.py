@@ -17,7 +17,7 @@ import keras
 
 from keras_radtl.config import ModelConfig, UserError
 from keras_radtl.models.backbone_cache import Backbones, build_backbones
-from keras_radtl.models.backbones.branches import Branch, branches
+from keras_radtl.models.backbones.branches import Branch, branches, require_weight_files
 from keras_radtl.models.backbones.table import POOLING
 from keras_radtl.models.groups import HEAD
 from keras_radtl.models.layers.heads import make_head
@@ -73,6 +73,8 @@ def assemble_classifier(
     """Build a classifier and report on the weights that were loaded. Arguments as for `build_classifier`."""
     parts = branches(config)
     _require_shape(parts, image_shape)
+    if load_weights:
+        require_weight_files(parts)
     if num_classes < (1 if multilabel else 2):
         rule = ">= 1 for a multi-label task" if multilabel else ">= 2"
         raise UserError(f"`num_classes` must be {rule}. Received: num_classes={num_classes}")

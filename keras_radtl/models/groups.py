@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import NamedTuple
 
 from keras_radtl.config import UserError
+from keras_radtl.models.backbones.branches import join_groups
 from keras_radtl.models.backbones.table import BackboneSpec, get_backbone
 
 HEAD = "head"
@@ -31,27 +31,12 @@ class LayerGroup:
 
 
 class GroupRow(NamedTuple):
-    """One line of the table of groups."""
+    """One layer group, or the head, with its numbers of layers and parameters."""
 
     group: str
     layers: int
     parameters: int  # weights and moving statistics
-    trainable: int
-
-
-class GroupTable(tuple[GroupRow, ...]):
-    """Rows of layer groups, which print as a table with a line of totals."""
-
-    def __str__(self):
-        total = GroupRow("total", *(sum(column) for column in list(zip(*self, strict=True))[1:]))
-        header = ("group", "layers", "parameters", "trainable")
-        lines = [header, *((row.group, *(f"{n:,}" for n in row[1:])) for row in (*self, total))]
-        widths = [max(len(line[i]) for line in lines) for i in range(4)]
-        text = (
-            "  ".join([line[0].ljust(widths[0]), *(v.rjust(w) for v, w in zip(line[1:], widths[1:], strict=True))])
-            for line in lines
-        )
-        return "\n".join(text)
+    trainable: int  # parameters
 
 
 def _size(weights) -> int:
@@ -113,11 +98,10 @@ def layer_groups(model, counting: str = "stages") -> tuple[LayerGroup, ...]:
     """
     by_backbone = [_backbone_groups(model, prefix, spec, counting) for prefix, spec in model_backbones(model)]
     joined = []
-    for parts in zip_longest(*(reversed(groups) for groups in by_backbone)):
-        parts = [part for part in parts if part is not None]
+    for parts in join_groups(by_backbone):
         layers = tuple(name for part in parts for name in part.layers)
         joined.append(LayerGroup("+".join(p.name for p in parts), layers, sum(p.parameters for p in parts)))
-    return tuple(reversed(joined))
+    return tuple(joined)
 
 
 def trainable_layers(model, unfreeze: str, counting: str = "stages") -> tuple[str, ...]:
@@ -191,15 +175,15 @@ def _trainable_size(layer) -> int:
     return size
 
 
-def group_table(model, counting: str = "stages", layers: Collection[str] | None = None) -> GroupTable:
-    """Return one row per layer group and one for the head, with parameters in all and in training.
+def group_table(model, counting: str = "stages", layers: Collection[str] | None = None) -> tuple[GroupRow, ...]:
+    """Return one row per layer group and one for the head, with all and with the trainable parameters.
 
     Args:
         model: keras.Model as made by `build_classifier`.
         counting: str, `stages`, `reference` or `fts`.
-        layers: names of the backbone layers that train beside the head; None: as the model stands.
+        layers: names of the backbone layers that train besides the head; None: those that are trainable now.
     Returns:
-        GroupTable, rows from input to output; `str()` of it is a table for the terminal.
+        GroupRow of each group, from input to output, the head last.
     """
     if layers is None:
         layers = {layer.name for layer in model.layers if layer.trainable}
@@ -209,4 +193,5 @@ def group_table(model, counting: str = "stages", layers: Collection[str] | None 
         training = sum(_trainable_size(la) for la in found if la.name in layers or la.name == HEAD)
         return GroupRow(group, len(found), _size(w for la in found for w in la.weights), training)
 
-    return GroupTable([*(row(group.name, group.layers) for group in layer_groups(model, counting)), row(HEAD, [HEAD])])
+    groups = (row(group.name, group.layers) for group in layer_groups(model, counting))
+    return (*groups, row(HEAD, [HEAD]))

@@ -12,8 +12,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_radtl.config import TrainingConfig
-
 register = keras.saving.register_keras_serializable(package="keras_radtl")
 
 
@@ -75,11 +73,6 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma, "label_weights": self.label_weights}
-
-
-def focal_exponent(training: TrainingConfig) -> float:
-    """Return the exponent of the loss: that of the focal loss, or 0 for cross-entropy."""
-    return training.focal_gamma if training.loss == "focal" else 0.0
 
 
 def make_loss(multilabel: bool, gamma: float = 0.0, label_weights: np.ndarray | None = None) -> keras.losses.Loss:

@@ -1,16 +1,18 @@
-"""How much memory a classifier needs, told before it is allocated."""
+"""The memory that a classifier needs, estimated before it is allocated."""
 
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from keras_radtl.config import HeadConfig, UserError
 from keras_radtl.models.layers.head_sizes import head_parameters
 
 _FLOAT = 4  # bytes of a float32; weights, gradients and slots are float32 under every precision
+_CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # cgroup v2 and v1
 _DTYPE_BYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "uint8": 1}
 
 
@@ -28,32 +30,27 @@ class MemoryEstimate(NamedTuple):
         return sum(self)
 
 
-def available_memory() -> int | None:
-    """Return the bytes of main memory that this process may still take, or None where the system does not tell."""
-    known = []
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = Path(path).read_text().strip() if Path(path).is_file() else ""
+def available_memory() -> int:
+    """Return the bytes of main memory that this process may still use, at most the limit of its container."""
+    known = [psutil.virtual_memory().available]
+    for path in map(Path, _CONTAINER_LIMITS):
+        text = path.read_text().strip() if path.is_file() else ""
         known += [int(text)] if text.isdigit() else []
-    if Path("/proc/meminfo").is_file():
-        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        known.append(int(rows["MemAvailable"].split()[0]) * 1024)
-    elif "SC_PHYS_PAGES" in os.sysconf_names:
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(known, default=None)
+    return min(known)
 
 
 def estimate_memory(model, batch_size: int, optimizer_slots: int = 2) -> MemoryEstimate:
-    """Estimate the memory of training a model, with its layers frozen as they are.
+    """Estimate the memory that training a model needs, with its layers frozen as they are.
 
-    Activations: every layer output from the first trainable layer on is kept for the gradient; below it only the
-    largest layer with its output matters.
+    Activations: the outputs of all layers from the first trainable one are kept for the gradient; below it, only the
+    largest layer output counts, twice: as input and as output.
 
     Args:
         model: keras.Model, functional.
         batch_size: int, images.
-        optimizer_slots: int, values the optimizer keeps per weight: 2 for Adam, 1 for momentum.
+        optimizer_slots: int, values that the optimizer keeps per weight: 2 for Adam, 1 for momentum.
     Returns:
-        MemoryEstimate, bytes.
+        MemoryEstimate, in bytes.
     """
     weights = sum(math.prod(w.shape) for w in model.weights) * _FLOAT
     trainable = sum(math.prod(w.shape) for w in model.trainable_weights) * _FLOAT
@@ -74,21 +71,21 @@ def require_memory(estimate: MemoryEstimate, what: str) -> None:
         what: str, what needs it, for the message.
     """
     available = available_memory()
-    if available is not None and estimate.total > available:
+    if estimate.total > available:
         parts = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in estimate._asdict().items() if size)
         raise UserError(
-            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}) and {available / 1e9:.2f} GB are free"
+            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}); {available / 1e9:.2f} GB are free"
         )
 
 
 def require_head_memory(head: HeadConfig, features: int, num_classes: int) -> int:
-    """Refuse a head that cannot be trained in the memory there is, before anything is allocated.
+    """Refuse a head that needs more than the available memory, before anything is allocated.
 
-    A head always trains: its weights, their gradients and two slots of Adam are counted.
+    A head always trains: its weights, their gradients and the two slots of Adam are counted.
 
     Args:
         head: HeadConfig.
-        features: int, numbers that the head gets of each image.
+        features: int, number of features per image.
         num_classes: int, number of logits.
     Returns:
         int, trainable parameters of the head.

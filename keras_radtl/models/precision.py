@@ -27,13 +27,13 @@ def dtype_policy(precision: str) -> Iterator[None]:
 
 
 def cpu_flags() -> set[str]:
-    """Return the features that the processor names; nothing where the system does not tell."""
+    """Return the instruction sets that the processor lists; an empty set where the system has no /proc/cpuinfo."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
 
 
-def require_gain(precision: str) -> None:
+def require_gain(precision: str, device: str = "auto") -> None:
     """Refuse a precision that makes nothing faster on the visible devices.
 
     Raises:
@@ -41,7 +41,7 @@ def require_gain(precision: str) -> None:
     """
     if precision == "float32":
         return
-    gpus = tf.config.get_visible_devices("GPU")
+    gpus = [] if device == "cpu" else tf.config.get_visible_devices("GPU")
     if gpus:
         _require_gpu(precision, tf.config.experimental.get_device_details(gpus[0]))
     elif precision == "mixed_float16":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_radtl.models.keras_internals import nodes_by_depth, producer
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
 
@@ -34,12 +35,11 @@ def _alive(operation) -> bool:
 def cut_tensors(model) -> list:
     """Return the symbolic tensors at the cut of a flat functional model, as its `trainable` flags now stand."""
     live, crossing = set(), {}
-    for depth in sorted(model._nodes_by_depth, reverse=True):  # from the image to the logits
-        for node in model._nodes_by_depth[depth]:
-            below = [t for t in node.input_tensors if t._keras_history.operation not in live]
-            if len(below) < len(node.input_tensors) or _alive(node.operation):
-                live.add(node.operation)
-                crossing.update((id(tensor), tensor) for tensor in below)
+    for node in nodes_by_depth(model):
+        below = [tensor for tensor in node.input_tensors if producer(tensor) not in live]
+        if len(below) < len(node.input_tensors) or _alive(node.operation):
+            live.add(node.operation)
+            crossing.update((id(tensor), tensor) for tensor in below)
     return list(crossing.values())
 
 
@@ -50,7 +50,7 @@ def cut(model) -> Cut | None:
         model: flat functional classifier with its `trainable` flags set.
     """
     tensors = cut_tensors(model)
-    origins = {tensor._keras_history.operation for tensor in tensors}
+    origins = {producer(tensor) for tensor in tensors}
     if any(isinstance(origin, keras.layers.InputLayer) for origin in origins):
         return None
     ends = tensors[0] if len(tensors) == 1 else tensors

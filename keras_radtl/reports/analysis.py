@@ -1,112 +1,157 @@
-"""The analysis of a result table: mixed model and rank tests, as data."""
+"""Analyze a result table: a mixed model and rank tests, as text, DataFrames and box plots."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from keras_radtl.config import UserError
-from keras_radtl.reports.result_table import ResultTable
+from keras_radtl.config import UserError, require
+from keras_radtl.reports.analysis_files import box_panels
+from keras_radtl.reports.analysis_results import AnalysisResults, AnalysisSpec
+from keras_radtl.reports.analysis_text import analysis_text
+from keras_radtl.reports.data_frames import html_tables, rows_frame
+from keras_radtl.reports.figure_files import new_shown_figure
+from keras_radtl.reports.result_table import ResultTable, as_result_table
 from keras_radtl.stats.mixed_design import factor_levels
 from keras_radtl.stats.mixed_model import (
-    MixedModel,
-    RatioTest,
+    VarianceComponent,
     confidence_intervals,
     fit_mixed_model,
     likelihood_ratio_test,
 )
-from keras_radtl.stats.ranks import StratumKruskal, StratumRankSum, rank_sums_within
+from keras_radtl.stats.ranks import StratumRankSum, rank_sums_within
 
-MOST_LEVELS = 40  # a factor with more levels gets no figure: its boxes could not be told apart
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_LEVELS = 40  # a factor with more levels gets no box plot, which would be unreadable
 
 
-@dataclass(frozen=True)
-class AnalysisSpec:
-    """What is asked of a table: names of columns, and how the model is fitted.
+class Analysis(AnalysisResults):
+    """The analysis of a result table, from `analyze_table`. `str()` of it is a report."""
 
-    Attributes:
-        response: the measure.
-        fixed: fixed effects.
-        random: factors with random intercepts; empty: no mixed model.
+    def __str__(self) -> str:
+        return analysis_text(self).rstrip("\n")
+
+    def __repr__(self) -> str:
+        parts = [f"{self.spec.response}, n={self.n}"]
+        parts += [f"{len(self.model.fixed)} fixed effects"] if self.model else []
+        parts += [f"{len(self.ranks)} rank tests"] if self.ranks else []
+        return f"<Analysis of {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        tables = {"Fixed effects": self.fixed_effects, "Random effects": self.random_effects}
+        return html_tables({**tables, "Rank sum tests": self.ranks_table}, [f"{self.spec.response}, n={self.n}"])
+
+    @property
+    def fixed_effects(self) -> pd.DataFrame:
+        """Fixed effects by term: estimate, std_error, ci_low, ci_high (95 %), df, t, p. Empty without a mixed model."""
+        columns = ("term", "estimate", "std_error", "ci_low", "ci_high", "df", "t", "p")
+        rows = []
+        for effect in self.model.fixed if self.model else ():
+            low, high = self.intervals[effect.term]
+            rows.append({**effect._asdict(), "ci_low": low, "ci_high": high})
+        return rows_frame(rows, columns, "term")
+
+    @property
+    def random_effects(self) -> pd.DataFrame:
+        """Variance components by group, the residual last: variance, std_dev, levels. Empty without a mixed model."""
+        rows = (component._asdict() for component in (self.model.random if self.model else ()))
+        return rows_frame(rows, VarianceComponent._fields, "group")
+
+    @property
+    def ranks_table(self) -> pd.DataFrame:
+        """Rank sum tests, one row per pair of levels: stratum, levels, n, w, p, p_adjusted (Holm), method."""
+        return rows_frame((test._asdict() for test in self.ranks), StratumRankSum._fields)
+
+    def plot_boxes(self, factor: str, figure: Figure | None = None) -> list[Axes]:
+        """Draw a box plot of the response by the levels of a factor, one panel per stratum.
+
+        Args:
+            factor: name of a column of the analysis.
+            figure: matplotlib figure to draw on; None: a new figure of `matplotlib.pyplot`.
+        Returns:
+            The matplotlib axes, one per stratum.
+        Raises:
+            UserError: if the factor has no box plot; names those that have one.
+        """
+        if factor not in self.samples:
+            raise UserError(f"`factor` must be one of {', '.join(self.samples)}. Received: factor={factor!r}")
+        return box_panels(self, factor, new_shown_figure if figure is None else lambda width, height: figure)
+
+
+def analyze_table(
+    table: str | os.PathLike[str] | pd.DataFrame | ResultTable,
+    response: str,
+    fixed: Iterable[str] = (),
+    random: Iterable[str] = (),
+    categorical: Iterable[str] = (),
+    reference: Mapping[str, str] | None = None,
+    method: str = "reml",
+    rank_by: str = "",
+    within: str = "",
+) -> Analysis:
+    """Fit a linear mixed model to a table of results and compare levels by rank tests.
+
+    Each row of the table is one experiment. An empty cell of a factor is a level of its own, `none`. Rows without a
+    response are excluded and listed.
+
+    Args:
+        table: path of a CSV with a header, or a pandas DataFrame.
+        response: column of the measured quantity, such as "test_auc".
+        fixed: columns of the fixed effects. Numbers are a slope, anything else is a factor.
+        random: columns of factors with random intercepts; empty: no mixed model.
         categorical: fixed effects whose numbers are levels.
-        reference: reference level by fixed factor.
+        reference: reference level by fixed factor; the default is the first level in sorted order.
         method: "reml" or "ml".
-        rank_by: factor whose levels are compared by rank tests; empty: none.
-        within: factor within whose levels they are; empty: over the whole table.
-    """
-
-    response: str
-    fixed: tuple[str, ...] = ()
-    random: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    reference: Mapping[str, str] = field(default_factory=dict)
-    method: str = "reml"
-    rank_by: str = ""
-    within: str = ""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """Answers to a spec.
-
-    Attributes:
-        spec: what was asked.
-        n: rows with a response.
-        left_out: lines of the file without one.
-        model: the mixed model, if one was asked for.
-        intervals: 95 % intervals of its fixed effects by term.
-        dropped: by fixed effect, the likelihood-ratio test against the model without it.
-        ranks: rank sum tests of pairs of levels.
-        kruskal: joint tests of more than two levels.
-        samples: values by factor, stratum ("" where there is none) and level, for the figures.
-    """
-
-    spec: AnalysisSpec
-    n: int
-    left_out: tuple[int, ...]
-    model: MixedModel | None
-    intervals: dict[str, tuple[float, float]]
-    dropped: dict[str, RatioTest]
-    ranks: list[StratumRankSum]
-    kruskal: list[StratumKruskal]
-    samples: dict[str, dict[str, dict[str, list[float]]]]
-
-
-def analyze_table(table: ResultTable, spec: AnalysisSpec) -> Analysis:
-    """Answer a spec about a table.
-
+        rank_by: column whose levels are compared by rank sum tests; empty: no rank tests.
+        within: compare them within each level of this column; empty: over the whole table.
+    Returns:
+        Analysis.
     Raises:
-        UserError: naming the column, line or option that is wrong.
+        UserError: names the column, row or argument, the rule and the value.
     """
-    names = (*spec.fixed, *spec.random, *filter(None, (spec.rank_by, spec.within)))
-    if spec.response in names:
-        raise UserError(f"`{spec.response}` must not be both the response and a factor")
-    for name in names:
+    names = {"fixed": fixed, "random": random, "categorical": categorical}
+    lists = {name: (values,) if isinstance(values, str) else tuple(values) for name, values in names.items()}
+    spec = AnalysisSpec(response, **lists, reference=reference or {}, method=method, rank_by=rank_by, within=within)
+    _check(spec)
+    table = as_result_table(table)
+    for name in spec.factors:
         table.column(name)
-    kept, left_out = table.rows_with(spec.response)
-    response = [float(cell) for cell in kept.column(spec.response)]
+    kept, excluded = table.rows_with(spec.response)
+    values = [float(cell) for cell in kept.column(spec.response)]
     try:
-        model, dropped = _fit(kept, response, spec)
-        ranks, kruskal = _rank(kept, response, spec)
+        model, dropped = _fit(kept, values, spec)
+        ranks, kruskal = _rank(kept, values, spec)
+        intervals = confidence_intervals(model) if model else {}
     except UserError:
         raise
     except ValueError as error:
-        raise UserError(f"{table.path}: {error}") from None
-    return Analysis(
-        spec,
-        len(response),
-        left_out,
-        model,
-        confidence_intervals(model) if model else {},
-        dropped,
-        ranks,
-        kruskal,
-        _samples(kept, response, spec),
-    )
+        message = str(error).replace("`", "'")  # these are names of columns, not of arguments
+        raise UserError(f"{table.source}: {message}") from None
+    samples = _samples(kept, values, spec)
+    return Analysis(spec, len(values), excluded, table.row_name, model, intervals, dropped, ranks, kruskal, samples)
+
+
+def _check(spec: AnalysisSpec) -> None:
+    """Refuse a question that no table can answer."""
+    require(spec.method in ("reml", "ml"), "method", "one of reml, ml", spec.method)
+    if spec.fixed and not spec.random:
+        raise UserError("`fixed` needs `random`: a mixed model has at least one random factor")
+    if not spec.random and not spec.rank_by:
+        raise UserError("Set `random` for a mixed model, `rank_by` for rank tests, or both")
+    if spec.within and not spec.rank_by:
+        raise UserError("`within` needs `rank_by`: it is for rank tests")
+    if spec.response in spec.factors:
+        raise UserError(f"{spec.response!r} must not be both the response and a factor")
 
 
 def _fit(table: ResultTable, response: list[float], spec: AnalysisSpec):
-    """Return the mixed model and the tests of its terms, or nothing where none is asked for."""
+    """Return the mixed model and the test of each of its fixed effects; (None, {}) without random factors."""
     if not spec.random:
         return None, {}
     as_levels = {*spec.categorical, *spec.reference}
@@ -131,11 +176,11 @@ def _rank(table: ResultTable, response: list[float], spec: AnalysisSpec):
 
 
 def _samples(table: ResultTable, response: list[float], spec: AnalysisSpec) -> dict:
-    """Group the response for the figures: every factor, within the strata where there are any."""
+    """Group the response for the box plots: by every factor, within each stratum if there are strata."""
     strata = table.factor(spec.within) if spec.within else ("",) * len(response)
     order = factor_levels(strata)[0]
     samples: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for name in dict.fromkeys((*spec.fixed, *spec.random, *filter(None, (spec.rank_by, spec.within)))):
+    for name in spec.factors:
         values = table.factor(name)
         levels = factor_levels(values)[0]
         if len(levels) > MOST_LEVELS:

@@ -1,16 +1,18 @@
-"""The analysis of a result table as JSON and as figures."""
+"""The analysis of a result table as JSON and as box plots."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
-from keras_radtl.reports.analysis import Analysis
-from keras_radtl.runs.files import atomic, write_json
+from keras_radtl.reports.analysis_results import AnalysisResults
+from keras_radtl.reports.figure_files import new_figure, save_figure
+from keras_radtl.runs.files import write_json
 
 
-def write_analysis(path: Path, found: Analysis) -> None:
-    """Write an analysis as strictly valid JSON; what does not exist is null."""
+def write_analysis(path: Path, found: AnalysisResults) -> None:
+    """Write an analysis as strictly valid JSON; undefined values are null."""
     model, spec = found.model, found.spec
     fixed = [
         row._asdict() | dict(zip(("ci_low", "ci_high"), found.intervals[row.term], strict=True))
@@ -32,7 +34,7 @@ def write_analysis(path: Path, found: Analysis) -> None:
             "dropped_terms": [{"term": term} | test._asdict() for term, test in found.dropped.items()],
             "ranks": [row._asdict() for row in found.ranks],
             "kruskal": [row._asdict() for row in found.kruskal],
-            "lines_left_out": list(found.left_out),
+            "lines_left_out": list(found.excluded),
         },
     )
 
@@ -41,23 +43,35 @@ def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def draw_analysis(folder: Path, found: Analysis) -> list[Path]:
-    """Draw a box and scatter plot for every factor, one panel a stratum; returns the PNGs."""
-    from matplotlib.figure import Figure
-
-    from keras_radtl.figures.boxes import plot_boxes
-
+def draw_analysis(folder: Path, found: AnalysisResults) -> list[Path]:
+    """Write a box and scatter plot of every factor as PNG; returns the paths."""
     paths = []
-    for name, strata in found.samples.items():
-        widest = max(len(samples) for samples in strata.values())
-        width = min(max(3.2, 1 + 0.75 * widest), 14)
-        figure = Figure(figsize=(min(width * len(strata), 24), 4.2), dpi=120, layout="constrained")
-        panels = figure.subplots(1, len(strata), sharey=True, squeeze=False)[0]
-        for i, (axes, (stratum, samples)) in enumerate(zip(panels, strata.items(), strict=True)):
-            title = f"{found.spec.within}: {stratum}" if stratum else f"{found.spec.response} by {name}"
-            plot_boxes(axes, samples, title, name, "" if i else found.spec.response)
+    for name in found.samples:
+        panels = box_panels(found, name, new_figure)
         path = folder / f"box_{''.join(c if c.isalnum() or c in '-_.' else '_' for c in name)}.png"
-        with atomic(path) as temporary:
-            figure.savefig(temporary, format="png")
+        save_figure(panels[0].figure, path)
         paths.append(path)
     return paths
+
+
+def box_panels(found: AnalysisResults, name: str, make_figure: Callable) -> list:
+    """Draw the box plots of one factor, one panel per stratum.
+
+    Args:
+        found: the analysis.
+        name: of the factor, a key of `found.samples`.
+        make_figure: called with width and height in inches; returns a matplotlib figure.
+    Returns:
+        The matplotlib axes, one per stratum.
+    """
+    from keras_radtl.figures.boxes import plot_boxes
+
+    strata = found.samples[name]
+    widest = max(len(samples) for samples in strata.values())
+    width = min(max(3.2, 1 + 0.75 * widest), 14)
+    figure = make_figure(min(width * len(strata), 24), 4.2)
+    panels = list(figure.subplots(1, len(strata), sharey=True, squeeze=False)[0])
+    for i, (axes, (stratum, samples)) in enumerate(zip(panels, strata.items(), strict=True)):
+        title = f"{found.spec.within}: {stratum}" if stratum else f"{found.spec.response} by {name}"
+        plot_boxes(axes, samples, title, name, "" if i else found.spec.response)
+    return panels

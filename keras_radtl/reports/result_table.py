@@ -1,20 +1,25 @@
-"""A table of results, one experiment a row, read from CSV: a numeric response and the factors it may depend on.
+"""A table of results, one experiment per row, from a CSV or a DataFrame: a numeric response and its possible factors.
 
-An empty cell of a factor is a level of its own, `none`: a head without filters has no number of filters, and its rows
-belong in the analysis all the same. A row without a response says nothing and is left out, by name. Empty are also NA,
-NaN, None, null and N/A, in any case of letters.
+An empty cell of a factor is a level of its own, `none`: a head without filters has no number of filters, but its rows
+belong in the analysis. A row without a response is excluded and reported. NA, NaN, None, null and N/A also count as
+empty, in upper or lower case.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError
 from keras_radtl.stats.mixed_design import NONE, is_numeric
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EMPTY = {"", "na", "n/a", "nan", "null", NONE}
 _DELIMITERS = (",", ";", "\t")
@@ -22,17 +27,20 @@ _DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Text of a CSV by column.
+    """The cells of a table as text, by column.
 
     Attributes:
-        path: of the file, for messages.
-        columns: cells by column name, surrounding blanks removed.
-        lines: line of the file on which each row ends, counted from 1.
+        source: path of the file, or "table" for a DataFrame; for messages.
+        columns: cells by column name, without surrounding spaces.
+        numbers: number of each row: the line of the file on which it ends, counted from 1, or the position in the
+            DataFrame, counted from 0.
+        row_name: what these numbers count: "line" or "row".
     """
 
-    path: Path
+    source: str
     columns: dict[str, tuple[str, ...]]
-    lines: tuple[int, ...]
+    numbers: tuple[int, ...]
+    row_name: str = "line"
 
     def column(self, name: str) -> tuple[str, ...]:
         """Return the cells of a column.
@@ -41,63 +49,86 @@ class ResultTable:
             UserError: naming the known columns.
         """
         if name not in self.columns:
-            raise UserError(f"{self.path} has no column `{name}`. Columns: {', '.join(self.columns)}")
+            raise UserError(f"{self.source} has no column {name!r}. Columns: {', '.join(self.columns)}")
         return self.columns[name]
 
     def rows_with(self, response: str) -> tuple[ResultTable, tuple[int, ...]]:
-        """Return the table without rows whose response is empty, and the lines of these rows.
+        """Return the table without the rows whose response is empty, and the numbers of these rows.
 
         Raises:
-            UserError: when another cell of the response is not a finite number, or none is left.
+            UserError: if another cell of the response is not a finite number, or no row remains.
         """
-        kept, dropped = [], []
-        for row, (cell, line) in enumerate(zip(self.column(response), self.lines, strict=True)):
+        kept, excluded = [], []
+        for row, (cell, number) in enumerate(zip(self.column(response), self.numbers, strict=True)):
             if cell.lower() in _EMPTY:
-                dropped.append(line)
+                excluded.append(number)
             elif not is_numeric([cell]) or not math.isfinite(float(cell)):
-                raise UserError(f"{self.path}, line {line}: `{response}` must be a finite number. Received: {cell!r}")
+                where = f"{self.source}, {self.row_name} {number}"
+                raise UserError(f"{where}: {response!r} must be a finite number. Received: {cell!r}")
             else:
                 kept.append(row)
         if not kept:
-            raise UserError(f"{self.path}: no row has a value of `{response}`")
+            raise UserError(f"{self.source}: no row has a value of {response!r}")
         columns = {name: tuple(cells[row] for row in kept) for name, cells in self.columns.items()}
-        return ResultTable(self.path, columns, tuple(self.lines[row] for row in kept)), tuple(dropped)
+        numbers = tuple(self.numbers[row] for row in kept)
+        return ResultTable(self.source, columns, numbers, self.row_name), tuple(excluded)
 
     def factor(self, name: str) -> tuple[str, ...]:
-        """Return a column as levels: empty cells are `none`, equal numbers are one level however they are spelled."""
+        """Return a column as levels: empty cells are `none`, and equal numbers are one level in any spelling."""
         cells = self.column(name)
         present = [cell for cell in cells if cell.lower() not in _EMPTY]
         spell = (lambda cell: f"{float(cell):.15g}") if is_numeric(present) else str
         return tuple(NONE if cell.lower() in _EMPTY else spell(cell) for cell in cells)
 
     def covariate(self, name: str) -> tuple[str, ...]:
-        """Return a column as it may stand among the fixed effects: numbers as they are, anything else as levels.
+        """Return a column as a fixed effect: numbers as they are, anything else as levels.
 
         Raises:
-            UserError: when the column holds numbers and empty cells.
+            UserError: if the column holds numbers and empty cells.
         """
         cells = self.column(name)
-        empty = [line for cell, line in zip(cells, self.lines, strict=True) if cell.lower() in _EMPTY]
+        empty = [number for cell, number in zip(cells, self.numbers, strict=True) if cell.lower() in _EMPTY]
         if empty and len(empty) < len(cells) and is_numeric([cell for cell in cells if cell.lower() not in _EMPTY]):
+            where = row_list(empty, self.row_name)
             raise UserError(
-                f"{self.path}: `{name}` holds numbers but is empty on {line_list(empty)}; fill it in, or name it in "
-                f"--categorical to make these rows a level `{NONE}`"
+                f"{self.source}: {name!r} holds numbers but is empty in {where}. Fill in these cells, or add {name!r} "
+                f"to `categorical` to make them a level {NONE!r}"
             )
         return cells if not empty and is_numeric(cells) else self.factor(name)
 
 
-def line_list(lines: Sequence[int], most: int = 20) -> str:
-    """Return "line 4" or "lines 4, 9, 12"; beyond `most` the count of the others."""
-    shown = ", ".join(map(str, lines[:most]))
-    more = f" and {len(lines) - most} more" if len(lines) > most else ""
-    return f"line{'s' * (len(lines) > 1)} {shown}{more}"
+def row_list(numbers: Sequence[int], row_name: str = "line", most: int = 20) -> str:
+    """Return row numbers as text: "line 4" or "lines 4, 9, 12"; at most `most` numbers are listed."""
+    shown = ", ".join(map(str, numbers[:most]))
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return f"{row_name}{'s' * (len(numbers) > 1)} {shown}{more}"
 
 
-def read_result_table(path: str | Path) -> ResultTable:
+def as_result_table(table: str | os.PathLike[str] | pd.DataFrame | ResultTable) -> ResultTable:
+    """Return a path of a CSV or a pandas DataFrame as a ResultTable; a ResultTable is returned as it is.
+
+    Raises:
+        UserError: if `table` is something else, or has no rows, a repeated column or another fault.
+    """
+    if isinstance(table, ResultTable):
+        return table
+    if isinstance(table, (str, os.PathLike)):
+        return read_result_table(table)
+    if not hasattr(table, "isna") or not hasattr(table, "columns"):
+        raise UserError(f"`table` must be the path of a CSV or a pandas DataFrame. Received: {type(table).__name__}")
+    header = [str(name).strip() for name in table.columns]
+    cells = table.astype(object).mask(table.isna(), "").to_numpy()
+    rows = [(number, [str(cell).strip() for cell in row]) for number, row in enumerate(cells)]
+    _check("table", header, rows)
+    return _from_rows("table", header, rows, "row")
+
+
+def read_result_table(path: str | os.PathLike[str]) -> ResultTable:
     """Read a CSV with a header, separated by commas, semicolons or tabs, in UTF-8.
 
     Raises:
-        UserError: when it is not there, not text, has no rows, a repeated column, or a row of another length.
+        UserError: if the file does not exist, is not text, has no rows, or has a repeated column or a row of another
+            length.
     """
     path = Path(path)
     if not path.is_file():
@@ -113,17 +144,23 @@ def read_result_table(path: str | Path) -> ResultTable:
         raise UserError(f"{path}: is not a text file in UTF-8") from None
     except csv.Error as error:
         raise UserError(f"{path}: is not a CSV: {error}") from None
-    _check(path, header, found)
-    columns = {name: tuple(row[i] for _, row in found) for i, name in enumerate(header)}
-    return ResultTable(path, columns, tuple(line for line, _ in found))
+    _check(str(path), header, found)
+    return _from_rows(str(path), header, found, "line")
 
 
-def _check(path: Path, header: list[str], found: list[tuple[int, list[str]]]) -> None:
+def _from_rows(source: str, header: list[str], rows: list[tuple[int, list[str]]], row_name: str) -> ResultTable:
+    columns = {name: tuple(row[i] for _, row in rows) for i, name in enumerate(header)}
+    return ResultTable(source, columns, tuple(number for number, _ in rows), row_name)
+
+
+def _check(source: str, header: list[str], found: list[tuple[int, list[str]]]) -> None:
     if len(set(header)) < len(header):
         repeated = next(name for name in header if header.count(name) > 1)
-        raise UserError(f"{path}: column `{repeated}` is there more than once")
+        raise UserError(f"{source}: column {repeated!r} appears more than once")
     for line, row in found:
         if len(row) != len(header):
-            raise UserError(f"{path}, line {line}: must have {len(header)} cells as the header. Received: {len(row)}")
+            raise UserError(
+                f"{source}, line {line}: must have {len(header)} cells, like the header. Received: {len(row)}"
+            )
     if not found:
-        raise UserError(f"{path}: has no rows below its header")
+        raise UserError(f"{source}: has no rows")

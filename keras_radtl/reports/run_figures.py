@@ -1,46 +1,40 @@
-"""The pictures of a run: ROC curve, history, confusion matrix, and the images as the network sees them."""
+"""The figures of a run: history, learning rates, ROC curves, confusion matrix, and augmented sample images."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from keras_radtl.config import Config
-from keras_radtl.data.augment import apply, draw
+from keras_radtl.config import AugmentConfig
+from keras_radtl.data.augment import augment_image, sample_parameters
 from keras_radtl.models.probabilities import to_probabilities
+from keras_radtl.reports.figure_files import new_figure, save_figure
 from keras_radtl.runs.directory import FIGURES, RunDirectory
-from keras_radtl.runs.files import atomic
 
 
-def make_figure(width: float, height: float):
-    """Return an empty matplotlib figure that needs no display, size in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def draw_run(
+    run: RunDirectory, dataset, split, parts: dict, history: list[dict], augment: AugmentConfig, seed: int
+) -> None:
+    """Draw the figures of one trained model into its run directory.
 
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def save_figure(figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png")
-
-
-def draw_run(run: RunDirectory, config: Config, dataset, split, parts: dict, history: list[dict]) -> None:
-    """Draw the pictures of one trained model into its run directory."""
+    Args:
+        run: directory of the model.
+        dataset: Dataset, its cases and pixels.
+        split: Split that the model was trained on.
+        parts: Predictions by split; `val` and `test` are drawn.
+        history: rows of `history.csv`.
+        augment: augmentation of the run.
+        seed: of the run, for the augmentation.
+    """
     from keras_radtl.figures.history import plot_history
 
-    figure = make_figure(10, 4)
+    figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     plot_history(left, history, ["loss", "val_loss"], "loss")
     plot_history(right, history, ["val_auc", "val_accuracy"], "validation")
     save_figure(figure, run / FIGURES / "history.png")
     _draw_rates(run, [row for row in history if "rates" in row])
-    _draw_samples(run, config, dataset, split)
-    draw_predictions(run, dataset.table, {name: parts[name] for name in ("val", "test")})
+    _draw_samples(run, dataset, split, augment, seed)
+    draw_predictions(run, dataset.cases, {name: parts[name] for name in ("val", "test")})
 
 
 def draw_pooled(run: RunDirectory, table, pooled) -> None:
@@ -49,17 +43,21 @@ def draw_pooled(run: RunDirectory, table, pooled) -> None:
 
 
 def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
-    """Draw ROC curves of the given splits and the confusion matrix of the test split."""
+    """Draw the ROC curves of the given splits and, except for multi-label tasks, the confusion matrix of `test`.
+
+    Args:
+        run: directory that is written to.
+        table: CaseTable.
+        parts: Predictions by split.
+    """
     from keras_radtl.figures.confusion import plot_confusion
     from keras_radtl.figures.curves import plot_roc
 
-    figure = make_figure(5, 5)
+    figure = new_figure(5, 5)
     axes = figure.subplots()
     for name, predictions in parts.items():
-        probabilities, targets = (
-            to_probabilities(predictions.logits, table.multilabel),
-            table.targets[predictions.indices],
-        )
+        probabilities = to_probabilities(predictions.logits, table.multilabel)
+        targets = table.targets[predictions.indices]
         columns = [1] if len(table.classes) == 2 and not table.multilabel else range(len(table.classes))
         for column in columns:
             known, truth = _against_rest(table, targets, column)
@@ -69,7 +67,7 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
     if not table.multilabel:
         test = parts["test"]
         known = table.targets[test.indices] >= 0
-        figure = make_figure(1.2 * len(table.classes) + 2, 1.2 * len(table.classes) + 1.6)
+        figure = new_figure(1.2 * len(table.classes) + 2, 1.2 * len(table.classes) + 1.6)
         predicted = test.logits[known].argmax(axis=1)
         plot_confusion(
             figure.subplots(), table.targets[test.indices][known], predicted, table.classes, f"test, n={known.sum()}"
@@ -86,27 +84,26 @@ def _against_rest(table, targets, column: int):
 
 
 def _draw_rates(run: RunDirectory, history: list[dict]) -> None:
-    """Draw the rates by layer where they differ."""
-    from keras_radtl.figures.rates import plot_rates
+    """Draw the learning-rate multipliers by layer, if there are any."""
+    from keras_radtl.figures.multipliers import plot_multipliers
 
     if history:
         layers = len({layer for row in history for layer in row["rates"]})
-        figure = make_figure(8, min(2.0 + 0.14 * layers, 11))
-        plot_rates(figure.subplots(), [row["epoch"] for row in history], [row["rates"] for row in history])
+        figure = new_figure(8, min(2.0 + 0.14 * layers, 11))
+        plot_multipliers(figure.subplots(), [row["epoch"] for row in history], [row["rates"] for row in history])
         save_figure(figure, run / FIGURES / "learning_rates.png")
 
 
-def _draw_samples(run: RunDirectory, config: Config, dataset, split, count: int = 8) -> None:
+def _draw_samples(run: RunDirectory, dataset, split, augment: AugmentConfig, seed: int, count: int = 8) -> None:
+    """Draw some training images, and below each the augmented image of the first epoch."""
     from keras_radtl.figures.images import plot_images
-    from keras_radtl.runs.results import label_text
 
-    table, pixels = dataset.table, dataset.pixels
+    table, pixels = dataset.cases, dataset.pixels
     chosen = split.train[np.linspace(0, len(split.train) - 1, min(count, len(split.train))).astype(int)]
-    parameters = draw(config.augment, config.seed, 0, chosen, pixels.shape[1:3])
-    changed = [apply(np.ascontiguousarray(pixels[i]), parameters.image(row)) for row, i in enumerate(chosen)]
-    names = [label_text(table, table.targets[i]) for i in chosen]
-    figure = make_figure(1.5 * count, 3.6)
-    plot_images(
-        figure, [*pixels[chosen], *changed], [*names, *["in training, epoch 1"] * len(chosen)], columns=len(chosen)
-    )
+    parameters = sample_parameters(augment, seed, 0, chosen, pixels.shape[1:3])
+    augmented = [augment_image(np.ascontiguousarray(pixels[i]), parameters.select(row)) for row, i in enumerate(chosen)]
+    names = [table.target_text(table.targets[i]) for i in chosen]
+    figure = new_figure(1.5 * count, 3.6)
+    titles = [*names, *["augmented, epoch 1"] * len(chosen)]
+    plot_images(figure, [*pixels[chosen], *augmented], titles, columns=len(chosen))
     save_figure(figure, run / FIGURES / "images.png")

@@ -1,25 +1,66 @@
-"""A finished run in a few lines for the terminal."""
+"""A run as text for the terminal: its metrics, where its files are, and the layer groups of its model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMARY, RunDirectory
 from keras_radtl.runs.files import read_csv, read_json
-from keras_radtl.runs.results import metrics_table
 
 MONITORS = {"val_auc": "validation AUC", "val_loss": "validation loss"}
 
 
-def show_run(run: RunDirectory, splits=("val", "test")) -> str:
-    """Return the metrics of a run with their 95 % intervals, what was left out, and where things are."""
+def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
+    """Return the metrics of a finished run with 95 % intervals, the number of excluded files, and its paths.
+
+    Args:
+        run: directory of the run.
+        splits: splits whose metrics are shown.
+    """
     metrics, summary = read_json(run / METRICS), read_json(run / SUMMARY)
     lines = ["", metrics_table(metrics, splits), ""]
     if "fold_auc" in summary:
         each = summary["fold_auc"]
-        lines += [f"test AUC by fold: {', '.join(f'{value:.3f}' for value in each)}"]
+        lines += [f"test AUC by fold: {', '.join('-' if value is None else f'{value:.3f}' for value in each)}"]
     else:
         lines += [f"best epoch {summary['best_epoch']} of {summary['epochs']} by {MONITORS[summary['monitor']]}"]
     if (run / REJECTED).is_file():
-        lines.append(f"left out: {len(read_csv(run / REJECTED))} files, with reasons in {run / REJECTED}")
+        count = len(read_csv(run / REJECTED))
+        lines.append(f"excluded: {count} file{'s' * (count != 1)}, see {run / REJECTED} for the reasons")
     model = run.path / "fold_*" / MODEL if "fold_auc" in summary else run / MODEL
     lines += [f"model:    {model}", f"figures:  {run / FIGURES}", f"run:      {run.path}", ""]
     return "\n".join(lines)
+
+
+def metrics_table(metrics: Mapping[str, Mapping[str, dict]], splits: Sequence[str] = ("val", "test")) -> str:
+    """Return metrics as a text table: one row per metric, one column per split, 95 % intervals in brackets.
+
+    Args:
+        metrics: content of `metrics.json`: metrics by split and name.
+        splits: columns; a split without metrics is skipped.
+    """
+    splits = [split for split in splits if split in metrics]
+    names = list(dict.fromkeys(name for split in splits for name in metrics[split]))
+    header = ["", *(f"{split} (n={max(m['n'] for m in metrics[split].values())})" for split in splits)]
+    rows = [[name, *(_metric(metrics[split].get(name)) for split in splits)] for name in names]
+    return text_table([header, *rows])
+
+
+def _metric(metric: Mapping | None) -> str:
+    if metric is None or metric["value"] is None:
+        return "-"
+    if metric["ci_low"] is None:
+        return f"{metric['value']:.3f}"
+    return f"{metric['value']:.3f} [{metric['ci_low']:.3f}, {metric['ci_high']:.3f}]"
+
+
+def group_text(rows: Sequence[tuple[str, int, int, int]]) -> str:
+    """Return the layer groups of a model as a text table with a row of totals.
+
+    Args:
+        rows: from `models.groups.group_table`: group, number of layers, parameters, trainable parameters.
+    """
+    total = ("total", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    cells = [(name, *(f"{count:,}" for count in counts)) for name, *counts in (*rows, total)]
+    return text_table([("group", "layers", "parameters", "trainable"), *cells], right=(1, 2, 3))

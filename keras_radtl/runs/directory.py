@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_radtl.config import Config, UserError, dumps, from_dict, load_values, to_dict
+from keras_radtl.config import Config, DataConfig, UserError, dumps, from_dict, load_values, to_dict
 from keras_radtl.runs.files import TEMPORARY, difference, read_json, sync_folder, write_json, write_text_atomic
 
+RUNS = Path("saved_models")  # default folder of run directories
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
 SPLIT = "split.csv"
@@ -34,6 +36,15 @@ SPLITS = ("train", "val", "test")
 def predictions_name(split: str) -> str:
     """Return the file name of the predictions of `train`, `val` or `test`."""
     return f"predictions_{split}.csv"
+
+
+def default_output(config: Config) -> Path:
+    """Return the folder of a run that names none: the same for the same configuration."""
+    if config.data.path == DataConfig.path:
+        name = config.preset_name
+    else:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", Path(config.data.path).stem).strip("-").lower() or "data"
+    return RUNS / f"{name}-{config_hash(config)[:6]}"
 
 
 def config_hash(config: Config) -> str:
@@ -94,22 +105,23 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise UserError(f"--output {path} is a file; name a folder")
+        raise UserError(f"`output` must be a folder. Received: {path}, a file")
     if not path.exists() or not any(not name.startswith(TEMPORARY) for name in os.listdir(path)):
         return "new"
     run = RunDirectory(path)
     if not (run / CONFIG).is_file():
-        raise UserError(f"--output {path} is a folder with other files in it; name a new or empty folder")
+        raise UserError(f"`output` must be a new or empty folder. Received: {path}, which has other files in it")
     if overwrite:
         return "overwrite"
     changed = difference(to_dict(run.config()), to_dict(config))  # as read: YAML takes 1e-05 for text
     if changed:
         raise UserError(
-            f"{path} holds a run with another configuration ({'; '.join(changed[:5])}); name another --output, or --overwrite it"
+            f"{path} has a run with another configuration ({'; '.join(changed[:5])}); choose another `output`, or "
+            "`overwrite=True`"
         )
     if run.finished and not resume:
         raise UserError(
-            f"{path} holds a finished run; name another --output, --overwrite it, or show it again with --resume"
+            f"{path} has a finished run; choose another `output`, `overwrite=True`, or `resume=True` to show it again"
         )
     return "done" if run.finished else "resume"
 

@@ -127,7 +127,7 @@ def locked(path: str | Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise UserError(f"Another process is writing {path}; wait for it or name another --output") from None
+        raise UserError(f"Another process is writing {path}; wait for it, or choose another `output`") from None
     try:
         yield
     finally:

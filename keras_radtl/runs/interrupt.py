@@ -1,4 +1,4 @@
-"""Stopping in good order: Ctrl-C and SIGTERM let the batch end, then the run stops with its last epoch saved."""
+"""Orderly stops: after Ctrl-C or SIGTERM the current batch ends, and the run stops with its last epoch saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Stopped(Exception):
-    """A run that was asked to stop and whose state is saved; the text says how to go on, `code` is the exit code."""
+    """A run was asked to stop and its state is saved; the text says how to resume, `code` is the exit code."""
 
     def __init__(self, message: str, code: int = INTERRUPTED):
         super().__init__(message)
@@ -18,15 +18,19 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Within its `with` block SIGINT and SIGTERM only set a flag; a second Ctrl-C stops at once.
+    """Handles SIGINT and SIGTERM inside its `with` block; a second Ctrl-C stops at once.
+
+    Args:
+        immediately: raise `Stopped` at once, until `defer` is called; False: only set a flag that `check` looks at.
 
     Attributes:
         code: 0, or the exit code that was asked for.
     """
 
-    def __init__(self):
+    def __init__(self, immediately: bool = False):
         self.code = 0
         self._old = {}
+        self._immediately = immediately
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
@@ -38,10 +42,16 @@ class StopRequest:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
+    def defer(self) -> None:
+        """From now on only set the flag: work has begun that must end in good order."""
+        self._immediately = False
+
     def _request(self, number: int, _frame) -> None:
         if self.code and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.code = 128 + number
+        if self._immediately:
+            raise Stopped("stopped before training began", self.code)
 
     def check(self, where: str) -> None:
         """Raise `Stopped` when a stop was asked for.
@@ -50,4 +60,4 @@ class StopRequest:
             where: how far the run came, for the message.
         """
         if self.code:
-            raise Stopped(f"stopped {where}; the same command goes on from there", self.code)
+            raise Stopped(f"stopped {where}; run the same command to resume", self.code)

@@ -1,4 +1,4 @@
-"""Read predictions back as labels and scores by case: a run's file, or a bare CSV with `case,label,score`."""
+"""Read predictions as labels and scores of cases, from a run or from a CSV with the columns `case,label,score`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PROBABILITY = "prob_"
 
 @dataclass(frozen=True)
 class ScoredCases:
-    """Predictions of one model for one question, positive or not.
+    """Predictions of one model for a binary task.
 
     Attributes:
         name: of the model, for tables and legends.
-        source: the file they come from.
-        cases: unique case ids, in file order.
-        targets: bool (n,).
-        scores: float64 (n,), finite, higher means more positive.
-        groups: group of each case; empty where the file has none.
-        left_out: number of cases without a label, which were left out.
+        source: file that was read.
+        cases: unique case ids, in the order of the file.
+        targets: bool array of shape (n,), True for positive cases.
+        scores: finite float64 array of shape (n,); higher means more positive.
+        groups: group of each case; empty if the file has no groups.
+        excluded: number of cases that were excluded because they have no label.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ScoredCases:
     targets: np.ndarray
     scores: np.ndarray
     groups: tuple[str, ...] = ()
-    left_out: int = 0
+    excluded: int = 0
 
 
 def read_scored_cases(path: str | Path, split: str = "test", positive: str = "") -> ScoredCases:
@@ -46,17 +46,16 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
 
     Args:
         path: folder or file.
-        split: which predictions of a run directory: "train", "val" or "test".
-        positive: the class against the rest; needed for runs with more than two classes. The default is the second
-            class.
+        split: predictions that are read from a run directory: "train", "val" or "test".
+        positive: class that is positive, against all others; the default is the second of two classes.
 
     Raises:
-        UserError: when it is not there, malformed, or lacks a column; names file, line and value.
+        UserError: if the file does not exist, is malformed or lacks a column; names file, line and value.
     """
     path = Path(path)
     file = path / predictions_name(split) if path.is_dir() else path
     if not file.is_file():
-        problem = f"it has no {file.name}: not a finished run?" if path.is_dir() else "no such file or folder"
+        problem = f"it has no {file.name}; is the run finished?" if path.is_dir() else "no such file or folder"
         raise UserError(f"{path}: {problem}")
     summary = file.parent / SUMMARY
     columns, rows = _read_rows(file)
@@ -67,15 +66,17 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
         raise UserError(f"{file}: needs the columns case,label,score. Received: {','.join(columns)}")
     _require_columns(file, columns, ("case", "label"))
     if summary.is_file() and read_json(summary).get("multilabel"):
-        raise UserError(f"{file}: is a multi-label run; write a CSV with case,label,score for the label in question")
+        raise UserError(
+            f"{file}: belongs to a multi-label run; write a CSV with case,label,score for one of its labels"
+        )
     return _from_run(path, file, rows, [name for name in columns if name.startswith(_PROBABILITY)], positive)
 
 
 def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:
-    """Bring all models into the case order of the first.
+    """Return the models with their cases in the order of the first model.
 
     Raises:
-        UserError: when cases or labels differ; names the first such case and the file.
+        UserError: if cases or labels differ; names the first such case and the file.
     """
     first = models[0]
     aligned = [first]
@@ -91,7 +92,7 @@ def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:
         groups = tuple(other.groups[index] for index in order) if other.groups else ()
         aligned.append(
             ScoredCases(
-                other.name, other.source, first.cases, first.targets, other.scores[order], groups, other.left_out
+                other.name, other.source, first.cases, first.targets, other.scores[order], groups, other.excluded
             )
         )
     return aligned
@@ -105,7 +106,7 @@ def _require_same(first: ScoredCases, other: ScoredCases, position: dict[str, in
         if cases:
             raise UserError(
                 f"case {cases[0]!r} is in {there.source} but not in {lacking.source} "
-                f"({len(cases)} such; models are compared on the same cases)"
+                f"({len(cases)} in total); models are compared on the same cases"
             )
 
 
@@ -119,18 +120,18 @@ def _read_rows(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{file}: cannot be read as CSV ({error})") from None
     if not rows:
-        raise UserError(f"{file}: holds no predictions")
+        raise UserError(f"{file}: has no predictions")
     twice = [name for name, count in Counter(columns).items() if count > 1]
     if twice:
-        raise UserError(f"{file}: column {twice[0]!r} stands there twice")
+        raise UserError(f"{file}: column {twice[0]!r} appears twice")
     for line, row in rows:
         if None in row or None in row.values():
-            raise UserError(f"{file}, line {line}: must have {len(columns)} columns as the first line")
+            raise UserError(f"{file}, line {line}: must have {len(columns)} columns, like the first line")
     return columns, [(line, {name: _plain(value) for name, value in row.items()}) for line, row in rows]
 
 
 def _plain(text: str) -> str:
-    """Undo the apostrophe that keeps spreadsheets from running a cell."""
+    """Remove the apostrophe that keeps spreadsheets from running a cell as a formula."""
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
@@ -144,7 +145,7 @@ def _from_scores(path: Path, file: Path, rows) -> ScoredCases:
     targets = []
     for line, row in rows:
         if row["label"].strip() not in ("0", "1", "0.0", "1.0"):
-            raise UserError(f"{file}, line {line}: `label` must be 0 or 1. Received: label={row['label']!r}")
+            raise UserError(f"{file}, line {line}: 'label' must be 0 or 1. Received: {row['label']!r}")
         targets.append(row["label"].strip()[0] == "1")
     scores = [_number(file, line, row, "score") for line, row in rows]
     return _scored(path, file, rows, targets, scores, 0)
@@ -156,7 +157,7 @@ def _from_run(path: Path, file: Path, rows, columns: Sequence[str], positive: st
         raise UserError(f"{file}: has no class {positive!r}. Known: {', '.join(classes)}")
     if not positive and len(classes) > 2:
         raise UserError(
-            f"{file}: has {len(classes)} classes; name one against the rest with --positive. "
+            f"{file}: has {len(classes)} classes; set `positive` to the one that is compared with the others. "
             f"Known: {', '.join(classes)}"
         )
     positive = positive or classes[-1]
@@ -166,23 +167,23 @@ def _from_run(path: Path, file: Path, rows, columns: Sequence[str], positive: st
     for line, row in labelled:
         if row["label"] not in classes:
             raise UserError(
-                f"{file}, line {line}: `label` must be one of {', '.join(classes)}. Received: label={row['label']!r}"
+                f"{file}, line {line}: 'label' must be one of {', '.join(classes)}. Received: {row['label']!r}"
             )
     scores = [_number(file, line, row, _PROBABILITY + positive) for line, row in labelled]
     targets = [row["label"] == positive for _, row in labelled]
     return _scored(path, file, labelled, targets, scores, len(rows) - len(labelled))
 
 
-def _scored(path: Path, file: Path, rows, targets, scores, left_out: int) -> ScoredCases:
+def _scored(path: Path, file: Path, rows, targets, scores, excluded: int) -> ScoredCases:
     seen = set()
     for line, row in rows:
         if row["case"] in seen:
-            raise UserError(f"{file}, line {line}: case {row['case']!r} stands there twice")
+            raise UserError(f"{file}, line {line}: case {row['case']!r} appears twice")
         seen.add(row["case"])
     groups = tuple(row["group"] for _, row in rows) if "group" in rows[0][1] else ()
     name = path.resolve().name if path.is_dir() else path.stem
     return ScoredCases(
-        name, file, tuple(row["case"] for _, row in rows), np.array(targets), np.array(scores), groups, left_out
+        name, file, tuple(row["case"] for _, row in rows), np.array(targets), np.array(scores), groups, excluded
     )
 
 
@@ -192,5 +193,5 @@ def _number(file: Path, line: int, row: dict[str, str], column: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UserError(f"{file}, line {line}: `{column}` must be a finite number. Received: {column}={row[column]!r}")
+        raise UserError(f"{file}, line {line}: {column!r} must be a finite number. Received: {row[column]!r}")
     return value

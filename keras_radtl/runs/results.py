@@ -1,4 +1,4 @@
-"""Predictions and metrics as the files of a run, and as the small table a command ends with."""
+"""Predictions, metrics and training history as the files of a run."""
 
 from __future__ import annotations
 
@@ -17,26 +17,19 @@ from keras_radtl.runs.files import read_csv, read_json, write_csv, write_json
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits of cases of one split.
+    """Logits of the cases of one split.
 
     Attributes:
-        indices: int (n,), rows of the case table.
-        logits: float32 (n, classes).
+        indices: int array of shape (n,), rows of the case table.
+        logits: float32 array of shape (n, n_classes).
     """
 
     indices: np.ndarray
     logits: np.ndarray
 
 
-def label_text(table: CaseTable, target) -> str:
-    """Return a target as text: the class, the labels joined by `;`, or nothing when unknown."""
-    if table.multilabel:
-        return ";".join(name for name, value in zip(table.classes, target, strict=True) if value == 1)
-    return table.classes[target] if target >= 0 else ""
-
-
 def prediction_columns(classes) -> list[str]:
-    """Return the columns of a predictions file."""
+    """Return the names of the columns of a predictions file."""
     logits, probabilities = [f"logit_{name}" for name in classes], [f"prob_{name}" for name in classes]
     return ["case", "path", "group", "split", "label", "predicted", *logits, *probabilities]
 
@@ -46,27 +39,23 @@ def prediction_rows(table: CaseTable, split: str, predictions: Predictions) -> l
     probabilities = to_probabilities(predictions.logits, table.multilabel)
     rows = []
     for index, logits, probability in zip(predictions.indices, predictions.logits, probabilities, strict=True):
-        predicted = label_text(
-            table, (probability > 0.5).astype(int) if table.multilabel else int(probability.argmax())
-        )
-        label = label_text(table, table.targets[index])
-        rows.append(
-            [
-                table.cases[index],
-                table.paths[index],
-                table.groups[index],
-                split,
-                label,
-                predicted,
-                *logits,
-                *probability,
-            ]
-        )
+        predicted = (probability > 0.5).astype(int) if table.multilabel else int(probability.argmax())
+        names = [table.target_text(table.targets[index]), table.target_text(predicted)]
+        case = [table.cases[index], table.paths[index], table.groups[index], split]
+        rows.append([*case, *names, *logits, *probability])
     return rows
 
 
 def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict[str, dict]:
-    """Return every metric of the cases with a known label as plain dicts."""
+    """Return the metrics of the cases with a known label.
+
+    Args:
+        table: the cases.
+        predictions: of one split.
+        seed: of the bootstrap intervals.
+    Returns:
+        By name, the fields of a metric as a dict: value, interval, number of cases and method.
+    """
     indices = predictions.indices
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
     probabilities = to_probabilities(predictions.logits[known], table.multilabel)
@@ -77,55 +66,60 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
 
 
 def write_results(run: RunDirectory, table: CaseTable, parts: dict[str, Predictions], seed: int) -> dict:
-    """Write the predictions of each split and `metrics.json`; returns the metrics."""
-    metrics = {}
-    for split, predictions in parts.items():
-        write_csv(
-            run / predictions_name(split), prediction_columns(table.classes), prediction_rows(table, split, predictions)
-        )
-        metrics[split] = split_metrics(table, predictions, seed)
+    """Write the predictions of each split and `metrics.json`.
+
+    Args:
+        run: directory that is written to.
+        table: the cases.
+        parts: predictions by split.
+        seed: of the bootstrap intervals.
+    Returns:
+        The content of `metrics.json`: metrics by split and name.
+    """
+    metrics = {split: split_metrics(table, predictions, seed) for split, predictions in parts.items()}
+    write_predictions(run, table, parts)
     write_json(run / METRICS, metrics)
     return metrics
 
 
+def write_predictions(run: RunDirectory, table: CaseTable, parts: dict[str, Predictions]) -> None:
+    """Write the predictions file of each split.
+
+    Args:
+        run: directory that is written to.
+        table: the cases.
+        parts: predictions by split.
+    """
+    columns = prediction_columns(table.classes)
+    for split, predictions in parts.items():
+        write_csv(run / predictions_name(split), columns, prediction_rows(table, split, predictions))
+
+
 def read_logits(run: RunDirectory, split: str, table: CaseTable) -> Predictions:
-    """Read the predictions of a split back from its file.
+    """Read the logits of a split from its predictions file.
 
     Raises:
-        UserError: when a case of the file is not in the table.
+        UserError: if a case of the file is not in the table.
     """
     rows = read_csv(run / predictions_name(split))
     position = {case: i for i, case in enumerate(table.cases)}
     missing = [row["case"] for row in rows if row["case"] not in position]
     if missing:
-        raise UserError(f"{run / predictions_name(split)}: case {missing[0]!r} is not among the data")
+        raise UserError(f"{run / predictions_name(split)}: case {missing[0]!r} is not in the data")
     logits = np.array([[float(row[f"logit_{name}"]) for name in table.classes] for row in rows], np.float32)
     return Predictions(np.array([position[row["case"]] for row in rows]), logits.reshape(len(rows), len(table.classes)))
 
 
-def metrics_table(metrics: dict[str, dict[str, dict]], splits=("val", "test")) -> str:
-    """Return metrics as a plain-text table: one row a metric, one column a split, 95 % intervals in brackets."""
-    splits = [split for split in splits if split in metrics]
-    names = list(dict.fromkeys(name for split in splits for name in metrics[split]))
-    head = ["", *(f"{split} (n={max(m['n'] for m in metrics[split].values())})" for split in splits)]
-    rows = [head] + [[name, *(_cell(metrics[split].get(name)) for split in splits)] for name in names]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def _cell(metric: dict | None) -> str:
-    if metric is None or metric["value"] is None:
-        return "-"
-    if metric["ci_low"] is None:
-        return f"{metric['value']:.3f}"
-    return f"{metric['value']:.3f} [{metric['ci_low']:.3f}, {metric['ci_high']:.3f}]"
-
-
 def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, seed: int) -> tuple[Predictions, dict]:
-    """Join the test predictions of all folds, each case predicted by the model that never saw it, and write them.
+    """Pool the test predictions of all folds and write them and their metrics.
 
+    Each case is predicted by the model of the fold that neither trained nor validated on it.
+
+    Args:
+        run: directory of the cross-validation, which is written to.
+        folds: finished directories of the folds.
+        table: the cases.
+        seed: of the bootstrap intervals.
     Returns:
         The pooled predictions in table order, and the summary of the run with the test AUC of each fold.
     """
@@ -146,7 +140,7 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
 
 
 def write_history(run: RunDirectory, history: list[dict]) -> None:
-    """Write `history.csv`, a row an epoch, and `learning_rates.csv` when rates differ by layer."""
+    """Write `history.csv`, one row per epoch, and `learning_rates.csv` if learning rates differ between layers."""
     columns = [name for name in dict.fromkeys(name for row in history for name in row) if name != "rates"]
     write_csv(run / HISTORY, columns, [[row.get(name) for name in columns] for row in history])
     if any("rates" in row for row in history):

@@ -83,10 +83,12 @@ class SearchFolder:
             UserError: when other files are in it.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"--output {self.path} is a file; name a folder")
+            raise UserError(f"`output` must be a folder. Received: {self.path}, a file")
         there = [name for name in os.listdir(self.path) if name != LOG] if self.path.exists() else []
         if there and SEARCH not in there:
-            raise UserError(f"--output {self.path} is a folder with other files in it; name a new or empty folder")
+            raise UserError(
+                f"`output` must be a new or empty folder. Received: {self.path}, which has other files in it"
+            )
         self.path.mkdir(parents=True, exist_ok=True)
         return not there
 
@@ -110,7 +112,7 @@ class SearchFolder:
         changed = difference(self._read_search(project, description), description)
         if changed:
             there = f"{self.path} holds another search ({'; '.join(changed[:3])})"
-            raise UserError(f"{there}; name another --output, or --overwrite it")
+            raise UserError(f"{there}; choose another `output`, or `overwrite=True`")
         write_json(self / SEARCH, description)
         return project
 
@@ -129,7 +131,9 @@ class SearchFolder:
         except (ValueError, TypeError):
             if project.is_dir():  # its name is the hash of the same search
                 return description
-            raise UserError(f"{self / SEARCH} is damaged; --overwrite starts over, or name another --output") from None
+            raise UserError(
+                f"{self / SEARCH} is damaged; `overwrite=True` starts over, or choose another `output`"
+            ) from None
 
     def result(self, trial: str, config: Config) -> TrialResult | None:
         """Return what a trial gave; None when its run directory is unfinished, of another configuration, or damaged."""

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from keras_radtl.config import Config, UserError, dumps, require
+from keras_radtl.config import Config, UserError, dumps, from_dict, load_values, require
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.files import locked, write_text_atomic
 from keras_radtl.runs.interrupt import StopRequest
@@ -28,24 +29,55 @@ from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, de
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space, apply
 from keras_radtl.search.trial_process import TrialFailed, TrialProcess
-from keras_radtl.search.trials import TrialRow, disk_bytes, failures, prune_models, rank, write_trials
+from keras_radtl.search.trials import TrialRow, failures, prune_models, rank, search_disk_bytes, write_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
-    """What a search gave.
+    """The result of a search.
 
     Attributes:
         folder: of the search.
         rows: its trials.
+        keys: configuration keys that were searched.
         problem: why the result is not complete; empty when it is.
     """
 
     folder: Path
-    rows: list[TrialRow]
+    rows: tuple[TrialRow, ...]
+    keys: tuple[str, ...]
     problem: str = ""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per trial, as in `trials.csv`: status, epochs, validation AUC and the searched values."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / TABLE, dtype={"trial": str})
+
+    @property
+    def best_config(self) -> Config | None:
+        """The configuration of the best trial, which `train` repeats to the same result; None without one.
+
+        It was chosen by its validation AUC, which is therefore optimistic. The test cases have not been used.
+        """
+        file = self.folder / BEST
+        return from_dict(Config, load_values(file)) if file.is_file() else None
+
+    def __repr__(self) -> str:
+        best = rank(list(self.rows))
+        shown = f", best validation AUC {best[0].val_auc:.4f}" if best else ""
+        return f"<SearchResult: {len(self.rows)} trials{shown}; folder {str(self.folder)!r}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p>{escape(repr(self))}</p>{self.table.to_html(index=False, max_rows=60)}"
 
 
 @dataclass
@@ -194,11 +226,13 @@ def _claim(search: _Search, overwrite: bool) -> Path:
     except TrialFailed as error:
         raise UserError(f"The models of this space could not be built: {error}") from None
     trials = settings.total_trials
-    needed = disk_bytes(facts["weights"], facts["trainable"], facts["cases"], trials, settings.keep)
+    needed = search_disk_bytes(facts["weights"], facts["trainable"], facts["cases"], trials, settings.keep)
     free = shutil.disk_usage(folder.path).free
     room = f"{needed / 1e9:.2f} GB in {folder.path}"
     if needed > free:
-        raise UserError(f"The search may need {room}, and {free / 1e9:.2f} GB are free; lower --keep or the trials")
+        raise UserError(
+            f"The search may need {room}, and {free / 1e9:.2f} GB are free; lower `keep` or the number of trials"
+        )
     project = folder.claim(describe_search(config, space, settings, facts["data_sha256"]), overwrite)
     logger.info("%s: %d trials, %d epochs in all, at most %s", settings.algorithm, trials, settings.total_epochs, room)
     return project
@@ -232,7 +266,8 @@ def _run(search: _Search, project: Path) -> SearchResult:
                 raise ended.__cause__ from None
             problem = str(ended)
     rows = list(search.rows.values())
-    return SearchResult(search.folder.path, rows, problem or _shortfall(search.settings, rows))
+    keys = tuple(search.space.keys)
+    return SearchResult(search.folder.path, tuple(rows), keys, problem or _shortfall(search.settings, rows))
 
 
 def _shortfall(settings: TunerSettings, rows: list[TrialRow]) -> str:

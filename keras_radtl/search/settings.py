@@ -44,6 +44,24 @@ class TunerSettings:
         for name in ("keep", "retries"):
             require(getattr(self, name) >= 0, name, ">= 0", getattr(self, name))
 
+    @classmethod
+    def of(cls, algorithm: str = "hyperband", **given) -> TunerSettings:
+        """Return settings; None stands for the default, and a setting of another algorithm is refused.
+
+        Raises:
+            UserError: naming the argument, the rule and the value.
+        """
+        values = {name: value for name, value in given.items() if value is not None}
+        for name in ("trials",) if algorithm == "hyperband" else ("factor", "min_epochs", "iterations"):
+            if name in values:
+                hyperband = algorithm == "hyperband"
+                owners = "random and bayesian searches; hyperband sets their number" if hyperband else "hyperband"
+                raise UserError(f"`{name}` is an option of {owners}")
+        unknown = [name for name in values if name not in cls.__dataclass_fields__]
+        if unknown:
+            raise UserError(f"Unknown argument `{unknown[0]}`. Known: {', '.join(cls.__dataclass_fields__)}")
+        return cls(algorithm, **values)
+
     @property
     def brackets(self) -> int:
         """Number of hyperband's brackets: how many of max_epochs / factor^0, / factor^1, ... are >= min_epochs."""
@@ -98,5 +116,5 @@ class TunerSettings:
         if combinations < drawn:
             raise UserError(
                 f"The space has at most {int(combinations)} combinations, but hyperband with these epochs draws {drawn}"
-                " different ones; search it with --algorithm random, or add values"
+                " different ones; use `algorithm` random, or add values"
             )

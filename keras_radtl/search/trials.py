@@ -1,4 +1,4 @@
-"""The trials of a search as rows: the table that is written after each of them, and the best of them."""
+"""The trials of a search: the table that is updated after each trial, the best trials and the disk space they need."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.directory import MODEL
 from keras_radtl.runs.files import write_csv
 
@@ -17,16 +18,16 @@ class TrialRow:
     """One trial.
 
     Attributes:
-        trial: its id, and the name of its run directory.
-        status: `completed`, `failed`, `invalid` (will be tried again) or `running`.
-        epochs: that it trains.
+        trial: id of the trial, which is the name of its run directory.
+        status: `completed`, `failed`, `invalid` (will be retried) or `running`.
+        epochs: number of epochs.
         values: searched values by configuration key.
-        val_auc: validation AUC; None unless completed.
-        best_epoch: epoch of the model that was kept.
-        seconds: of training.
-        bracket: of hyperband.
-        round: within the bracket.
-        error: why it failed.
+        val_auc: validation AUC; None unless the trial is completed.
+        best_epoch: epoch of the saved model.
+        seconds: duration of the training.
+        bracket: bracket of Hyperband; None for other tuners.
+        round: round within the bracket; None for other tuners.
+        error: why the trial failed.
     """
 
     trial: str
@@ -42,7 +43,7 @@ class TrialRow:
 
 
 def write_trials(path: Path, rows: Sequence[TrialRow], keys: Sequence[str]) -> None:
-    """Write trials as CSV, with a column for each searched key and the reason of failures last."""
+    """Write trials as CSV, with one column per searched key and the error last."""
     table = []
     for row in rows:
         table.append([*(getattr(row, name) for name in _FIRST), *(row.values.get(key) for key in keys), row.error])
@@ -50,7 +51,7 @@ def write_trials(path: Path, rows: Sequence[TrialRow], keys: Sequence[str]) -> N
 
 
 def rank(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """Return the completed trials, the best validation AUC first, the earlier trial first among equals."""
+    """Return the completed trials by decreasing validation AUC; of equal trials the earlier comes first."""
     return sorted((row for row in rows if row.status == "completed"), key=lambda row: (-row.val_auc, row.trial))
 
 
@@ -60,38 +61,42 @@ def failures(rows: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def prune_models(trials: Path, rows: Sequence[TrialRow], keep: int) -> None:
-    """Remove the models of all but the best `keep` trials; their results stay."""
+    """Delete the models of all but the best `keep` trials; their other files are kept."""
     for row in rank(rows)[keep:]:
         (trials / row.trial / MODEL).unlink(missing_ok=True)
 
 
-def disk_bytes(weights: int, trainable: int, cases: int, trials: int, keep: int) -> int:
-    """Estimate the bytes that a search needs in its folder, without the store of activations, which has its own limit.
+def search_disk_bytes(weights: int, trainable: int, cases: int, trials: int, keep: int) -> int:
+    """Estimate the disk space of a search in bytes, without the feature cache, which has a limit of its own.
 
     Args:
-        weights: of the largest model.
-        trainable: weights of it that train.
-        cases: images.
+        weights: number of weights of the largest model.
+        trainable: number of its trainable weights.
+        cases: number of images.
         trials: number of trials.
-        keep: models that stay; one more is there for a moment.
+        keep: number of saved models; one more exists while the worst of them is replaced.
     """
     models = 4 * weights * (min(keep + 1, trials) if keep else 0)
-    checkpoint = 4 * trainable * 4  # weights now and at best, and two values of the optimizer for each
+    checkpoint = 4 * trainable * 4  # current and best weights, and two optimizer values each
     return models + checkpoint + trials * (200 * cases + 20_000)
 
 
 def show_trials(rows: Sequence[TrialRow], keys: Sequence[str], count: int = 5) -> str:
-    """Return the best trials and all failures as a plain-text table."""
+    """Return the best trials and all failed trials as text.
+
+    Args:
+        rows: all trials.
+        keys: searched configuration keys.
+        count: number of trials that are shown.
+    """
     best = rank(rows)[:count]
     used = [key for key in keys if any(key in row.values for row in best)]
-    head = ["trial", "val AUC", "epochs", *(key.rpartition(".")[2] for key in used)]
-    cells = [head] + [
+    header = ["trial", "val AUC", "epochs", *(key.rpartition(".")[2] for key in used)]
+    cells = [
         [row.trial, f"{row.val_auc:.4f}", str(row.epochs), *(_text(row.values.get(key)) for key in used)]
         for row in best
     ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    failed = failures(rows)
+    lines, failed = [text_table([header, *cells])], failures(rows)
     lines += [f"failed: {len(failed)} of {len(rows)}"] if failed else []
     return "\n".join([*lines, *(f"  {row.trial}: {row.error}" for row in failed)])
 

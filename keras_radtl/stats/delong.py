@@ -1,13 +1,14 @@
-"""Areas under ROC curves after DeLong: variance, intervals, tests of two curves and of many.
+"""DeLong's variance, covariance and confidence intervals for areas under ROC curves (AUCs).
 
-All of it rests on placements: the share of negatives that a positive outscores and the share of positives that outscore
-a negative, ties counting half. They come from two sorts and binary searches, so n cases cost O(n log n) time and O(n)
-memory, and they are counted in whole numbers, so nothing overflows or rounds before the last division.
+Everything is computed from placements: for each positive case the share of negatives that score lower, and for each
+negative case the share of positives that score higher, with ties counted as one half. Sorting and binary search find
+them, so n cases need O(n log n) time and O(n) memory. Placements are counted in integers and divided once at the end,
+which avoids overflow and accumulated rounding.
 
-A higher score always means more positive; negate scores that run the other way.
+A higher score always means "more positive"; negate scores that have the opposite orientation.
 
 Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing Letters
-21 (2014) 1389-1393 for the fast form; Obuchowski, Biometrics 53 (1997) 567-578 for several cases of one patient.
+21 (2014) 1389-1393 for the fast algorithm; Obuchowski, Biometrics 53 (1997) 567-578 for clustered data.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_radtl.stats.intervals import group_codes
 
 
 class AucInterval(NamedTuple):
-    """One AUC with its interval; what is not defined is None and `method` says why."""
+    """An AUC with its variance and confidence interval; undefined values are None and `method` gives the reason."""
 
     auc: float | None
     variance: float | None
@@ -30,7 +34,7 @@ class AucInterval(NamedTuple):
 
 
 class AucCovariance(NamedTuple):
-    """The AUCs of K score vectors over the same cases; the covariance matrix of them, or of contrasts between them."""
+    """The AUCs of K score vectors on the same cases, with their covariance matrix or that of contrasts between them."""
 
     aucs: np.ndarray
     covariance: np.ndarray
@@ -38,26 +42,26 @@ class AucCovariance(NamedTuple):
     negatives: int
 
 
-def check_targets(targets) -> np.ndarray:
+def check_targets(targets: ArrayLike) -> np.ndarray:
     """Return targets as a boolean array of shape (n,).
 
     Raises:
-        ValueError: when they are not one-dimensional or hold anything but 0 and 1.
+        ValueError: if `targets` is not one-dimensional or has values other than 0 and 1.
     """
     targets = np.asarray(targets)
     if targets.ndim != 1 or not np.isin(targets, (0, 1)).all():
         raise ValueError(
-            f"`targets` must be one-dimensional and hold 0 and 1 only. Received: shape {targets.shape}, "
+            f"`targets` must be one-dimensional with values 0 and 1. Received: shape {targets.shape}, "
             f"values {np.unique(targets)[:5].tolist()}"
         )
     return targets.astype(bool)
 
 
-def check_scores(scores, n: int) -> np.ndarray:
-    """Return scores as float64 of shape (..., n); infinite values are allowed, NaN is not.
+def check_scores(scores: ArrayLike, n: int) -> np.ndarray:
+    """Return scores as float64 of shape (..., n); infinite scores are allowed, NaN is not.
 
     Raises:
-        ValueError: when the last axis is not n long or a score is NaN.
+        ValueError: if the last axis does not have length n or a score is NaN.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim == 0 or scores.shape[-1] != n:
@@ -68,16 +72,17 @@ def check_scores(scores, n: int) -> np.ndarray:
 
 
 def doubled_placements(targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count for each positive the negatives below it and for each negative the positives above it.
+    """Count the negatives below each positive and the positives above each negative, times two.
 
-    A pair counts 2, a tied pair 1, so the counts are exact int64.
+    An ordered pair counts 2 and a tied pair 1, so all counts are exact int64.
 
     Args:
         targets: bool array of shape (n,).
         scores: float array of shape (n,) without NaN.
 
     Returns:
-        Arrays of shape (positives,), values 0 to 2 * negatives, and (negatives,), values 0 to 2 * positives.
+        Two int64 arrays: shape (positives,) with values from 0 to 2 * negatives, and shape (negatives,) with values
+            from 0 to 2 * positives.
     """
     positive, negative = scores[targets], scores[~targets]
     of_positives = _doubled_counts_below(positive, negative)
@@ -90,28 +95,32 @@ def _doubled_counts_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
 
 
-def delong_covariance(targets, scores, groups=None, contrasts=None) -> AucCovariance:
-    """Estimate the AUCs of K score vectors over the same cases and their covariance.
+def delong_covariance(
+    targets: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None, contrasts: np.ndarray | None = None
+) -> AucCovariance:
+    """Estimate the AUCs of K score vectors on the same cases and their covariance matrix.
 
     Args:
-        targets: 0/1 array of shape (n,) with both values.
-        scores: float array of shape (K, n), or (n,) for one curve.
-        groups: None for independent cases, or n ids (patients): cases of a group may then depend on each other.
-        contrasts: None, or float array of shape (q, K): give the covariance of `contrasts @ aucs`, shape (q, q), formed
-            from differences of placements, so that close curves lose no digits.
+        targets: 0/1 array of shape (n,) with both values present.
+        scores: float array of shape (K, n), or (n,) for a single curve.
+        groups: group id (for example the patient) of each case, shape (n,), if cases of a group are correlated; None
+            if all cases are independent.
+        contrasts: float array of shape (q, K), or None. If given, the covariance matrix is that of `contrasts @ aucs`,
+            shape (q, q). It is computed from differences of placements, which keeps full precision for nearly equal
+            curves.
 
     Returns:
-        An `AucCovariance`. The covariance is NaN with fewer than two positives or negatives (or groups with
-            one).
+        An `AucCovariance`. The covariance is NaN if there are fewer than two positives or two negatives (with `groups`:
+            fewer than two groups that contain one).
 
     Raises:
-        ValueError: when targets lack a class or lengths differ.
+        ValueError: if a class is absent, lengths differ or a score is NaN.
     """
     targets = check_targets(targets)
     scores = np.atleast_2d(check_scores(scores, len(targets)))
     m, n = int(targets.sum()), int((~targets).sum())
     if not m or not n:
-        raise ValueError(f"`targets` must hold both 0 and 1. Received: {m} positives, {n} negatives")
+        raise ValueError(f"`targets` must contain both 0 and 1. Received: {m} positives, {n} negatives")
     of_positives, of_negatives = np.empty((len(scores), m)), np.empty((len(scores), n))
     aucs = np.empty(len(scores))
     for k, row in enumerate(scores):
@@ -122,7 +131,7 @@ def delong_covariance(targets, scores, groups=None, contrasts=None) -> AucCovari
     if contrasts is not None:
         of_positives, of_negatives = contrasts @ of_positives, contrasts @ of_negatives
     if groups is not None:
-        covariance = _clustered_covariance(targets, of_positives, of_negatives, groups)
+        covariance = _clustered_covariance(targets, of_positives, of_negatives, group_codes(len(targets), groups))
     elif m < 2 or n < 2:
         covariance = np.full((len(of_positives), len(of_positives)), np.nan)
     else:
@@ -130,13 +139,10 @@ def delong_covariance(targets, scores, groups=None, contrasts=None) -> AucCovari
     return AucCovariance(aucs, covariance, m, n)
 
 
-def _clustered_covariance(targets, of_positives, of_negatives, groups) -> np.ndarray:
-    """Sum centred placements within groups first (Obuchowski 1997); with one case per group this is DeLong's form."""
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-    if len(codes) != len(targets):
-        raise ValueError(
-            f"`groups` must have one entry per target. Received: {len(codes)} groups, {len(targets)} targets"
-        )
+def _clustered_covariance(
+    targets: np.ndarray, of_positives: np.ndarray, of_negatives: np.ndarray, codes: np.ndarray
+) -> np.ndarray:
+    """Sum centred placements by group (Obuchowski 1997); with one case per group this equals DeLong's estimate."""
     count, curves = int(codes.max()) + 1, len(of_positives)
     m, n = of_positives.shape[1], of_negatives.shape[1]
     with_positive = len(np.unique(codes[targets]))
@@ -153,22 +159,35 @@ def _clustered_covariance(targets, of_positives, of_negatives, groups) -> np.nda
     )
 
 
-def delong_interval(targets, scores, confidence: float = 0.95, scale: str = "plain", groups=None) -> AucInterval:
-    """Return one AUC with its variance and interval, whatever the data look like.
+def delong_interval(
+    targets: ArrayLike,
+    scores: ArrayLike,
+    confidence: float = 0.95,
+    scale: str = "plain",
+    groups: ArrayLike | None = None,
+) -> AucInterval:
+    """Estimate an AUC with DeLong's variance and a confidence interval.
 
-    `scale="plain"` is the symmetric interval cut to [0, 1], as R's pROC gives it. `scale="logit"` is symmetric on the
-    log odds of the AUC, stays inside (0, 1) and covers better near 1. With an AUC of 0 or 1, or a single positive or
-    negative, DeLong's variance is zero or undefined; Newcombe's interval stands in and `method` says so.
+    `scale="plain"` gives the symmetric interval clipped to [0, 1], as R's pROC does. `scale="logit"` gives the interval
+    that is symmetric on the logit scale; it stays inside (0, 1) and has better coverage for AUCs near 1.
+
+    If the AUC is 0 or 1, or there is only one positive or negative, DeLong's variance is zero or undefined. Newcombe's
+    interval is returned instead and `method` says so.
 
     Args:
         targets: 0/1 array of shape (n,).
-        scores: float array of shape (n,).
-        confidence: in (0, 1).
+        scores: float array of shape (n,), higher means more positive.
+        confidence: confidence level in (0, 1).
         scale: "plain" or "logit".
-        groups: None, or n ids: cases of a group (patient) may depend on each other (Obuchowski's variance).
+        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance; None
+            if all cases are independent.
+
+    Returns:
+        An `AucInterval`. Without positives or negatives every estimate is None; if all scores are equal the AUC is 0.5
+            without an interval.
 
     Raises:
-        ValueError: on NaN scores, other targets than 0 and 1, or unequal lengths.
+        ValueError: if a score is NaN, a target is not 0 or 1, or lengths differ.
     """
     if scale not in ("plain", "logit"):
         raise ValueError(f"`scale` must be 'plain' or 'logit'. Received: scale={scale!r}")
@@ -184,14 +203,7 @@ def delong_interval(targets, scores, confidence: float = 0.95, scale: str = "pla
     if scores.min() == scores.max():
         return AucInterval(auc, None, None, None, m, n, "no interval: all scores are equal")
     if not variance > 0:
-        if groups is not None:
-            groups = np.asarray(groups)
-            low, high = newcombe_interval(auc, len(set(groups[targets])), len(set(groups[~targets])), confidence)
-        else:
-            low, high = newcombe_interval(auc, m, n, confidence)
-        reason = f"AUC is {auc:g}" if auc in (0.0, 1.0) else "a single positive or negative"
-        known = variance if variance == 0 else None
-        return AucInterval(auc, known, low, high, m, n, f"Newcombe (DeLong's variance is void: {reason})")
+        return _without_variance(auc, variance, targets, confidence, groups)
     error = float(np.sqrt(variance))
     name = "DeLong" if groups is None else "DeLong, clustered"
     if scale == "logit":
@@ -201,10 +213,40 @@ def delong_interval(targets, scores, confidence: float = 0.95, scale: str = "pla
     return AucInterval(auc, variance, max(0.0, auc - z * error), min(1.0, auc + z * error), m, n, name)
 
 
-def newcombe_interval(auc: float, positives: int, negatives: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the score-type interval of an AUC from the AUC and the counts alone; good at 0 and 1 and in small samples.
+def _without_variance(
+    auc: float, variance: float, targets: np.ndarray, confidence: float, groups: ArrayLike | None
+) -> AucInterval:
+    """Return Newcombe's interval where DeLong's variance is not positive; with groups, counted by group."""
+    m, n = int(targets.sum()), int((~targets).sum())
+    unit, positives, negatives = "case", m, n
+    if groups is not None:
+        codes = group_codes(len(targets), groups)
+        unit, positives, negatives = "group", len(np.unique(codes[targets])), len(np.unique(codes[~targets]))
+    if auc in (0.0, 1.0):
+        reason = f"AUC is {auc:g}"
+    elif np.isnan(variance):
+        reason = f"only one {unit} with a positive or negative target"
+    else:
+        reason = "placements cancel within groups"
+    low, high = newcombe_interval(auc, positives, negatives, confidence)
+    method = f"Newcombe (no DeLong variance: {reason})"
+    return AucInterval(auc, 0.0 if variance == 0 else None, low, high, m, n, method)
 
-    The bounds solve |auc - t| = z * sqrt(V(t)) with Hanley and McNeil's variance V under exponential scores.
+
+def newcombe_interval(auc: float, positives: int, negatives: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Compute a score-type confidence interval of an AUC from the AUC and the class counts alone.
+
+    It is valid for AUCs of 0 and 1 and in small samples. Each bound t solves |auc - t| = z * sqrt(V(t)), where V is
+    Hanley and McNeil's variance under exponentially distributed scores.
+
+    Args:
+        auc: estimate in [0, 1].
+        positives: number of positive cases, at least 1.
+        negatives: number of negative cases, at least 1.
+        confidence: confidence level in (0, 1).
+
+    Returns:
+        The lower and the upper bound, each in [0, 1].
 
     Reference: Newcombe, Statistics in Medicine 25 (2006) 559-573, method 5.
     """
@@ -223,10 +265,10 @@ def newcombe_interval(auc: float, positives: int, negatives: int, confidence: fl
 
 
 def normal_quantile(confidence: float) -> float:
-    """Return the two-sided standard normal quantile, 1.96 for 0.95.
+    """Return the two-sided standard normal quantile of a confidence level, for example 1.96 for 0.95.
 
     Raises:
-        ValueError: when `confidence` is not in (0, 1).
+        ValueError: if `confidence` is not in (0, 1).
     """
     from scipy.special import ndtri
 

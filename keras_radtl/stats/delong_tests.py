@@ -1,4 +1,4 @@
-"""Are two AUCs, or many, equal? DeLong's tests for paired and unpaired curves, with the interval of the difference.
+"""DeLong's tests of equal AUCs: two paired curves, two unpaired curves, or K paired curves at once.
 
 Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837-845, eq. (5) and section 3.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_radtl.stats.delong import check_scores, check_targets, delong_covariance, normal_quantile
 
@@ -15,9 +16,10 @@ ALTERNATIVES = ("two-sided", "less", "greater")
 
 
 class AucDifference(NamedTuple):
-    """The difference of two AUCs (a - b) and its test; `statistic` is z, or t with `df` degrees of freedom if unpaired.
+    """The difference of two AUCs (a - b) with its standard error, confidence interval and test.
 
-    What is not defined is None and `method` says why.
+    `statistic` is z for paired curves, and t with `df` degrees of freedom for unpaired curves. Undefined values are
+    None and `method` gives the reason.
     """
 
     auc_a: float | None
@@ -33,7 +35,7 @@ class AucDifference(NamedTuple):
 
 
 class GlobalTest(NamedTuple):
-    """Wald test that K AUCs are equal: chi-squared with `df` degrees of freedom (the rank of the contrasts)."""
+    """Wald test that K AUCs are equal: chi-squared with `df` degrees of freedom (the rank of the covariance matrix)."""
 
     chi2: float
     df: int
@@ -41,73 +43,88 @@ class GlobalTest(NamedTuple):
 
 
 def delong_test(
-    targets, scores_a, scores_b, confidence: float = 0.95, alternative: str = "two-sided", groups=None
+    targets: ArrayLike,
+    scores_a: ArrayLike,
+    scores_b: ArrayLike,
+    confidence: float = 0.95,
+    alternative: str = "two-sided",
+    groups: ArrayLike | None = None,
 ) -> AucDifference:
-    """Test whether two classifiers have the same AUC on the same cases.
+    """Test whether two classifiers have the same AUC on the same cases (paired curves).
 
     Args:
         targets: 0/1 array of shape (n,).
         scores_a: float array of shape (n,), higher means more positive.
-        scores_b: float array of shape (n,) in the same case order.
-        confidence: level of the two-sided interval of the difference, in (0, 1); it is cut to [-1, 1].
+        scores_b: float array of shape (n,), in the same order of cases.
+        confidence: level in (0, 1) of the two-sided confidence interval of the difference, which is clipped to [-1, 1].
         alternative: "two-sided", "greater" (a has the higher AUC) or "less".
-        groups: None, or n ids: cases of a group (patient) may depend on each other.
+        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance; None
+            if all cases are independent.
 
     Returns:
-        An `AucDifference`. Equal placements of both classifiers give statistic 0 and p 1.
+        An `AucDifference`. If both classifiers rank the cases identically, the statistic is 0 and the p-value is 1.
 
     Raises:
-        ValueError: on NaN scores, other targets than 0 and 1, or unequal lengths.
+        ValueError: if a score is NaN, a target is not 0 or 1, or lengths differ.
     """
     quantile = _checked_quantile(confidence, alternative)
     targets = check_targets(targets)
     scores = np.stack([check_scores(scores_a, len(targets)), check_scores(scores_b, len(targets))])
     name = "DeLong, paired" + (", clustered" if groups is not None else "")
     if targets.all() or not targets.any():
-        return _undefined(None, None, "undefined: targets of one class only")
+        return _undefined(None, None, "undefined: all targets are of one class")
     estimate = delong_covariance(targets, scores, groups, contrasts=np.array([[1.0, -1.0]]))
     auc_a, auc_b = (float(auc) for auc in estimate.aucs)
     variance = float(estimate.covariance[0, 0])
     if np.isnan(variance):
-        return _undefined(auc_a, auc_b, "no test: a single positive or negative")
+        return _undefined(auc_a, auc_b, "no test: fewer than two positives or negatives")
     difference, error = auc_a - auc_b, float(np.sqrt(variance))
     if error == 0 and difference != 0:
-        return _undefined(auc_a, auc_b, "no test: the difference has variance 0")
+        return _undefined(auc_a, auc_b, "no test: the variance of the difference is 0")
     z = difference / error if error else 0.0
     low, high = max(-1.0, difference - quantile * error), min(1.0, difference + quantile * error)
     return AucDifference(auc_a, auc_b, difference, error, low, high, z, None, _normal_p(z, alternative), name)
 
 
 def delong_unpaired_test(
-    targets_a, scores_a, targets_b, scores_b, confidence: float = 0.95, alternative: str = "two-sided"
+    targets_a: ArrayLike,
+    scores_a: ArrayLike,
+    targets_b: ArrayLike,
+    scores_b: ArrayLike,
+    confidence: float = 0.95,
+    alternative: str = "two-sided",
 ) -> AucDifference:
-    """Test whether two AUCs from different cases are equal, by Welch's t as R's pROC does.
+    """Test whether two AUCs from different cases are equal, by Welch's t-test as in R's pROC.
 
     Args:
         targets_a: 0/1 array of shape (n_a,).
-        scores_a: float array of shape (n_a,).
+        scores_a: float array of shape (n_a,), higher means more positive.
         targets_b: 0/1 array of shape (n_b,).
-        scores_b: float array of shape (n_b,).
-        confidence: level of the two-sided interval of the difference (t quantile), in (0, 1); it is cut to [-1, 1].
+        scores_b: float array of shape (n_b,), higher means more positive.
+        confidence: level in (0, 1) of the two-sided confidence interval of the difference, which is based on the t
+            quantile and clipped to [-1, 1].
         alternative: "two-sided", "greater" (a has the higher AUC) or "less".
 
+    Returns:
+        An `AucDifference` with the degrees of freedom in `df`.
+
     Raises:
-        ValueError: on NaN scores, other targets than 0 and 1, or unequal lengths.
+        ValueError: if a score is NaN, a target is not 0 or 1, or lengths differ.
     """
     from scipy.special import stdtr, stdtrit
 
     _checked_quantile(confidence, alternative)
     sides = [(check_targets(targets_a), scores_a), (check_targets(targets_b), scores_b)]
     if any(targets.all() or not targets.any() for targets, _ in sides):
-        return _undefined(None, None, "undefined: targets of one class only")
+        return _undefined(None, None, "undefined: all targets are of one class")
     estimates = [delong_covariance(targets, check_scores(scores, len(targets))) for targets, scores in sides]
     auc_a, auc_b = (float(estimate.aucs[0]) for estimate in estimates)
     parts = [float(estimate.covariance[0, 0]) for estimate in estimates]
     variance, difference = sum(parts), auc_a - auc_b
     if np.isnan(variance):
-        return _undefined(auc_a, auc_b, "no test: a single positive or negative")
+        return _undefined(auc_a, auc_b, "no test: fewer than two positives or negatives")
     if variance == 0:
-        return _undefined(auc_a, auc_b, "no test: the difference has variance 0")
+        return _undefined(auc_a, auc_b, "no test: the variance of the difference is 0")
     df = variance**2 / sum(part**2 / (len(targets) - 1) for part, (targets, _) in zip(parts, sides, strict=True))
     error = float(np.sqrt(variance))
     t, half = difference / error, float(stdtrit(df, 0.5 + confidence / 2)) * error
@@ -116,31 +133,35 @@ def delong_unpaired_test(
     return AucDifference(auc_a, auc_b, difference, error, low, high, t, df, float(p), "DeLong, unpaired")
 
 
-def delong_global_test(targets, scores, groups=None) -> GlobalTest:
+def delong_global_test(targets: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None) -> GlobalTest:
     """Test whether K classifiers have the same AUC on the same cases.
 
-    Differences to the first curve are tested together; redundant curves (copies, for instance) lower the degrees of
-    freedom instead of making the matrix singular. With no degree of freedom left, chi2 is 0 and p is 1.
+    The differences to the first curve are tested jointly. Redundant curves, such as copies, reduce the degrees of
+    freedom instead of making the covariance matrix singular.
 
     Args:
-        targets: 0/1 array of shape (n,) with both values.
+        targets: 0/1 array of shape (n,) with at least two positives and two negatives.
         scores: float array of shape (K, n), K >= 2.
-        groups: None, or n ids: cases of a group (patient) may depend on each other.
+        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance; None
+            if all cases are independent.
+
+    Returns:
+        A `GlobalTest`. With 0 degrees of freedom, chi2 is 0 and the p-value is 1.
 
     Raises:
-        ValueError: when targets lack a class, hold a single positive or negative, when lengths differ, or when curves
-            with different AUCs (0 and 1, say) have no variance between them.
+        ValueError: if there are fewer than two positives or negatives (or groups that contain them), lengths differ, a
+            score is NaN, or curves with different AUCs (for example 0 and 1) differ with variance 0.
     """
     from scipy.special import chdtrc
 
     scores = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if len(scores) < 2:
-        raise ValueError(f"`scores` must hold at least two curves. Received: shape {scores.shape}")
+        raise ValueError(f"`scores` must have at least two curves. Received: shape {scores.shape}")
     contrasts = np.hstack([-np.ones((len(scores) - 1, 1)), np.eye(len(scores) - 1)])
     estimate = delong_covariance(targets, scores, groups, contrasts=contrasts)
     if np.isnan(estimate.covariance).any():
         raise ValueError(
-            f"`targets` must hold two positives and two negatives, in two groups each. "
+            "`targets` must have at least two positives and two negatives, in at least two groups each. "
             f"Received: {estimate.positives} positives, {estimate.negatives} negatives"
         )
     differences = contrasts @ estimate.aucs
@@ -149,7 +170,7 @@ def delong_global_test(targets, scores, groups=None) -> GlobalTest:
     projected = vectors.T @ differences
     if np.abs(projected[~kept]).max(initial=0.0) > 1e-8:
         raise ValueError(
-            f"`scores` must not hold curves that differ with variance 0. Received: AUCs {estimate.aucs.tolist()}"
+            f"`scores` must not have curves that differ with variance 0. Received: AUCs {estimate.aucs.tolist()}"
         )
     chi2, df = float(np.sum(projected[kept] ** 2 / values[kept])), int(kept.sum())
     return GlobalTest(chi2, df, float(chdtrc(df, chi2)) if df else 1.0)

@@ -1,11 +1,11 @@
-"""Intervals for proportions and, by the bootstrap over cases or whole groups, for any statistic of weighted cases.
+"""Confidence intervals: Wilson's for proportions, the bootstrap over cases or groups for any weighted statistic.
 
-A bootstrap sample is a row of whole-number weights: how often each case was drawn. A statistic takes a block of such
-rows and returns one value per row, so that thousands of samples cost a few matrix products and no resampled copies.
-Drawing groups (patients, exams) instead of cases keeps cases of one patient together, as they come in a new study.
+A bootstrap sample is represented by a row of integer weights: how often each case was drawn. A statistic takes a block
+of rows and returns one value per row, so thousands of samples take a few matrix products and no case is copied.
+Drawing groups (patients, exams) instead of cases respects the correlation between cases of the same group.
 
 Reference: Wilson, JASA 22 (1927) 209-212; Efron, JASA 82 (1987) 171-185 for BCa; Field and Welsh, JRSS B 69 (2007)
-369-390 for resampling whole clusters.
+369-390 for the cluster bootstrap.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-BLOCK_VALUES = 2_000_000  # weights held at once: 16 MB
-MINIMUM_DEFINED = 0.9  # share of bootstrap samples in which the statistic must exist
-_ROUNDING = 1e-12  # samples that differ by less are the same value, summed in another order
+BLOCK_VALUES = 2_000_000  # weights per block: 16 MB
+MINIMUM_DEFINED = 0.9  # share of bootstrap samples in which the statistic must be defined
+_ROUNDING = 1e-12  # relative difference up to which samples count as equal: only the order of summation differs
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 class Interval(NamedTuple):
-    """A two-sided interval; None for both bounds where there is none, with the reason in `method`."""
+    """A two-sided confidence interval; if there is none, both bounds are None and `method` gives the reason."""
 
     ci_low: float | None
     ci_high: float | None
@@ -31,12 +32,15 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a proportion of independent cases.
+    """Compute Wilson's score interval for a proportion of independent cases.
 
     Args:
-        successes: 0 to n.
-        n: number of cases; with 0 there is no interval.
-        confidence: in (0, 1).
+        successes: number of successes, 0 to n.
+        n: number of cases; 0 gives no interval.
+        confidence: confidence level in (0, 1).
+
+    Returns:
+        An `Interval` with bounds in [0, 1].
     """
     from scipy.stats import binomtest
 
@@ -46,11 +50,18 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interva
     return Interval(max(0.0, float(low)), min(1.0, float(high)), "Wilson")
 
 
-def group_codes(n: int, groups=None) -> np.ndarray:
-    """Return the group of each case as codes 0..G-1, int64 of shape (n,); without groups each case is its own.
+def group_codes(n: int, groups: ArrayLike | None = None) -> np.ndarray:
+    """Return the group of each case as an integer code from 0 to G - 1; without groups every case is its own group.
+
+    Args:
+        n: number of cases.
+        groups: group ids of shape (n,), or None.
+
+    Returns:
+        An int64 array of shape (n,).
 
     Raises:
-        ValueError: when there is not one group per case.
+        ValueError: if there is not exactly one group id per case.
     """
     if groups is None:
         return np.arange(n)
@@ -64,30 +75,49 @@ def bootstrap_weights(codes: np.ndarray, replicates: int, seed: int) -> Iterator
     """Draw groups with replacement and yield blocks of case weights, float64 of shape (block, n).
 
     Args:
-        codes: group of each case, 0..G-1, int array of shape (n,).
-        replicates: number of bootstrap samples over all blocks.
-        seed: the samples are a function of seed, replicates and codes alone.
+        codes: group code of each case, int array of shape (n,) with values 0 to G - 1.
+        replicates: total number of bootstrap samples.
+        seed: random seed; the samples depend on `codes`, `replicates` and `seed` only.
     """
     generator = np.random.default_rng(seed)
     count = int(codes.max()) + 1
-    alone = count == len(codes) and bool((codes == np.arange(count)).all())
+    ungrouped = count == len(codes) and bool((codes == np.arange(count)).all())
     block = max(1, BLOCK_VALUES // len(codes))
     for start in range(0, replicates, block):
         rows = min(block, replicates - start)
         drawn = generator.integers(0, count, size=(rows, count)) + np.arange(rows)[:, None] * count
         weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
-        yield weights if alone else weights[:, codes]
+        yield weights if ungrouped else weights[:, codes]
 
 
 def bootstrap_samples(statistic: Statistic, codes: np.ndarray, replicates: int = 2000, seed: int = 0) -> np.ndarray:
-    """Return the statistic of every bootstrap sample, shape (replicates,) or (replicates, k) as it gives it."""
+    """Evaluate a statistic on every bootstrap sample.
+
+    Args:
+        statistic: takes weights of shape (rows, n), returns values of shape (rows,) or (rows, k).
+        codes: group code of each case, int array of shape (n,) with values 0 to G - 1.
+        replicates: number of bootstrap samples.
+        seed: random seed.
+
+    Returns:
+        A float array of shape (replicates,) or (replicates, k).
+    """
     return np.concatenate([statistic(weights) for weights in bootstrap_weights(codes, replicates, seed)])
 
 
-def percentile_interval(samples: np.ndarray, confidence: float = 0.95, name: str = "bootstrap") -> Interval:
-    """Return the percentile interval of bootstrap samples; NaN samples (statistic undefined there) are left out.
+def percentile_interval(samples: ArrayLike, confidence: float = 0.95, name: str = "bootstrap") -> Interval:
+    """Compute the percentile interval of bootstrap samples.
 
-    Where more than a tenth are undefined or all are equal there is no interval.
+    NaN samples, in which the statistic is undefined, are ignored. There is no interval if more than 10 % of the samples
+    are NaN or if all samples are equal.
+
+    Args:
+        samples: float array of shape (replicates,).
+        confidence: confidence level in (0, 1).
+        name: start of the `method` text.
+
+    Returns:
+        An `Interval`.
     """
     samples = np.asarray(samples, dtype=np.float64)
     problem = _unusable(samples)
@@ -100,25 +130,30 @@ def percentile_interval(samples: np.ndarray, confidence: float = 0.95, name: str
 def bootstrap_interval(
     statistic: Statistic,
     n: int,
-    groups=None,
+    groups: ArrayLike | None = None,
     confidence: float = 0.95,
     replicates: int = 2000,
     seed: int = 0,
     method: str = "percentile",
 ) -> Interval:
-    """Bootstrap the interval of a statistic over cases, or over groups where they are given.
+    """Compute a bootstrap confidence interval of a statistic, resampling cases or whole groups.
 
     Args:
-        statistic: takes weights, float array of shape (rows, n); returns values of shape (rows,), NaN where undefined.
+        statistic: takes weights, a float array of shape (rows, n), and returns values of shape (rows,), NaN where the
+            statistic is undefined.
         n: number of cases.
-        groups: None, or n ids drawn as wholes.
-        confidence: in (0, 1).
+        groups: group id of each case, shape (n,), to resample whole groups; None to resample cases.
+        confidence: confidence level in (0, 1).
         replicates: number of bootstrap samples.
-        seed: of the draws.
-        method: "percentile", or "bca": corrected for bias and, by leaving each group out, for skewness.
+        seed: random seed.
+        method: "percentile" or "bca" (bias-corrected and accelerated, with the acceleration from the jackknife over
+            groups).
+
+    Returns:
+        An `Interval`.
 
     Raises:
-        ValueError: on an unknown method, no cases or unequal lengths.
+        ValueError: if `method` is unknown, `n` is less than 1 or the number of group ids is not `n`.
     """
     if method not in ("percentile", "bca"):
         raise ValueError(f"`method` must be 'percentile' or 'bca'. Received: method={method!r}")
@@ -136,11 +171,12 @@ def bootstrap_interval(
 
 
 def bootstrap_name(grouped: bool, replicates: int) -> str:
-    """Return the words for a bootstrap in the `method` of an interval."""
+    """Return the description of a bootstrap that starts the `method` of its intervals."""
     return f"bootstrap over {'groups' if grouped else 'cases'} ({replicates} samples)"
 
 
 def _unusable(samples: np.ndarray) -> str:
+    """Return why samples give no interval, or an empty string."""
     defined = samples[np.isfinite(samples)]
     if len(defined) < MINIMUM_DEFINED * len(samples):
         return f"no interval: undefined in {len(samples) - len(defined)} of {len(samples)} bootstrap samples"
@@ -155,8 +191,8 @@ def _bca(statistic: Statistic, codes: np.ndarray, samples: np.ndarray, confidenc
     estimate = statistic(np.ones((1, len(codes))))[0]
     below = (np.sum(samples < estimate) + 0.5 * np.sum(samples == estimate)) / len(samples)
     bias = ndtri(np.clip(below, 1 / (2 * len(samples)), 1 - 1 / (2 * len(samples))))
-    left_out = _jackknife(statistic, codes)
-    deviation = left_out.mean() - left_out
+    jackknife = _jackknife(statistic, codes)
+    deviation = jackknife.mean() - jackknife
     spread = np.sum(deviation**2) ** 1.5
     acceleration = np.sum(deviation**3) / (6 * spread) if spread > 0 else 0.0
     shifted = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
@@ -165,11 +201,12 @@ def _bca(statistic: Statistic, codes: np.ndarray, samples: np.ndarray, confidenc
 
 
 def _jackknife(statistic: Statistic, codes: np.ndarray) -> np.ndarray:
+    """Return the statistic without each group in turn, where it is defined."""
     count = int(codes.max()) + 1
     block = max(1, BLOCK_VALUES // len(codes))
-    values = [
+    blocks = [
         statistic((np.arange(start, min(start + block, count))[:, None] != codes).astype(np.float64))
         for start in range(0, count, block)
     ]
-    values = np.concatenate(values)
+    values = np.concatenate(blocks)
     return values[np.isfinite(values)]

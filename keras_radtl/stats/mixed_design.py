@@ -1,8 +1,8 @@
-"""Model matrix and factor codes of a linear mixed model, coded and named as R does.
+"""Design matrix and factor codes of a linear mixed model, with R's coding and names.
 
-A categorical term has R's treatment coding: one 0/1 column per level but the reference, named by the term followed by
-the level (`pretrainRadImageNet`). The reference is the first level in sorted order unless another is given: numbers by
-value, words by code point, which is R's order in the C locale.
+A factor is treatment-coded: one 0/1 column per level except the reference level, named by the term followed by the
+level (`pretrainRadImageNet`). By default the reference is the first level in sorted order. Numbers are sorted by value,
+text by code point as R does in the C locale.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 INTERCEPT = "(Intercept)"
-NONE = "none"  # the level of a factor that does not apply to a row
+NONE = "none"  # level of rows to which a factor does not apply
+
+
+Coded = tuple[tuple[str, ...], np.ndarray]  # levels of a factor and the level code of each row
 
 
 @dataclass(frozen=True)
 class Design:
-    """Everything a mixed model is fitted to.
+    """Response, fixed-effects design matrix and random factors of a mixed model.
 
     Attributes:
-        response: float64 (n,).
-        terms: names of the columns of `fixed`, the intercept first.
-        fixed: float64 (n, p) model matrix of the fixed effects.
+        response: float64 array of shape (n,).
+        terms: names of the columns of `fixed`, starting with the intercept.
+        fixed: float64 array of shape (n, p), the design matrix of the fixed effects.
         groups: names of the random factors.
-        codes: one int array (n,) per random factor, levels numbered from 0 in sorted order.
-        levels: the levels of each random factor in that order.
+        codes: one int array of shape (n,) per random factor; levels are numbered from 0 in sorted order.
+        levels: sorted levels of each random factor.
     """
 
     response: np.ndarray
@@ -38,7 +41,7 @@ class Design:
 
 
 def is_numeric(values: Sequence) -> bool:
-    """Tell whether all values are numbers, or text that spells numbers ("1_2" and truth values do not)."""
+    """Return whether all values are numbers or text that represents numbers; "1_2" and booleans are not numbers."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return True
     try:
@@ -51,15 +54,15 @@ def is_numeric(values: Sequence) -> bool:
     return True
 
 
-def factor_levels(values: Sequence) -> tuple[tuple[str, ...], np.ndarray]:
-    """Number the levels of a factor.
+def factor_levels(values: Sequence) -> Coded:
+    """Return the sorted levels of a factor and the level code of each value.
 
     Args:
-        values: n values, made text by `str`. Numbers are sorted by value, words by code point; `none`, the level of
-            empty cells, comes after numbers.
+        values: n values, converted by `str`. Numbers are sorted by value, text by code point; `none`, the level of
+            empty cells, follows numbers.
 
     Returns:
-        The levels in sorted order and the int code of each value.
+        The levels in sorted order, and an int array of shape (n,) with the position of each value's level.
     """
     text = [str(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
     names = sorted(set(text))
@@ -77,18 +80,21 @@ def make_design(
     reference: Mapping[str, str] | None = None,
     categorical: Collection[str] = (),
 ) -> Design:
-    """Code response, fixed effects and random factors, and refuse what no mixed model can be fitted to.
+    """Encode response, fixed effects and random factors, and check that a mixed model can be fitted to them.
 
     Args:
         response: n finite numbers.
-        fixed: values of each fixed term by name. Numbers make a numeric covariate, anything else a factor.
-        random: values of each random factor by name; always taken as categories.
-        reference: reference level by fixed term; a term named here is a factor whatever its values are.
-        categorical: names of fixed terms whose numbers are levels.
+        fixed: values of each fixed term by name. Numeric values are a covariate, other values a factor.
+        random: values of each random factor by name; always categorical.
+        reference: reference level by fixed term; these terms are always factors.
+        categorical: names of fixed terms whose numeric values are levels of a factor.
+
+    Returns:
+        A `Design`.
 
     Raises:
-        ValueError: if a value is not finite, lengths differ, a factor has one level, a random factor has as many levels
-            as rows or divides the rows as another does, or columns of the model matrix are linearly dependent.
+        ValueError: if a value is not finite, lengths differ, a term has one level only, a random factor has as many
+            levels as rows or is confounded with another factor, or the fixed effects are linearly dependent.
     """
     y = _numbers("response", response)
     reference = dict(reference or {})
@@ -120,32 +126,40 @@ def make_design(
 
 def _numbers(name: str, values: Sequence) -> np.ndarray:
     if not is_numeric(values):
-        raise ValueError(f"`{name}` must be numbers")
+        wrong = next(value for value in values if not is_numeric([value]))
+        raise ValueError(f"`{name}` must be numeric. Received: {wrong!r}")
     numbers = np.array([float(value) for value in values])
     if not np.isfinite(numbers).all():
-        raise ValueError(f"`{name}` must be finite in every row")
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise ValueError(f"`{name}` must be finite. Received: {numbers[row]} in row {row}")
     return numbers
 
 
-def _check_names(fixed, random, reference, categorical, rows: int) -> None:
+def _check_names(
+    fixed: Mapping[str, Sequence],
+    random: Mapping[str, Sequence],
+    reference: Mapping[str, str],
+    categorical: Collection[str],
+    rows: int,
+) -> None:
     if not random:
         raise ValueError("a mixed model must have at least one random factor")
     for name in [*reference, *categorical]:
         if name not in fixed:
-            raise ValueError(f"`{name}` must be one of the fixed terms {', '.join(fixed) or '(none)'}")
+            raise ValueError(f"`{name}` must be one of the fixed terms: {', '.join(fixed) or '(none)'}")
     for name in random:
         if name in fixed:
             raise ValueError(f"`{name}` must not be both a fixed term and a random factor")
     for name, values in [*fixed.items(), *random.items()]:
         if len(values) != rows:
-            raise ValueError(f"`{name}` must have one value per row, {rows}. Received: {len(values)}")
+            raise ValueError(f"`{name}` must have one value for each of the {rows} rows. Received: {len(values)}")
         if len(different := set(values)) < 2:
             only = ", ".join(map(str, different))
             raise ValueError(f"`{name}` must have at least two different values. Received: {only}")
 
 
 def _treatment(name: str, values: Sequence, reference: str | None) -> list[tuple[str, np.ndarray]]:
-    """Make the 0/1 columns of a factor, without the one of its reference level."""
+    """Return the name and the 0/1 column of every level of a factor except the reference level."""
     levels, codes = factor_levels(values)
     if reference is None:
         reference = levels[0]
@@ -155,7 +169,7 @@ def _treatment(name: str, values: Sequence, reference: str | None) -> list[tuple
 
 
 def _check_rank(matrix: np.ndarray, terms: list[str]) -> None:
-    """Name the first column that the ones before it span."""
+    """Raise an error if the design matrix has linearly dependent columns, and name the first one."""
     if len(matrix) <= matrix.shape[1]:
         raise ValueError(
             f"there must be more rows than fixed effects. Received: {len(matrix)} rows, {len(terms)} effects"
@@ -165,12 +179,13 @@ def _check_rank(matrix: np.ndarray, terms: list[str]) -> None:
     dependent = np.flatnonzero(diagonal < 1e-10)
     if len(dependent):
         raise ValueError(
-            f"fixed effects must be linearly independent: `{terms[dependent[0]]}` is a combination of those before it"
+            "fixed effects must be linearly independent. "
+            f"Received: `{terms[dependent[0]]}`, which is a combination of the terms before it"
         )
 
 
-def _check_partitions(fixed: dict, random: dict) -> None:
-    """Refuse two factors that divide the rows alike: no data can tell their effects apart."""
+def _check_partitions(fixed: Mapping[str, Coded], random: Mapping[str, Coded]) -> None:
+    """Raise an error if a random factor groups the rows exactly as another factor: the effects are not identifiable."""
     names = list(random)
     for i, name in enumerate(names):
         levels, codes = random[name]
@@ -178,4 +193,4 @@ def _check_partitions(fixed: dict, random: dict) -> None:
             other_levels, other_codes = fixed[other] if other in fixed else random[other]
             pairs = len(np.unique(codes.astype(np.int64) * len(other_levels) + other_codes))
             if pairs == len(levels) == len(other_levels):
-                raise ValueError(f"`{other}` and `{name}` must not divide the rows alike: leave one of them out")
+                raise ValueError(f"`{other}` and `{name}` must not group the rows identically: remove one of them")

@@ -1,8 +1,8 @@
-"""Profiled REML and ML criterion of a linear mixed model, and the search for its optimum.
+"""Profile deviance of a linear mixed model for maximum likelihood (ML) and restricted maximum likelihood (REML).
 
-The criterion is minus twice the (restricted) log-likelihood, profiled over the fixed effects and the residual variance.
-Newton's method with exact derivatives runs from several starts; the conditions of an optimum (gradient zero inside,
-gradient in phi not negative at theta = 0) are checked and not assumed.
+The profile deviance is minus twice the (restricted) log-likelihood, profiled over the fixed effects and the residual
+variance. It is minimized by Newton's method with exact derivatives from several starting points. The optimality
+conditions are verified at the end: zero gradient for theta > 0, nonnegative gradient in phi at theta = 0.
 
 Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw.
 67(1), equations 34 and 42.
@@ -16,14 +16,14 @@ import numpy as np
 
 from keras_radtl.stats.variance_components import CrossProducts, expand, weigh
 
-STARTS = (1.0, 0.1, 10.0)  # relative standard deviations that the search begins with, each for all factors
-LARGEST_THETA = 1e6  # beyond it the residual variance is zero for all that double precision can tell
-SEVERAL_STARTS_BELOW = 400  # levels beside the largest factor, above which one start has to do
+STARTS = (1.0, 0.1, 10.0)  # starting points: relative standard deviations, the same for all factors
+LARGEST_THETA = 1e6  # above it the residual variance is numerically zero
+SEVERAL_STARTS_BELOW = 400  # use one starting point if the factors except the largest have this many levels or more
 ITERATIONS = 200
 
 
 class Term(NamedTuple):
-    """A scalar with its gradient (K,) and Hessian (K, K) in phi."""
+    """A scalar with its gradient, shape (K,), and Hessian, shape (K, K), in phi."""
 
     value: float
     gradient: np.ndarray
@@ -31,16 +31,17 @@ class Term(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What criterion and degrees of freedom are made of, at one phi.
+    """The terms of the profile deviance and of the degrees of freedom, evaluated at one phi.
 
     Attributes:
         log_determinant: log |V|.
         information: log |X'WX|.
-        residual: penalised residual sum of squares r^2 = (y - Xb)'W(y - Xb) at the best b.
-        coefficients: float64 (p,), that b.
-        inverse: float64 (p, p), (X'WX)^-1.
-        inverse_gradient: float64 (K, p, p), its derivatives in phi.
-        scores: one float64 (levels,) per factor, Z_k'W(y - Xb); times phi_k the predicted random effects.
+        residual: penalized residual sum of squares r^2 = (y - Xb)'W(y - Xb) at the generalized least-squares b.
+        coefficients: float64 array of shape (p,), the generalized least-squares b.
+        inverse: float64 array of shape (p, p), (X'WX)^-1.
+        inverse_gradient: float64 array of shape (K, p, p), derivatives of `inverse` in phi.
+        scores: one float64 array of shape (levels,) per factor, Z_k'W(y - Xb); multiplied by phi_k they are the
+            predicted random effects.
     """
 
     log_determinant: Term
@@ -53,15 +54,15 @@ class Parts(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Where the search ended: theta (K,), the criterion there, and whether the conditions of an optimum hold."""
+    """Result of the minimization: theta, the deviance there, and whether the optimality conditions hold."""
 
     theta: np.ndarray
-    criterion: float
+    deviance: float
     converged: bool
 
 
 def parts(cross: CrossProducts, phi: np.ndarray) -> Parts:
-    """Evaluate the parts of the likelihood with first and second derivatives at `phi` (K,)."""
+    """Evaluate the terms of the likelihood with first and second derivatives at `phi`, shape (K,)."""
     weighted = weigh(cross, phi)
     expansion = expand(cross, weighted)
     inverse, coefficients, residual = _solve_fixed(weighted.gram)
@@ -88,19 +89,19 @@ def parts(cross: CrossProducts, phi: np.ndarray) -> Parts:
 
 
 def _solve_fixed(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return (X'WX)^-1, the generalised least-squares coefficients and the residual sum of squares."""
+    """Return (X'WX)^-1, the generalized least-squares coefficients and the residual sum of squares."""
     inverse = np.linalg.inv(gram[:-1, :-1])
     coefficients = inverse @ gram[:-1, -1]
     return inverse, coefficients, float(gram[-1, -1] - coefficients @ gram[:-1, -1])
 
 
 def degrees_of_freedom(cross: CrossProducts, reml: bool) -> int:
-    """Return the divisor of the residual sum of squares: n - p for REML, n for ML."""
+    """Return the divisor of the residual sum of squares in the residual variance: n - p for REML, n for ML."""
     return cross.rows - reml * (len(cross.fixed) - 1)
 
 
-def criterion(cross: CrossProducts, theta: np.ndarray, reml: bool) -> float:
-    """Return minus twice the profiled (restricted) log-likelihood at relative standard deviations `theta` (K,)."""
+def deviance(cross: CrossProducts, theta: np.ndarray, reml: bool) -> float:
+    """Return the profile deviance at relative standard deviations `theta`, shape (K,)."""
     weighted = weigh(cross, np.square(theta))
     residual = _solve_fixed(weighted.gram)[2]
     freedom = degrees_of_freedom(cross, reml)
@@ -111,7 +112,7 @@ def criterion(cross: CrossProducts, theta: np.ndarray, reml: bool) -> float:
 
 
 def profile(cross: CrossProducts, theta: np.ndarray, reml: bool) -> Term:
-    """Return the profiled criterion with gradient and Hessian in phi at `theta` (K,)."""
+    """Return the profile deviance with gradient and Hessian in phi at relative standard deviations `theta`."""
     at = parts(cross, np.square(theta))
     freedom = degrees_of_freedom(cross, reml)
     relative = at.residual.gradient / at.residual.value
@@ -126,45 +127,45 @@ def profile(cross: CrossProducts, theta: np.ndarray, reml: bool) -> Term:
     return Term(value, gradient, hessian)
 
 
-def minimise(cross: CrossProducts, reml: bool) -> Solution:
-    """Find the relative standard deviations that minimise the criterion, from several starts while that is cheap.
+def minimize_deviance(cross: CrossProducts, reml: bool) -> Solution:
+    """Find the relative standard deviations that minimize the profile deviance.
 
     Raises:
-        ValueError: if the criterion falls without bound because no residual variance is left.
+        ValueError: if the deviance is unbounded because the residual variance is zero.
     """
     starts = STARTS if len(cross.rest) < SEVERAL_STARTS_BELOW else STARTS[:1]
     solutions = [_newton(cross, reml, np.full(len(cross.blocks), start)) for start in starts]
-    return min(solutions, key=lambda solution: (not solution.converged, solution.criterion))
+    return min(solutions, key=lambda solution: (not solution.converged, solution.deviance))
 
 
 def _newton(cross: CrossProducts, reml: bool, theta: np.ndarray) -> Solution:
-    """Run a projected Newton method in theta >= 0; steps follow the Hessian's absolute eigenvalues."""
+    """Run a projected Newton method on theta >= 0 that replaces the Hessian's eigenvalues by their absolute values."""
     at = profile(cross, theta, reml)
     decrement = np.inf
     for _ in range(ITERATIONS):
         step, expected = _direction(theta, at)
         found = None if expected < _precision(at) else _line_search(cross, reml, theta, at, step)
         if found is None:
-            # The gain is below what the criterion can show. Newton's steps are then taken on trust, since each squares
-            # the error, for as long as the promised gain falls.
+            # The expected decrease is below the rounding error of the deviance. Newton steps still square the error,
+            # so they are accepted without a line search as long as the expected decrease shrinks.
             if expected >= min(decrement / 4, 1e-4):
                 break
             found = np.maximum(theta + step, 0)
         theta, decrement = found, expected
         if theta.max() > LARGEST_THETA:
-            raise ValueError("the residual variance must be > 0: the model reproduces the response exactly")
+            raise ValueError("the residual variance must be > 0: the model fits the response exactly")
         at = profile(cross, theta, reml)
     theta, at = _snap_to_zero(cross, reml, theta, at)
     return Solution(theta, at.value, bool(_direction(theta, at)[1] < _precision(at)))
 
 
 def _precision(at: Term) -> float:
-    """Return the gain in the criterion below which a point counts as an optimum."""
+    """Return the expected decrease of the deviance below which a point is an optimum."""
     return 1e-9 * max(1.0, abs(at.value))
 
 
 def _direction(theta: np.ndarray, at: Term) -> tuple[np.ndarray, float]:
-    """Return a descent step in theta and twice the gain it promises; 0 exactly at a point that satisfies the bounds."""
+    """Return a descent step in theta and twice the expected decrease, which is 0 at a constrained optimum."""
     step = np.zeros(len(theta))
     free = theta > 0
     gradient = 2 * theta[free] * at.gradient[free]
@@ -175,7 +176,7 @@ def _direction(theta: np.ndarray, at: Term) -> tuple[np.ndarray, float]:
     expected = float(-gradient @ step[free])
     longest = np.max(np.abs(step[free]) / (theta[free] + 0.1), initial=0)
     step /= max(1.0, longest / 2)
-    # A factor at zero whose criterion falls in phi is let go; a step in theta would not see it, its slope is zero.
+    # Release a factor at zero if the deviance decreases in phi. The slope in theta is zero there and would not show it.
     released = ~free & (at.gradient < -1e-9 * _gradient_size(at))
     curvature = np.maximum(np.diag(at.hessian)[released], 1e-300)
     leap = np.minimum(-at.gradient[released] / curvature, 1e-2)
@@ -184,23 +185,23 @@ def _direction(theta: np.ndarray, at: Term) -> tuple[np.ndarray, float]:
 
 
 def _gradient_size(at: Term) -> float:
-    """Return the size of gradient entries that rounding may leave."""
+    """Return the scale of gradient entries, relative to which rounding error is judged."""
     return max(1.0, float(np.abs(at.gradient).max()))
 
 
 def _line_search(cross: CrossProducts, reml: bool, theta: np.ndarray, at: Term, step: np.ndarray) -> np.ndarray | None:
-    """Halve the step until the criterion falls; return where it fell, or None when it never does."""
+    """Halve the step until the deviance decreases; return the new theta, or None if it never decreases."""
     length = 1.0
     while length > 1e-10:
         candidate = np.maximum(theta + length * step, 0)
-        if criterion(cross, candidate, reml) < at.value:
+        if deviance(cross, candidate, reml) < at.value:
             return candidate
         length /= 2
     return None
 
 
 def _snap_to_zero(cross: CrossProducts, reml: bool, theta: np.ndarray, at: Term) -> tuple[np.ndarray, Term]:
-    """Set tiny relative deviations to zero where the criterion does not get worse by it."""
+    """Set tiny relative standard deviations to zero if that does not increase the deviance."""
     snapped = np.where((theta < 1e-5) & (at.gradient > 0), 0.0, theta)
     if np.array_equal(snapped, theta):
         return theta, at

@@ -1,4 +1,4 @@
-"""Linear mixed models with crossed random intercepts, fitted by REML or maximum likelihood as lme4 and lmerTest do.
+"""Linear mixed models with crossed random intercepts, fitted by REML or ML as in R's lme4 and lmerTest.
 
 Reference: Bates, Maechler, Bolker, Walker (2015), J. Stat. Softw. 67(1); Kuznetsova, Brockhoff, Christensen (2017),
 J. Stat. Softw. 82(13).
@@ -6,7 +6,7 @@ J. Stat. Softw. 82(13).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,16 +14,16 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_radtl.stats.mixed_design import Design, make_design
-from keras_radtl.stats.mixed_likelihood import degrees_of_freedom, minimise, parts
+from keras_radtl.stats.mixed_likelihood import degrees_of_freedom, minimize_deviance, parts
 from keras_radtl.stats.satterthwaite import satterthwaite
 from keras_radtl.stats.variance_components import cross_products
 
-BOUNDARY = 1e-4  # a relative standard deviation below it makes a fit singular, lme4's rule
+BOUNDARY = 1e-4  # as in lme4, a fit is singular if a relative standard deviation is smaller than this
 RESIDUAL = "Residual"
 
 
 class FixedEffect(NamedTuple):
-    """One row of the table of fixed effects; `p` is two-sided from Student's t with Satterthwaite's `df`."""
+    """One fixed effect; `p` is the two-sided p-value of a t-test with Satterthwaite's degrees of freedom `df`."""
 
     term: str
     estimate: float
@@ -34,7 +34,7 @@ class FixedEffect(NamedTuple):
 
 
 class VarianceComponent(NamedTuple):
-    """Variance of one random factor, or of the residual; `levels` is the number of levels (rows for the residual)."""
+    """Variance of a random factor or of the residual; `levels` is the number of levels (for the residual, of rows)."""
 
     group: str
     variance: float
@@ -43,7 +43,7 @@ class VarianceComponent(NamedTuple):
 
 
 class RatioTest(NamedTuple):
-    """Likelihood-ratio test of nested models: chi-squared statistic, its degrees of freedom and p."""
+    """Likelihood-ratio test of nested models: chi-squared statistic, degrees of freedom and p-value."""
 
     statistic: float
     df: int
@@ -56,16 +56,16 @@ class MixedModel:
 
     Attributes:
         method: "reml" or "ml".
-        fixed: table of fixed effects, the intercept first.
-        random: variance components in the order of the random factors, the residual last.
-        criterion: minus twice the restricted (REML) or plain (ML) log-likelihood at the optimum.
+        fixed: fixed effects, starting with the intercept.
+        random: variance components in the order of the random factors, followed by the residual.
+        criterion: minus twice the restricted (REML) or full (ML) log-likelihood at the optimum.
         scaled_residuals: minimum, quartiles and maximum of (y - fitted) / residual standard deviation.
-        covariance: float64 (p, p), of the fixed effects.
-        random_effects: predicted effect of each level, by group and level.
+        covariance: float64 array of shape (p, p), covariance matrix of the fixed effects.
+        random_effects: predicted random effect by random factor and level.
         n: number of rows.
-        converged: whether gradient and bounds satisfy the conditions of an optimum.
+        converged: whether the optimality conditions hold.
         boundary: whether a variance is zero (singular fit).
-        design: what the model was fitted to.
+        design: the design the model was fitted to.
     """
 
     method: str
@@ -93,24 +93,33 @@ def fit_mixed_model(
 
     Args:
         response: n finite numbers.
-        fixed: values of each fixed term by name; may be empty. Numbers make a covariate, anything else a factor.
+        fixed: values of each fixed term by name; may be empty. Numeric values are a covariate, other values a factor.
         random: values of each random factor by name, at least one.
-        method: "reml" or "ml".
-        reference: reference level by fixed factor; default the first in sorted order.
-        categorical: names of fixed terms whose numbers are levels of a factor.
+        method: "reml" (restricted maximum likelihood) or "ml" (maximum likelihood).
+        reference: reference level by fixed factor; the default is the first level in sorted order.
+        categorical: names of fixed terms whose numeric values are levels of a factor.
+
+    Returns:
+        A `MixedModel`.
 
     Raises:
-        ValueError: if no such model can be fitted; the message names the term.
+        ValueError: if the model cannot be fitted; the message names the term.
     """
     return fit_design(make_design(response, fixed, random, reference, categorical), method)
 
 
 def fit_design(design: Design, method: str = "reml") -> MixedModel:
-    """Fit a linear mixed model to a design that is already coded.
+    """Fit a linear mixed model to a design.
 
     Args:
         design: from `make_design`.
         method: "reml" or "ml".
+
+    Returns:
+        A `MixedModel`.
+
+    Raises:
+        ValueError: if `method` is unknown or the model fits the response exactly.
     """
     if method not in ("reml", "ml"):
         raise ValueError(f"`method` must be one of reml, ml. Received: method={method!r}")
@@ -119,9 +128,9 @@ def fit_design(design: Design, method: str = "reml") -> MixedModel:
 
 
 @contextmanager
-def _one_blas_thread():
-    """Keep BLAS to one thread: on matrices of this size threads lose more by waiting, on a busy machine all of it."""
-    import scipy.linalg  # noqa: F401  its BLAS has to be loaded before it can be limited
+def _one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread: for matrices of this size, synchronizing threads costs more than it saves."""
+    import scipy.linalg  # noqa: F401  load its BLAS, so that the limit applies to it
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
@@ -129,18 +138,18 @@ def _one_blas_thread():
 
 
 def _fit(design: Design, method: str) -> MixedModel:
-    """Fit the model; see `fit_design`."""
+    """Fit a design; see `fit_design`."""
     reml = method == "reml"
-    # An orthonormal basis of X and a response with X and its scale taken out: the same model, without rounding trouble.
+    # For numerical stability, fit an equivalent model: orthonormalize X, then project X out of y and scale y.
     basis, triangle = np.linalg.qr(design.fixed)
     start = basis.T @ design.response
     remainder = design.response - basis @ start
     scale = float(np.sqrt(np.mean(remainder**2)))
     if scale <= 1e-12 * float(np.abs(design.response).max()):
-        raise ValueError("the response must vary: the fixed effects reproduce it exactly")
+        raise ValueError("the response must vary: the fixed effects fit it exactly")
     remainder /= scale
     cross = cross_products(list(design.codes), np.column_stack([basis, remainder]))
-    solution = minimise(cross, reml)
+    solution = minimize_deviance(cross, reml)
     at = parts(cross, np.square(solution.theta))
     freedom = degrees_of_freedom(cross, reml)
     sigma = float(np.sqrt(at.residual.value / freedom))
@@ -150,7 +159,7 @@ def _fit(design: Design, method: str) -> MixedModel:
     predicted = [theta**2 * score for theta, score in zip(solution.theta, at.scores, strict=True)]
     residuals = remainder - basis @ at.coefficients
     residuals -= sum(effects[code] for effects, code in zip(predicted, design.codes, strict=True))
-    criterion = solution.criterion + 2 * freedom * np.log(scale) + 2 * reml * np.log(np.abs(np.diag(triangle))).sum()
+    criterion = solution.deviance + 2 * freedom * np.log(scale) + 2 * reml * np.log(np.abs(np.diag(triangle))).sum()
     return MixedModel(
         method=method,
         fixed=_fixed_table(design.terms, estimates, covariance, satterthwaite(at, solution.theta, freedom, reml, back)),
@@ -169,7 +178,9 @@ def _fit(design: Design, method: str) -> MixedModel:
     )
 
 
-def _fixed_table(terms, estimates: np.ndarray, covariance: np.ndarray, df: np.ndarray) -> tuple[FixedEffect, ...]:
+def _fixed_table(
+    terms: Sequence[str], estimates: np.ndarray, covariance: np.ndarray, df: np.ndarray
+) -> tuple[FixedEffect, ...]:
     from scipy.special import ndtr, stdtr
 
     errors = np.sqrt(np.diag(covariance))
@@ -186,14 +197,17 @@ def _variance_table(design: Design, deviations: np.ndarray) -> tuple[VarianceCom
 
 
 def confidence_intervals(model: MixedModel, level: float = 0.95) -> dict[str, tuple[float, float]]:
-    """Compute Wald intervals of the fixed effects from Student's t with Satterthwaite's degrees of freedom.
+    """Compute Wald confidence intervals of the fixed effects with Satterthwaite's degrees of freedom.
 
     Args:
         model: a fitted model.
         level: confidence level in (0, 1).
 
     Returns:
-        (low, high) by term.
+        The lower and the upper bound by term.
+
+    Raises:
+        ValueError: if `level` is not in (0, 1).
     """
     from scipy.special import ndtri, stdtrit
 
@@ -208,14 +222,18 @@ def confidence_intervals(model: MixedModel, level: float = 0.95) -> dict[str, tu
 
 
 def likelihood_ratio_test(smaller: MixedModel, larger: MixedModel) -> RatioTest:
-    """Compare two nested models by their likelihood ratio; REML fits are refitted by maximum likelihood first.
+    """Test two nested models by their likelihood ratio; REML fits are first refitted by maximum likelihood.
 
-    Fixed effects are compared by chi-squared with as many degrees of freedom as the larger model has more parameters.
-    Where it has another random factor the null value lies on the boundary, so that p is too large (up to twice).
+    The degrees of freedom are the number of additional parameters of the larger model. If it has an additional random
+    factor, the null hypothesis is on the boundary of the parameter space and the p-value is conservative (up to twice
+    too large).
 
     Args:
-        smaller: the model whose terms are all in `larger`.
-        larger: the other, fitted to the same response.
+        smaller: fitted model whose terms are all in `larger`.
+        larger: fitted model for the same response.
+
+    Returns:
+        A `RatioTest`.
 
     Raises:
         ValueError: if the responses differ or the models are not nested.
@@ -223,7 +241,7 @@ def likelihood_ratio_test(smaller: MixedModel, larger: MixedModel) -> RatioTest:
     from scipy.special import gammaincc
 
     if not np.array_equal(smaller.design.response, larger.design.response):
-        raise ValueError("models must be fitted to the same response to be compared")
+        raise ValueError("`smaller` and `larger` must be fitted to the same response")
     _check_nested(smaller.design, larger.design)
     parameters = [model.design.fixed.shape[1] + len(model.design.groups) for model in (smaller, larger)]
     criteria = [
@@ -236,7 +254,7 @@ def likelihood_ratio_test(smaller: MixedModel, larger: MixedModel) -> RatioTest:
 
 
 def _check_nested(smaller: Design, larger: Design) -> None:
-    """Refuse models of which neither the columns nor the random factors of one lie within the other's."""
+    """Raise an error unless the larger model has all fixed and random effects of the smaller one, and more."""
     coefficients = np.linalg.lstsq(larger.fixed, smaller.fixed, rcond=None)[0]
     spanned = np.allclose(larger.fixed @ coefficients, smaller.fixed, atol=1e-8 * np.abs(smaller.fixed).max())
     codes = dict(zip(larger.groups, larger.codes, strict=True))
@@ -244,4 +262,6 @@ def _check_nested(smaller: Design, larger: Design) -> None:
     shared = all(group in codes and np.array_equal(codes[group], code) for group, code in pairs)
     grown = larger.fixed.shape[1] + len(larger.groups) > smaller.fixed.shape[1] + len(smaller.groups)
     if not (spanned and shared and grown):
-        raise ValueError("models must be nested: every term of the smaller one in the larger, which has more of them")
+        raise ValueError(
+            "`smaller` must be nested in `larger`, which must have all terms of `smaller` and at least one more"
+        )

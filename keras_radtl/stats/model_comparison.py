@@ -1,20 +1,24 @@
-"""Several models on the same cases: their AUCs, and every pair tested by DeLong and McNemar with corrected p-values."""
+"""Comparison of models on the same cases: AUCs, and DeLong's and McNemar's tests of every pair.
+
+The p-values of the pairs are adjusted for multiple testing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_radtl.stats.delong import check_scores, check_targets, delong_interval
-from keras_radtl.stats.delong_tests import GlobalTest, delong_global_test, delong_test
-from keras_radtl.stats.paired import CochranQ, adjust_p_values, cochran_q, mcnemar
+from keras_radtl.stats.delong_tests import AucDifference, GlobalTest, delong_global_test, delong_test
+from keras_radtl.stats.paired import CochranQ, McNemar, adjust_p_values, cochran_q, mcnemar
 
 
 class ModelResult(NamedTuple):
-    """One model's AUC with its interval."""
+    """The AUC of one model with its confidence interval."""
 
     name: str
     auc: float
@@ -26,7 +30,7 @@ class ModelResult(NamedTuple):
 
 
 class PairResult(NamedTuple):
-    """Two models: DeLong's test of the AUC difference (a - b) and McNemar's of the thresholded predictions."""
+    """Two models: DeLong's test of the AUC difference (a - b) and McNemar's test of the thresholded predictions."""
 
     a: str
     b: str
@@ -45,7 +49,10 @@ class PairResult(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All models and pairs; with three models or more also one test that all AUCs, and all error rates, are equal."""
+    """All models and pairs; for three or more models also the joint tests of equal AUCs and of equal error rates.
+
+    A joint test is None for two models; `global_test` also if the covariance of the AUCs does not allow it.
+    """
 
     models: tuple[ModelResult, ...]
     pairs: tuple[PairResult, ...]
@@ -53,79 +60,93 @@ class Comparison(NamedTuple):
     cochran: CochranQ | None
 
 
-def compare_models(
-    targets,
-    scores: Mapping[str, np.ndarray],
-    groups=None,
+def compare_scores(
+    targets: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    groups: ArrayLike | None = None,
     threshold: float = 0.5,
     confidence: float = 0.95,
     correction: str = "holm",
     mcnemar_method: str = "corrected",
 ) -> Comparison:
-    """Compare models by their scores of the same cases.
+    """Compare models by their scores on the same cases.
 
     Args:
-        targets: 0/1 array of shape (n,) with both values.
-        scores: by model name, float arrays of shape (n,) in the order of the targets.
-        groups: None for independent cases, or n ids: DeLong's variance then lets cases of a group depend on each other.
-        threshold: a case with this score or more is predicted positive (for McNemar and Cochran).
-        confidence: level of all intervals, in (0, 1).
-        correction: of the p-values over pairs, "holm" or "benjamini-hochberg".
+        targets: 0/1 array of shape (n,) with both values present.
+        scores: float array of shape (n,) by model name, in the order of the targets.
+        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance in
+            DeLong's tests; None if all cases are independent.
+        threshold: cases with at least this score are predicted positive in McNemar's and Cochran's tests.
+        confidence: confidence level of all intervals, in (0, 1).
+        correction: adjustment of the p-values over all pairs, "holm" or "benjamini-hochberg".
         mcnemar_method: "corrected", "chi2" or "exact".
 
+    Returns:
+        A `Comparison`.
+
     Raises:
-        ValueError: on fewer than two models, a missing class, or NaN scores.
+        ValueError: if there are fewer than two models, a class is absent, lengths differ or a score is NaN.
     """
     targets = check_targets(targets)
     if len(scores) < 2:
-        raise ValueError(f"`scores` must hold at least two models. Received: {list(scores)}")
+        raise ValueError(f"`scores` must have at least two models. Received: {list(scores)}")
     if targets.all() or not targets.any():
         raise ValueError(
-            f"`targets` must hold both 0 and 1. Received: {int(targets.sum())} positives of {len(targets)}"
+            f"`targets` must contain both 0 and 1. Received: {int(targets.sum())} positives of {len(targets)}"
         )
-    scores = {name: check_scores(values, len(targets)) for name, values in scores.items()}
-    called = {name: values >= threshold for name, values in scores.items()}
-    models = tuple(_judge(name, targets, values, confidence, groups) for name, values in scores.items())
-    areas = [delong_test(targets, scores[a], scores[b], confidence, groups=groups) for a, b in combinations(scores, 2)]
-    errors = [mcnemar(targets, called[a], called[b], mcnemar_method) for a, b in combinations(scores, 2)]
-    pairs = _pairs(list(combinations(scores, 2)), areas, errors, correction)
-    if len(scores) == 2:
+    checked = {name: check_scores(values, len(targets)) for name, values in scores.items()}
+    called = {name: values >= threshold for name, values in checked.items()}
+    names = list(combinations(checked, 2))
+    models = tuple(_model_result(name, targets, values, confidence, groups) for name, values in checked.items())
+    areas = [delong_test(targets, checked[a], checked[b], confidence, groups=groups) for a, b in names]
+    errors = [mcnemar(targets, called[a], called[b], mcnemar_method) for a, b in names]
+    pairs = _pair_results(names, areas, errors, correction)
+    if len(checked) == 2:
         return Comparison(models, pairs, None, None)
     right = np.stack([values == targets for values in called.values()], axis=1)
-    return Comparison(models, pairs, _all_equal(targets, scores, groups), cochran_q(right))
+    return Comparison(models, pairs, _global_test(targets, checked, groups), cochran_q(right))
 
 
-def _judge(name: str, targets, values, confidence: float, groups) -> ModelResult:
+def _model_result(
+    name: str, targets: np.ndarray, values: np.ndarray, confidence: float, groups: ArrayLike | None
+) -> ModelResult:
     found = delong_interval(targets, values, confidence, groups=groups)
+    assert found.auc is not None  # both classes are present
     return ModelResult(name, found.auc, found.ci_low, found.ci_high, len(targets), found.positives, found.method)
 
 
-def _pairs(names: list[tuple[str, str]], areas, errors, correction: str) -> tuple[PairResult, ...]:
+def _pair_results(
+    names: Sequence[tuple[str, str]], areas: Sequence[AucDifference], errors: Sequence[McNemar], correction: str
+) -> tuple[PairResult, ...]:
     area_ps = adjust_p_values([area.p for area in areas], correction)
     error_ps = adjust_p_values([error.p for error in errors], correction)
-    return tuple(
-        PairResult(
-            *pair,
-            area.difference,
-            area.ci_low,
-            area.ci_high,
-            area.statistic,
-            area.p,
-            area_p,
-            error.statistic,
-            error.p,
-            error_p,
-            error.only_a,
-            error.only_b,
-            area.method,
+    found = []
+    for (a, b), area, error, area_p, error_p in zip(names, areas, errors, area_ps, error_ps, strict=True):
+        assert area.difference is not None  # both classes are present
+        found.append(
+            PairResult(
+                a=a,
+                b=b,
+                difference=area.difference,
+                ci_low=area.ci_low,
+                ci_high=area.ci_high,
+                z=area.statistic,
+                p=area.p,
+                p_adjusted=area_p,
+                mcnemar_statistic=error.statistic,
+                mcnemar_p=error.p,
+                mcnemar_p_adjusted=error_p,
+                only_a=error.only_a,
+                only_b=error.only_b,
+                method=area.method,
+            )
         )
-        for pair, area, error, area_p, error_p in zip(names, areas, errors, area_ps, error_ps, strict=True)
-    )
+    return tuple(found)
 
 
-def _all_equal(targets, scores: Mapping[str, np.ndarray], groups) -> GlobalTest | None:
-    """Test all AUCs at once; None where the covariance does not allow it (one positive, or AUCs without variance)."""
+def _global_test(targets: np.ndarray, scores: Mapping[str, np.ndarray], groups: ArrayLike | None) -> GlobalTest | None:
+    """Test all AUCs jointly; return None if there are too few cases or AUCs differ with variance 0."""
     try:
-        return delong_global_test(targets, list(scores.values()), groups)
+        return delong_global_test(targets, np.stack(list(scores.values())), groups)
     except ValueError:
         return None

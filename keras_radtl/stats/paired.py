@@ -1,26 +1,28 @@
-"""Tests of classifiers on the same cases, and corrections for several tests.
+"""Paired tests of classifiers on the same cases, and adjustment of p-values for multiple testing.
 
 Reference: McNemar, Psychometrika 12 (1947) 153-157; Edwards, Psychometrika 13 (1948) 185-187 for the continuity
 correction; Cochran, Biometrika 37 (1950) 256-266; Phipson and Smyth, Statistical Applications in Genetics 9 (2010) for
-p-values of permutations; Holm, Scandinavian Journal of Statistics 6 (1979) 65-70; Benjamini and Hochberg, JRSS B 57
-(1995) 289-300.
+permutation tests; Holm, Scandinavian Journal of Statistics 6 (1979) 65-70; Benjamini and Hochberg, JRSS B 57 (1995)
+289-300.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_radtl.stats.intervals import group_codes
 
 MCNEMAR_METHODS = ("corrected", "chi2", "exact")
-ADJUSTMENTS = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}
+
+P = TypeVar("P", float, float | None)
 
 
 class McNemar(NamedTuple):
-    """McNemar's test: `only_a` cases are right by a alone, `only_b` by b alone; the exact test has no statistic."""
+    """McNemar's test: `only_a` cases are correct in a only, `only_b` in b only; the exact test has no statistic."""
 
     only_a: int
     only_b: int
@@ -45,21 +47,24 @@ class Permutation(NamedTuple):
     permutations: int
 
 
-def mcnemar(targets, predicted_a, predicted_b, method: str = "corrected") -> McNemar:
-    """Test whether two classifiers are right equally often on the same cases.
+def mcnemar(targets: ArrayLike, predicted_a: ArrayLike, predicted_b: ArrayLike, method: str = "corrected") -> McNemar:
+    """Test whether two classifiers have the same accuracy on the same cases.
 
-    `corrected` is chi-squared with continuity correction, (|b - c| - 1)^2 / (b + c), and 0 where b = c as in R (the
-    plain formula would give 1 / (b + c) there); `chi2` is (b - c)^2 / (b + c); `exact` is the binomial test. With no
-    case on which they differ in being right, p is 1.
+    With b and c the numbers of cases that only one classifier predicts correctly: "corrected" is the chi-squared test
+    with continuity correction, (|b - c| - 1)^2 / (b + c), where the statistic is 0 if b = c, as in R; "chi2" is
+    (b - c)^2 / (b + c); "exact" is the binomial test.
 
     Args:
         targets: class index of each case, shape (n,).
-        predicted_a: predicted class index, shape (n,).
-        predicted_b: predicted class index, shape (n,), in the same case order.
+        predicted_a: predicted class index of each case, shape (n,).
+        predicted_b: predicted class index of each case, shape (n,), in the same order of cases.
         method: "corrected", "chi2" or "exact".
 
+    Returns:
+        A `McNemar`. If b = c = 0, the p-value is 1.
+
     Raises:
-        ValueError: on unequal lengths or an unknown method.
+        ValueError: if lengths differ or `method` is unknown.
     """
     targets, predicted_a, predicted_b = (np.asarray(values) for values in (targets, predicted_a, predicted_b))
     if not targets.shape == predicted_a.shape == predicted_b.shape or targets.ndim != 1:
@@ -72,7 +77,19 @@ def mcnemar(targets, predicted_a, predicted_b, method: str = "corrected") -> McN
 
 
 def mcnemar_counts(only_a: int, only_b: int, method: str = "corrected") -> McNemar:
-    """Run McNemar's test on the two counts of cases that one classifier alone has right (see `mcnemar`)."""
+    """Run McNemar's test on the two counts of discordant cases; see `mcnemar` for the methods.
+
+    Args:
+        only_a: number of cases that only classifier a predicts correctly.
+        only_b: number of cases that only classifier b predicts correctly.
+        method: "corrected", "chi2" or "exact".
+
+    Returns:
+        A `McNemar`. If both counts are 0, the p-value is 1.
+
+    Raises:
+        ValueError: if `method` is unknown.
+    """
     from scipy.special import chdtrc
     from scipy.stats import binomtest
 
@@ -87,24 +104,24 @@ def mcnemar_counts(only_a: int, only_b: int, method: str = "corrected") -> McNem
     return McNemar(only_a, only_b, statistic, float(chdtrc(1, statistic)), method)
 
 
-def cochran_q(right) -> CochranQ:
-    """Test whether several classifiers are right equally often on the same cases.
+def cochran_q(right: ArrayLike) -> CochranQ:
+    """Test whether several classifiers have the same accuracy on the same cases (Cochran's Q test).
 
     Args:
-        right: 0/1 or bool array of shape (n_cases, n_models), 1 where the model is right; at least two models.
+        right: 0/1 or bool array of shape (n_cases, n_models), 1 where the prediction is correct; at least two models.
 
     Returns:
-        A `CochranQ`; where every case is right by all or by none, the statistic is 0 and p is 1.
+        A `CochranQ`. If the models agree on every case, the statistic is 0 and the p-value is 1.
 
     Raises:
-        ValueError: on fewer than two models or other entries than 0 and 1.
+        ValueError: if there are fewer than two models or entries other than 0 and 1.
     """
     from scipy.special import chdtrc
 
     right = np.asarray(right)
     if right.ndim != 2 or right.shape[1] < 2 or not np.isin(right, (0, 1)).all():
         raise ValueError(
-            "`right` must be a 0/1 array of shape (n_cases, n_models) with two models or more. "
+            "`right` must be a 0/1 array of shape (n_cases, n_models) with at least two models. "
             f"Received: shape {right.shape}, values {np.unique(right)[:5].tolist()}"
         )
     models = right.shape[1]
@@ -119,27 +136,34 @@ def cochran_q(right) -> CochranQ:
 
 def permutation_test(
     statistic: Callable[[np.ndarray, np.ndarray], float],
-    targets,
-    values_a,
-    values_b,
-    groups=None,
+    targets: ArrayLike,
+    values_a: ArrayLike,
+    values_b: ArrayLike,
+    groups: ArrayLike | None = None,
     permutations: int = 10_000,
     seed: int = 0,
 ) -> Permutation:
-    """Test a paired difference of any statistic by exchanging the two models' values case by case.
+    """Test the paired difference of any statistic by swapping the values of two models case by case.
 
-    Both models' values must live on one scale, since they are mixed: pass predictions or probabilities, or ranks of
-    scores (scipy.stats.rankdata) to compare AUCs. All exchanges are gone through when there are no more than
-    `permutations` of them.
+    Swapping mixes the values of both models, so they must be on the same scale: pass predicted classes, probabilities,
+    or ranks of scores (`scipy.stats.rankdata`) to compare AUCs. If there are at most `permutations` distinct swaps, all
+    of them are evaluated and the p-value is exact.
 
     Args:
-        statistic: takes targets and values of one model, returns a number.
-        targets: array of shape (n,) handed to `statistic`.
+        statistic: takes the targets and the values of one model, returns a number.
+        targets: array of shape (n,), passed to `statistic`.
         values_a: array of shape (n, ...).
-        values_b: array of the same shape, in the same case order.
-        groups: None, or n ids: cases of a group (patient) are exchanged together.
-        permutations: number of random exchanges.
-        seed: of the exchanges.
+        values_b: array of the same shape, in the same order of cases.
+        groups: group id (for example the patient) of each case, shape (n,), to swap the cases of a group together; None
+            if all cases are independent.
+        permutations: number of random swaps.
+        seed: random seed.
+
+    Returns:
+        A `Permutation` with the observed difference, the two-sided p-value and the number of swaps evaluated.
+
+    Raises:
+        ValueError: if lengths or shapes differ.
     """
     from scipy.stats import permutation_test as scipy_permutation_test
 
@@ -168,20 +192,45 @@ def permutation_test(
     return Permutation(float(found.statistic), float(found.pvalue), len(found.null_distribution))
 
 
-def adjust_p_values(p_values: Sequence[float | None], method: str = "holm") -> list[float | None]:
-    """Correct p-values for their number: `holm` (any error) or `benjamini-hochberg` (false discovery rate).
+def _holm(p_values: np.ndarray) -> np.ndarray:
+    """Multiply the i-th smallest of n p-values by n - i + 1 and keep the sequence nondecreasing."""
+    order = np.argsort(p_values)
+    factors = np.arange(len(order), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p_values[order]))
+    return adjusted
 
-    A p-value of None (a test that could not be made) stays None and is not counted.
+
+def _benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+    """Multiply the i-th smallest of n p-values by n / i and keep the sequence nondecreasing."""
+    order = np.argsort(p_values)[::-1]
+    factors = len(order) / np.arange(len(order), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(1, np.minimum.accumulate(factors * p_values[order]))
+    return adjusted
+
+
+ADJUSTMENTS = {"holm": _holm, "benjamini-hochberg": _benjamini_hochberg}
+
+
+def adjust_p_values(p_values: Sequence[P], method: str = "holm") -> list[P]:
+    """Adjust p-values for multiple testing.
+
+    Args:
+        p_values: p-values in [0, 1]. None marks a test that is undefined; it stays None and does not count as a test.
+        method: "holm" (controls the family-wise error rate) or "benjamini-hochberg" (controls the false discovery
+            rate).
+
+    Returns:
+        The adjusted p-values in the order of `p_values`.
 
     Raises:
-        ValueError: on an unknown method or a p-value outside [0, 1].
+        ValueError: if `method` is unknown or a p-value is outside [0, 1].
     """
-    from statsmodels.stats.multitest import multipletests
-
     if method not in ADJUSTMENTS:
         raise ValueError(f"`method` must be one of {', '.join(ADJUSTMENTS)}. Received: method={method!r}")
     known = [p for p in p_values if p is not None]
     if not all(0 <= p <= 1 for p in known):
         raise ValueError(f"`p_values` must be in [0, 1]. Received: p_values={list(p_values)}")
-    adjusted = iter(multipletests(known, method=ADJUSTMENTS[method])[1] if known else ())
-    return [None if p is None else float(next(adjusted)) for p in p_values]
+    adjusted = iter(ADJUSTMENTS[method](np.array(known, dtype=np.float64)).tolist())
+    return [p if p is None else next(adjusted) for p in p_values]

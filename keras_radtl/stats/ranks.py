@@ -1,10 +1,9 @@
-"""Rank tests: two samples, pairs, several groups, and many models on many data sets.
+"""Rank tests of two samples, of paired samples and of several samples.
 
-Statistics, the choice between exact and normal p-values, and the corrections are those of R's `wilcox.test`,
-`kruskal.test` and `friedman.test`. All p-values are two-sided.
+Statistics, the choice between exact and normal p-values, and the continuity and tie corrections follow R's
+`wilcox.test` and `kruskal.test`. The p-values of two-sample and paired tests are two-sided.
 
-Reference: Wilcoxon (1945), Biometrics Bulletin 1(6); Kruskal, Wallis (1952), JASA 47(260); Friedman (1937), JASA
-32(200); Nemenyi (1963), Distribution-free Multiple Comparisons; Demsar (2006), JMLR 7, section 3.2.
+Reference: Wilcoxon (1945), Biometrics Bulletin 1(6); Kruskal, Wallis (1952), JASA 47(260).
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ import numpy as np
 from keras_radtl.stats.mixed_design import factor_levels
 from keras_radtl.stats.paired import adjust_p_values
 
-EXACT_BELOW = 50  # R's rule: exact where both samples (or the pairs) are fewer than this, and nothing is tied
+EXACT_BELOW = 50  # as in R: exact if each sample (or the number of pairs) is smaller than this and there are no ties
 
 
 class RankSum(NamedTuple):
-    """Wilcoxon rank sum test; `w` is R's W: rank sum of the first sample minus n1 (n1 + 1) / 2."""
+    """Wilcoxon rank sum test; `w` is R's W, the rank sum of the first sample minus n1 (n1 + 1) / 2."""
 
     w: float
     p: float
@@ -30,7 +29,7 @@ class RankSum(NamedTuple):
 
 
 class SignedRank(NamedTuple):
-    """Wilcoxon signed rank test; `v` is R's V: sum of the ranks of positive differences, zeros left out."""
+    """Wilcoxon signed rank test; `v` is R's V, the rank sum of the positive differences, with zeros excluded."""
 
     v: float
     p: float
@@ -38,7 +37,7 @@ class SignedRank(NamedTuple):
 
 
 class ChiSquaredRank(NamedTuple):
-    """Kruskal-Wallis or Friedman test: statistic, degrees of freedom and p from the chi-squared distribution."""
+    """Kruskal-Wallis or Friedman test: statistic, degrees of freedom and p-value from the chi-squared distribution."""
 
     statistic: float
     df: int
@@ -46,9 +45,9 @@ class ChiSquaredRank(NamedTuple):
 
 
 class StratumRankSum(NamedTuple):
-    """Rank sum test of two levels of a factor within one stratum; `w` counts for the first level.
+    """Rank sum test of two levels of a factor within one stratum; `w` refers to the first level.
 
-    `n` is the number of values of each level; `p_adjusted` is Holm's correction over all tests made together.
+    `n` is the number of values of each level; `p_adjusted` is adjusted by Holm's method over all tests of one call.
     """
 
     stratum: str
@@ -70,31 +69,21 @@ class StratumKruskal(NamedTuple):
     p: float
 
 
-class Nemenyi(NamedTuple):
-    """Nemenyi's comparison of all pairs of models.
-
-    Attributes:
-        mean_ranks: float64 (models,), 1 for the largest values; ties share their mean rank.
-        p: float64 (models, models), of each pair; 1 on the diagonal.
-        critical_difference: mean ranks that differ by more are significant at `alpha`.
-        alpha: family-wise level of the critical difference.
-    """
-
-    mean_ranks: np.ndarray
-    p: np.ndarray
-    critical_difference: float
-    alpha: float
-
-
 def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> RankSum:
-    """Test whether two independent samples lie at the same place (Wilcoxon, Mann-Whitney).
+    """Test whether two independent samples have the same location (Wilcoxon rank sum or Mann-Whitney U test).
 
-    p is exact below 50 values a sample without ties, else normal with continuity and tie correction. Where all values
-    are equal p is 1 (R gives NaN there).
+    The p-value is exact if each sample has fewer than 50 values and there are no ties; otherwise it uses the normal
+    approximation with continuity and tie correction.
 
     Args:
         first: n1 finite numbers.
         second: n2 finite numbers.
+
+    Returns:
+        A `RankSum`. If all values are equal, the p-value is 1 (R returns NaN).
+
+    Raises:
+        ValueError: if a sample is empty or has values that are not finite.
     """
     from scipy.stats import mannwhitneyu, rankdata
 
@@ -109,21 +98,27 @@ def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> RankSum:
 
 
 def signed_rank_test(first: Sequence[float], second: Sequence[float]) -> SignedRank:
-    """Test whether the differences of pairs are symmetric about zero (Wilcoxon).
+    """Test whether the differences of paired samples are symmetric about zero (Wilcoxon signed rank test).
 
-    Zero differences are left out. p is exact below 50 pairs without ties and zeros, else normal with continuity and tie
-    correction. Where no difference is left p is 1.
+    Zero differences are excluded. The p-value is exact if there are fewer than 50 pairs, no ties and no zeros;
+    otherwise it uses the normal approximation with continuity and tie correction.
 
     Args:
         first: n finite numbers.
         second: n finite numbers, in the same order.
+
+    Returns:
+        A `SignedRank`. If all differences are zero, the p-value is 1.
+
+    Raises:
+        ValueError: if lengths differ, or a sample is empty or has values that are not finite.
     """
     from scipy.special import ndtr
     from scipy.stats import rankdata
 
     x, y = _sample("first", first), _sample("second", second)
     if len(x) != len(y):
-        raise ValueError(f"`first` and `second` must be of equal length. Received: {len(x)} and {len(y)}")
+        raise ValueError(f"`first` and `second` must have the same length. Received: {len(x)} and {len(y)}")
     differences = x - y
     kept = differences[differences != 0]
     if len(kept) == 0:
@@ -142,7 +137,7 @@ def signed_rank_test(first: Sequence[float], second: Sequence[float]) -> SignedR
 
 
 def _signed_rank_counts(n: int) -> np.ndarray:
-    """Count the sign patterns of n ranks by their sum of positive ranks, 0 to n (n + 1) / 2."""
+    """Return how many of the 2^n sign patterns of n ranks have each sum of positive ranks, 0 to n (n + 1) / 2."""
     counts = np.ones(1)
     for rank in range(1, n + 1):
         grown = np.zeros(len(counts) + rank)
@@ -153,15 +148,21 @@ def _signed_rank_counts(n: int) -> np.ndarray:
 
 
 def kruskal_wallis_test(samples: Sequence[Sequence[float]]) -> ChiSquaredRank:
-    """Test whether several independent samples lie at the same place, with correction for ties.
+    """Test whether several independent samples have the same location, with correction for ties.
 
     Args:
-        samples: at least two samples of finite numbers. Where all values are equal the statistic is 0 and p is 1.
+        samples: at least two samples of finite numbers.
+
+    Returns:
+        A `ChiSquaredRank`. If all values are equal, the statistic is 0 and the p-value is 1.
+
+    Raises:
+        ValueError: if there are fewer than two samples, or a sample is empty or has values that are not finite.
     """
     from scipy.stats import kruskal
 
     if len(samples) < 2:
-        raise ValueError(f"`samples` must be at least two. Received: {len(samples)}")
+        raise ValueError(f"`samples` must have at least two samples. Received: {len(samples)}")
     arrays = [_sample(f"samples[{i}]", sample) for i, sample in enumerate(samples)]
     if np.ptp(np.concatenate(arrays)) == 0:
         return ChiSquaredRank(0.0, len(arrays) - 1, 1.0)
@@ -176,14 +177,14 @@ def rank_sums_within(
 
     Args:
         values: n finite numbers.
-        groups: n levels of the factor that is compared.
-        strata: n levels of the factor within which it is; None: one stratum named "all".
+        groups: level of each value in the factor to compare, length n.
+        strata: level of each value in the stratifying factor, length n; None for a single stratum named "all".
 
     Returns:
-        The tests of pairs, and for every stratum with more than two levels a Kruskal-Wallis test.
+        The pairwise tests, and a Kruskal-Wallis test for every stratum with more than two levels.
 
     Raises:
-        ValueError: if a stratum has values of one level only.
+        ValueError: if lengths differ, a value is not finite or a stratum has only one level.
     """
     samples: dict[str, dict[str, list[float]]] = {}
     strata = ["all"] * len(values) if strata is None else strata
@@ -194,7 +195,7 @@ def rank_sums_within(
         found = samples[stratum]
         levels = factor_levels(list(found))[0]
         if len(levels) < 2:
-            raise ValueError(f"every stratum must have values of two levels. Received: only {levels[0]} in {stratum}")
+            raise ValueError(f"every stratum must have at least two levels. Received: only {levels[0]} in {stratum}")
         pairs += [(stratum, pair, [found[level] for level in pair]) for pair in combinations(levels, 2)]
         if len(levels) > 2:
             several.append(StratumKruskal(stratum, levels, *kruskal_wallis_test([found[level] for level in levels])))
@@ -207,62 +208,10 @@ def rank_sums_within(
     ], several
 
 
-def friedman_test(table) -> ChiSquaredRank:
-    """Test whether models differ when each is measured on the same data sets, with correction for ties.
-
-    Args:
-        table: float array (data sets, models), at least 2 of each.
-    """
-    from scipy.special import gammaincc
-
-    ranks = _row_ranks(table)
-    blocks, models = ranks.shape
-    ties = sum(float((counts**3 - counts).sum()) for counts in (np.unique(r, return_counts=True)[1] for r in ranks))
-    scale = blocks * models * (models + 1) - ties / (models - 1)
-    if scale == 0:
-        return ChiSquaredRank(0.0, models - 1, 1.0)
-    sums = ranks.sum(axis=0)
-    statistic = 12 * float(np.square(sums - blocks * (models + 1) / 2).sum()) / scale
-    return ChiSquaredRank(statistic, models - 1, float(gammaincc((models - 1) / 2, statistic / 2)))
-
-
-def nemenyi_test(table, alpha: float = 0.05) -> Nemenyi:
-    """Compare all pairs of models after a Friedman test, by the studentised range of their mean ranks.
-
-    Args:
-        table: float array (data sets, models), at least 2 of each; larger values are better and get smaller ranks.
-        alpha: family-wise level in (0, 1) of the critical difference.
-    """
-    from scipy.stats import studentized_range
-
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must be in (0, 1). Received: alpha={alpha}")
-    ranks = _row_ranks(table)
-    blocks, models = ranks.shape
-    mean_ranks = models + 1 - ranks.mean(axis=0)
-    error = np.sqrt(models * (models + 1) / (12 * blocks))
-    ranges = np.abs(mean_ranks[:, None] - mean_ranks) / error
-    p = np.ones((models, models))
-    pairs = np.triu_indices(models, 1)
-    p[pairs] = np.clip(studentized_range.sf(ranges[pairs], models, np.inf), 0, 1)
-    p.T[pairs] = p[pairs]
-    difference = float(studentized_range.ppf(1 - alpha, models, np.inf) * error)
-    return Nemenyi(mean_ranks, p, difference, alpha)
-
-
-def _row_ranks(table) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    values = np.asarray(table, dtype=float)
-    if values.ndim != 2 or min(values.shape) < 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"`table` must be finite numbers of shape (data sets, models), 2 of each or more. Received: {values.shape}"
-        )
-    return rankdata(values, axis=1)
-
-
 def _sample(name: str, values: Sequence[float]) -> np.ndarray:
     sample = np.asarray(values, dtype=float)
     if sample.ndim != 1 or len(sample) == 0 or not np.isfinite(sample).all():
-        raise ValueError(f"`{name}` must be a list of finite numbers, at least one")
+        raise ValueError(
+            f"`{name}` must have at least one value, all finite. Received: {np.ravel(sample)[:5].tolist()}"
+        )
     return sample

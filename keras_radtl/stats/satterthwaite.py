@@ -1,10 +1,9 @@
-"""Satterthwaite's degrees of freedom for the fixed effects of a linear mixed model, as lmerTest computes them.
+"""Satterthwaite's degrees of freedom for the fixed effects of a linear mixed model, as in R's lmerTest.
 
 For an estimate with variance v(w), a function of the variance parameters w = (theta_1, ..., theta_K, sigma), the
-degrees of freedom are 2 v^2 / (g'Ag): g is the gradient of v and A twice the inverse Hessian of the deviance in w.
-Directions in which the Hessian's eigenvalue is not above the tolerance are left out (Moore-Penrose), so boundary fits
-are covered.
-All derivatives are exact here, where lmerTest uses Richardson differences.
+degrees of freedom are 2 v^2 / (g'Ag), where g is the gradient of v and A is twice the inverse Hessian of the deviance
+in w. The inverse is a pseudo-inverse that drops eigenvalues up to a tolerance, which covers singular fits. Derivatives
+are exact; lmerTest approximates them by Richardson extrapolation.
 
 Reference: Kuznetsova, Brockhoff, Christensen (2017), lmerTest Package: Tests in Linear Mixed Effects Models, J. Stat.
 Softw. 82(13), section 2; Giesbrecht, Burns (1985), Biometrics 41(2).
@@ -16,24 +15,24 @@ import numpy as np
 
 from keras_radtl.stats.mixed_likelihood import Parts
 
-TOLERANCE = 1e-8  # eigenvalues of the Hessian at or below it are taken for zero, lmerTest's rule
+TOLERANCE = 1e-8  # as in lmerTest, Hessian eigenvalues up to this count as zero
 
 
 def satterthwaite(at: Parts, theta: np.ndarray, freedom: int, reml: bool, contrasts: np.ndarray) -> np.ndarray:
     """Compute the degrees of freedom of linear combinations of the fixed effects.
 
-    The deviance is taken in units of the residual standard deviation (sigma = 1 at the optimum), so that the tolerance
-    means the same whatever unit the response has.
+    The response is measured in residual standard deviations (sigma = 1 at the optimum), so the tolerance does not
+    depend on its unit.
 
     Args:
-        at: parts of the likelihood at the optimum.
-        theta: float64 (K,), relative standard deviations there.
+        at: terms of the likelihood at the optimum.
+        theta: float64 array of shape (K,), relative standard deviations at the optimum.
         freedom: divisor of the residual sum of squares, n - p (REML) or n (ML).
-        reml: whether the deviance is the restricted one.
-        contrasts: float64 (m, p), one combination per row.
+        reml: whether the model is fitted by REML.
+        contrasts: float64 array of shape (m, p), one linear combination per row.
 
     Returns:
-        float64 (m,), degrees of freedom; inf where the variance does not depend on any estimated parameter.
+        float64 array of shape (m,), degrees of freedom; inf if the variance does not depend on an estimated parameter.
     """
     covariance = 2 * _pseudo_inverse(_deviance_hessian(at, theta, freedom, reml))
     variance = np.einsum("mi,ij,mj->m", contrasts, at.inverse, contrasts)
@@ -44,7 +43,7 @@ def satterthwaite(at: Parts, theta: np.ndarray, freedom: int, reml: bool, contra
 
 
 def _deviance_hessian(at: Parts, theta: np.ndarray, freedom: int, reml: bool) -> np.ndarray:
-    """Hessian (K + 1, K + 1) of the deviance in (theta, sigma), with sigma = 1 at the optimum."""
+    """Return the Hessian of the deviance in (theta, sigma), shape (K + 1, K + 1), with sigma = 1 at the optimum."""
     variance = at.residual.value / freedom
     gradient = at.log_determinant.gradient + at.residual.gradient / variance
     curvature = at.log_determinant.hessian + at.residual.hessian / variance
@@ -59,7 +58,7 @@ def _deviance_hessian(at: Parts, theta: np.ndarray, freedom: int, reml: bool) ->
 
 
 def _pseudo_inverse(hessian: np.ndarray) -> np.ndarray:
-    """Invert over the eigenvectors whose eigenvalue is above the tolerance."""
+    """Return the pseudo-inverse, which drops eigenvalues up to the tolerance."""
     values, vectors = np.linalg.eigh(hessian)
     kept = values > TOLERANCE
     return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

@@ -1,11 +1,12 @@
 """Products with the inverse covariance of a linear mixed model with crossed random intercepts, and their derivatives.
 
-The model is y = X b + Z_1 u_1 + ... + Z_K u_K + e with u_k ~ N(0, theta_k^2 sigma^2 I) and e ~ N(0, sigma^2 I). Write
-phi_k = theta_k^2, V = I + sum_k phi_k Z_k Z_k' and W = V^-1. Everything needed follows from cross-products, which are
-formed in one pass over the rows: no later step grows with the number of rows. The factor with the most levels has a
-diagonal block in Z'Z and is eliminated in closed form; what remains is dense and as small as the other factors.
+The model is y = X b + Z_1 u_1 + ... + Z_K u_K + e with u_k ~ N(0, theta_k^2 sigma^2 I) and e ~ N(0, sigma^2 I). Let
+phi_k = theta_k^2, V = I + sum_k phi_k Z_k Z_k' and W = V^-1. All results are computed from cross-products, which take
+one pass over the rows; the cost of every later step is independent of the number of rows. The factor with the most
+levels has a diagonal block in Z'Z and is eliminated in closed form. The remaining system is dense; its size is the
+number of levels of the other factors.
 
-First and second derivatives in phi are exact: from dW/dphi_k = -W Z_k Z_k' W.
+First and second derivatives in phi are exact; they follow from dW/dphi_k = -W Z_k Z_k' W.
 
 Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects Models Using lme4, J. Stat. Softw.
 67(1), section 3; Searle, Casella, McCulloch (1992), Variance Components, chapter 6.
@@ -14,33 +15,40 @@ Reference: Bates, Maechler, Bolker, Walker (2015), Fitting Linear Mixed-Effects 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-SPARSE_BELOW = 0.03  # share of entries of a cross-table that are not zero, below which it is held sparsely
-LARGEST_DENSE_BLOCK = 8000  # levels of all factors but the largest; 8000 squared doubles are half a gigabyte
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+SPARSE_BELOW = 0.03  # store a cross-table as a sparse matrix if its share of nonzero entries is below this
+LARGEST_DENSE_BLOCK = 8000  # maximum number of levels of all factors except the largest: a matrix of 0.5 GB
+
+
+Matrix: TypeAlias = "np.ndarray | csr_matrix"
 
 
 @dataclass(frozen=True)
 class CrossProducts:
-    """Sums over the rows that the likelihood depends on.
+    """Cross-products of the data, which determine the likelihood; S = [X, y].
 
     Attributes:
         rows: number of rows n.
         eliminated: index of the factor with the most levels, with indicator matrix Z1.
-        counts: float64 (levels,), rows per level of that factor.
-        table: float64 (levels, rest), Z1'Z of the other factors; a sparse matrix where most entries are zero.
-        moments: float64 (levels, p + 1), Z1'S with S = [X, y].
-        rest: float64 (rest, rest), Z'Z of the other factors.
-        rest_moments: float64 (rest, p + 1), Z'S of the other factors.
-        fixed: float64 (p + 1, p + 1), S'S.
-        blocks: for every factor its slice of `rest`; None for the eliminated one.
+        counts: float64 array of shape (levels,), number of rows of each level of that factor.
+        table: float64 matrix of shape (levels, rest), Z1'Z of the other factors; sparse if most entries are zero.
+        moments: float64 array of shape (levels, p + 1), Z1'S.
+        rest: float64 array of shape (rest, rest), Z'Z of the other factors.
+        rest_moments: float64 array of shape (rest, p + 1), Z'S of the other factors.
+        fixed: float64 array of shape (p + 1, p + 1), S'S.
+        blocks: slice of `rest` for each factor; None for the eliminated factor.
     """
 
     rows: int
     eliminated: int
     counts: np.ndarray
-    table: object
+    table: Matrix
     moments: np.ndarray
     rest: np.ndarray
     rest_moments: np.ndarray
@@ -49,14 +57,17 @@ class CrossProducts:
 
 
 def cross_products(codes: list[np.ndarray], moments_of: np.ndarray) -> CrossProducts:
-    """Sum the rows into cross-products.
+    """Compute the cross-products of the data.
 
     Args:
-        codes: one int array (n,) per random factor, levels numbered from 0 without gaps.
-        moments_of: float64 (n, p + 1), the columns of X and, last, y.
+        codes: one int array of shape (n,) per random factor; levels are numbered from 0 without gaps.
+        moments_of: float64 array of shape (n, p + 1), the columns of X followed by y.
+
+    Returns:
+        A `CrossProducts`.
 
     Raises:
-        ValueError: if the factors beside the largest have too many levels to be held densely.
+        ValueError: if the factors except the largest have too many levels for a dense matrix.
     """
     from scipy import sparse
 
@@ -67,7 +78,7 @@ def cross_products(codes: list[np.ndarray], moments_of: np.ndarray) -> CrossProd
     starts = np.concatenate(([0], np.cumsum([levels[k] for k in others]))).astype(int)
     if starts[-1] > LARGEST_DENSE_BLOCK:
         raise ValueError(
-            f"random factors beside the largest must have at most {LARGEST_DENSE_BLOCK} levels together. "
+            f"random factors except the largest must have at most {LARGEST_DENSE_BLOCK} levels in total. "
             f"Received: {starts[-1]} levels"
         )
     blocks: list[slice | None] = [None] * len(codes)
@@ -99,12 +110,13 @@ class Weighted:
 
     Attributes:
         log_determinant: log |V|.
-        gram: float64 (p + 1, p + 1), S'WS.
-        random: one float64 (levels, p + 1) per factor, Z_k'WS.
-        scale: float64 (rest,), theta of every level of the factors that were not eliminated; L = diag(scale) below.
-        rest: H = Z'W1 Z over those factors, with W1 = (I + phi_1 Z1 Z1')^-1.
-        factor: lower triangular root of M = I + L H L.
-        eliminated_rest: Z1'W1 Z, sparse where the cross-table is.
+        gram: float64 array of shape (p + 1, p + 1), S'WS.
+        random: one float64 array of shape (levels, p + 1) per factor, Z_k'WS.
+        scale: float64 array of shape (rest,), theta of each level of the factors that are not eliminated; L is
+            diag(scale).
+        rest: H = Z'W1 Z for these factors, with W1 = (I + phi_1 Z1 Z1')^-1.
+        factor: lower Cholesky factor of M = I + L H L.
+        eliminated_rest: Z1'W1 Z, sparse if the cross-table is sparse.
         eliminated_diagonal: diagonal of Z1'W1 Z1.
     """
 
@@ -114,12 +126,12 @@ class Weighted:
     scale: np.ndarray
     rest: np.ndarray
     factor: np.ndarray
-    eliminated_rest: object
+    eliminated_rest: Matrix
     eliminated_diagonal: np.ndarray
 
 
 def weigh(cross: CrossProducts, phi: np.ndarray) -> Weighted:
-    """Compute products with W = V^-1 for squared relative standard deviations `phi` (K,), all >= 0."""
+    """Compute products with W = V^-1 at `phi`, the squared relative standard deviations, shape (K,), all >= 0."""
     largest_phi = phi[cross.eliminated]
     shrink = 1 / (1 + largest_phi * cross.counts)
     weight = largest_phi * shrink
@@ -137,7 +149,7 @@ def weigh(cross: CrossProducts, phi: np.ndarray) -> Weighted:
     half = _solve(factor, scale[:, None] * rest_moments)
     spherical = _solve(factor, half, transposed=True)
     solved = scale[:, None] * spherical
-    # Z'WS = L^-1 M^-1 L Z'W1 S keeps its precision however large theta is; a difference is needed only at theta = 0.
+    # Z'WS = L^-1 M^-1 L Z'W1 S is accurate for any theta > 0; the difference of two terms is needed at theta = 0 only.
     rest_weighted = np.where(
         scale[:, None] > 0, spherical / np.where(scale > 0, scale, 1)[:, None], rest_moments - rest @ solved
     )
@@ -154,8 +166,8 @@ def weigh(cross: CrossProducts, phi: np.ndarray) -> Weighted:
     )
 
 
-def _scale_rows(matrix, weights: np.ndarray):
-    """Multiply row i of a dense or CSR matrix by weights[i]."""
+def _scale_rows(matrix: Matrix, weights: np.ndarray) -> Matrix:
+    """Multiply row i of a dense or CSR matrix by `weights[i]`."""
     if isinstance(matrix, np.ndarray):
         return matrix * weights[:, None]
     scaled = matrix.copy()
@@ -163,14 +175,14 @@ def _scale_rows(matrix, weights: np.ndarray):
     return scaled
 
 
-def _product(left, right) -> np.ndarray:
+def _product(left: Matrix, right: Matrix) -> np.ndarray:
     """Return left' right as a dense array."""
     product = left.T @ right
     return product if isinstance(product, np.ndarray) else product.toarray()
 
 
 def _solve(lower: np.ndarray, right: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """Solve lower x = right, or lower' x = right, for a lower triangular matrix that may have size 0."""
+    """Solve lower x = right or, if `transposed`, lower' x = right; the triangular matrix may be empty."""
     from scipy.linalg import solve_triangular
 
     if not len(lower):
@@ -183,10 +195,10 @@ class Expansion:
     """Gradient and Hessian in phi of log |V| and of S'WS, for K factors.
 
     Attributes:
-        log_determinant_gradient: float64 (K,).
-        log_determinant_hessian: float64 (K, K).
-        gram_gradient: float64 (K, p + 1, p + 1).
-        gram_hessian: float64 (K, K, p + 1, p + 1).
+        log_determinant_gradient: float64 array of shape (K,).
+        log_determinant_hessian: float64 array of shape (K, K).
+        gram_gradient: float64 array of shape (K, p + 1, p + 1).
+        gram_hessian: float64 array of shape (K, K, p + 1, p + 1).
     """
 
     log_determinant_gradient: np.ndarray
@@ -198,8 +210,8 @@ class Expansion:
 def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
     """Differentiate log |V| and S'WS twice in phi.
 
-    With C_kl = Z_k'WZ_l and B_k = Z_k'WS: log |V| has the gradient tr C_kk and the Hessian -||C_kl||^2 (Frobenius);
-    S'WS has the gradient -B_k'B_k and the Hessian B_k'C_kl B_l plus its transpose.
+    Let C_kl = Z_k'WZ_l and B_k = Z_k'WS. The gradient of log |V| is tr C_kk and its Hessian -||C_kl||^2 (Frobenius
+    norm); the gradient of S'WS is -B_k'B_k and its Hessian is B_k'C_kl B_l plus its transpose.
     """
     factors, size = len(cross.blocks), len(cross.fixed)
     traces, norms = np.empty(factors), np.empty((factors, factors))
@@ -226,7 +238,7 @@ def expand(cross: CrossProducts, weighted: Weighted) -> Expansion:
 
 
 def _rest_products(weighted: Weighted, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return I - N H and C = H - H N H with N = L M^-1 L, over the factors that were not eliminated."""
+    """Return I - N H and C = H - H N H with N = L M^-1 L, for the factors that are not eliminated."""
     scale, rest = weighted.scale, weighted.rest
     positive = scale > 0
     divisor = np.where(positive, scale, 1)
@@ -238,13 +250,21 @@ def _rest_products(weighted: Weighted, inverse: np.ndarray) -> tuple[np.ndarray,
 
 
 def _inverse(factor: np.ndarray) -> np.ndarray:
-    """Return M^-1 for the lower triangular root of M."""
+    """Return M^-1, given the lower Cholesky factor of M."""
     root = _solve(factor, np.eye(len(factor)))
     return root.T @ root
 
 
-def _expand_eliminated(cross, weighted: Weighted, inverse, remaining, traces, norms, bilinear) -> None:
-    """Fill in the row and column of the eliminated factor, without forming any matrix as large as its level count."""
+def _expand_eliminated(
+    cross: CrossProducts,
+    weighted: Weighted,
+    inverse: np.ndarray,
+    remaining: np.ndarray,
+    traces: np.ndarray,
+    norms: np.ndarray,
+    bilinear: np.ndarray,
+) -> None:
+    """Fill in the entries of the eliminated factor without a square matrix of the size of its number of levels."""
     e, table, diagonal = cross.eliminated, weighted.eliminated_rest, weighted.eliminated_diagonal
     moments = weighted.random[cross.eliminated]
     inner = weighted.scale[:, None] * inverse * weighted.scale  # N

@@ -6,11 +6,12 @@ whose update does not depend on the gradient's scale.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.models.groups import HEAD, layer_groups
 
 _TINY = 1e-12
@@ -30,12 +31,8 @@ class GroupMultipliers:
         counting: of the layer groups.
     """
 
-    def __init__(self, model, factors: tuple[float, ...], counting: str):
+    def __init__(self, model, factors: Sequence[float], counting: str):
         groups = [(HEAD,), *(group.layers for group in reversed(layer_groups(model, counting)) if group.parameters)]
-        if len(factors) > len(groups):
-            raise UserError(
-                f"`group_rates` must have at most {len(groups)} factors, for the head and {len(groups) - 1} groups. Received: {len(factors)}"
-            )
         padded = [*factors, *[factors[-1]] * (len(groups) - len(factors))]
         self._factors = {}
         for names, factor in reversed(list(zip(groups, padded, strict=True))):  # told from the input to the head
@@ -101,19 +98,17 @@ class RelativeGradientNorms:
         return dict(zip(self.layers, means.astype(float).tolist(), strict=True))
 
 
-def make_multipliers(model, training: TrainingConfig, auto_rates: bool):
-    """Return what scales the rates of a phase, or None when all layers have the same.
+def make_multipliers(
+    model, factors: Sequence[float], counting: str, auto_rates: bool
+) -> GroupMultipliers | RelativeGradientNorms | None:
+    """Return the learning-rate multipliers of a phase, or None when all layers have the same rate.
 
-    Raises:
-        UserError: when both ways are asked for.
+    Args:
+        model: classifier with its `trainable` flags set.
+        factors: from `group_factors`.
+        counting: of the layer groups.
+        auto_rates: whether the rates follow relative gradient norms.
     """
-    given = "group_rates" if training.group_rates else "group_decay" if training.group_decay != 1 else ""
-    if auto_rates and given:
-        raise UserError(f"`{given}` must not be given with the strategy auto_rgn, which sets the rates itself")
     if auto_rates:
         return RelativeGradientNorms(model.trainable_variables)
-    if not given:
-        return None
-    count = 1 + sum(group.parameters > 0 for group in layer_groups(model, training.counting))
-    factors = training.group_rates or tuple(training.group_decay**i for i in range(count))
-    return GroupMultipliers(model, factors, training.counting)
+    return GroupMultipliers(model, factors, counting) if factors else None

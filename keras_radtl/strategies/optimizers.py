@@ -1,155 +1,40 @@
-"""Optimizers by name, with torch's coupled L2 decay, decay that spares biases and norms, and rates by variable.
-
-Keras' own `weight_decay` is decoupled in every optimizer (w -= rate * decay * w). The studies trained in PyTorch, where
-SGD and Adam add decay * w to the gradient: `coupled_weight_decay` does that. One place, `update_step`, also scales the
-learning rate of single variables: the update scales, not the gradient, so it acts under Adam too.
-"""
+"""Optimizers by name and their settings; the classes are in `optimizer_classes.py`, which imports TensorFlow."""
 
 from __future__ import annotations
 
-import math
-
-import keras
-import tensorflow as tf
-from keras import ops
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from keras_radtl.config import TrainingConfig, UserError
 
-register = keras.saving.register_keras_serializable(package="keras_radtl")
+if TYPE_CHECKING:
+    import keras
+
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "radam": "RAdam", "sgd": "SGD"}  # class names
+EPSILON = 1e-8  # of the Adam family, as in PyTorch
 
 
-class TransferOptimizer:
-    """What our optimizers add to those of Keras; mixed in before one of them.
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """An optimizer without its learning rate.
 
-    Args:
-        coupled_weight_decay: float >= 0, times the variable added to its gradient (torch's `weight_decay` of SGD and
-            Adam).
-        decay_bias_and_norm: whether variables of one axis (biases, BatchNorm scales) decay too, in either mode.
-        kwargs: those of the Keras optimizer.
+    Attributes:
+        kind: name of the class in `optimizer_classes.py`.
+        momentum: of SGD, in [0, 1); Nesterov's when above 0.
+        weight_decay: decoupled decay (w -= rate * decay * w).
+        coupled_weight_decay: coupled decay (decay * w is added to the gradient).
+        decay_bias_and_norm: whether biases and normalization scales decay too.
     """
 
-    def __init__(self, *, coupled_weight_decay: float = 0.0, decay_bias_and_norm: bool = True, **kwargs):
-        super().__init__(**kwargs)
-        self.coupled_weight_decay = coupled_weight_decay
-        self.decay_bias_and_norm = decay_bias_and_norm
-        self._multipliers = None
-
-    def set_multipliers(self, rates) -> None:
-        """Set `rates`, an object with `scale(variable)` and `observe(gradients, variables)`; see `learning_rates.py`."""
-        self._multipliers = rates
-
-    def _use_weight_decay(self, variable) -> bool:
-        return self.decay_bias_and_norm or len(variable.shape) > 1
-
-    def apply(self, grads, trainable_variables=None):
-        if self._multipliers is not None:
-            self._multipliers.observe(grads, trainable_variables or self._trainable_variables)
-        return super().apply(grads, trainable_variables)
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        """Leave gradients as they are when there are no replicas to sum over.
-
-        TensorFlow's sum registers a gradient of its own at every trace, for the life of the process, and with it the
-        graph and all variables: a process that trains one model after the other grows by every one of them
-        (tensorflow issue 80895).
-        """
-        alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
-        return list(grads_and_vars) if alone else super()._all_reduce_sum_gradients(grads_and_vars)
-
-    def update_step(self, gradient, variable, learning_rate):
-        if self.coupled_weight_decay and self._use_weight_decay(variable):
-            gradient = gradient + self.coupled_weight_decay * ops.cast(variable, gradient.dtype)
-        super().update_step(gradient, variable, self._scaled(learning_rate, variable))
-
-    def _apply_weight_decay(self, variables):
-        if self._multipliers is None or not self.weight_decay:
-            super()._apply_weight_decay(variables)
-            return
-        for variable in filter(self._use_weight_decay, variables):
-            rate = ops.cast(self._scaled(self.learning_rate, variable), variable.dtype)
-            variable.assign(variable - variable * ops.cast(self.weight_decay, variable.dtype) * rate)
-
-    def _scaled(self, learning_rate, variable):
-        if self._multipliers is None:
-            return learning_rate
-        held = self._trainable_variables[self._get_variable_index(variable)]  # Keras gives the bare TensorFlow variable
-        return learning_rate * self._multipliers.scale(held)
-
-    def get_config(self) -> dict:
-        own = {"coupled_weight_decay": self.coupled_weight_decay, "decay_bias_and_norm": self.decay_bias_and_norm}
-        return {**super().get_config(), **own}
+    kind: str
+    momentum: float
+    weight_decay: float
+    coupled_weight_decay: float
+    decay_bias_and_norm: bool
 
 
-class _OnePass:
-    """The update of Adam as one kernel of TensorFlow; Keras makes ten passes over the variable and its slots.
-
-    The formula is that of Keras, so results differ by rounding alone.
-    """
-
-    def update_step(self, gradient, variable, learning_rate):
-        index, kind = self._get_variable_index(variable), variable.dtype
-        step = ops.cast(self.iterations + 1, kind)
-        beta_1, beta_2 = ops.cast(self.beta_1, kind), ops.cast(self.beta_2, kind)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=ops.power(beta_1, step),
-            beta2_power=ops.power(beta_2, step),
-            lr=ops.cast(learning_rate, kind),
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=ops.cast(self.epsilon, kind),
-            grad=ops.cast(gradient, kind),
-        )
-
-
-@register
-class Adam(TransferOptimizer, _OnePass, keras.optimizers.Adam):
-    """Adam (Kingma and Ba, 2015) of Keras with the options of `TransferOptimizer`."""
-
-
-@register
-class AdamW(TransferOptimizer, _OnePass, keras.optimizers.AdamW):
-    """AdamW (Loshchilov and Hutter, 2019) of Keras with the options of `TransferOptimizer`."""
-
-
-@register
-class SGD(TransferOptimizer, keras.optimizers.SGD):
-    """SGD with momentum of Keras with the options of `TransferOptimizer`."""
-
-
-class _Rectified(keras.optimizers.Adam):
-    def update_step(self, gradient, variable, learning_rate):
-        rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
-        step = ops.cast(self.iterations + 1, "float32")
-        bias_1, bias_2 = (-ops.expm1(step * math.log(beta)) for beta in (self.beta_1, self.beta_2))  # exact in float32
-        index = self._get_variable_index(variable)
-        mean, square = self._momentums[index], self._velocities[index]
-        self.assign_add(mean, (gradient - mean) * (1 - self.beta_1))
-        self.assign_add(square, (ops.square(gradient) - square) * (1 - self.beta_2))
-        longest = 2 / (1 - self.beta_2) - 1
-        length = longest - 2 * step * (1 - bias_2) / bias_2
-        safe = ops.maximum(length, 5.0)  # the square root below exists from 4 on
-        rectifier = ops.sqrt((safe - 4) * (safe - 2) * longest / ((longest - 4) * (longest - 2) * safe))
-        adaptive = rectifier * ops.sqrt(bias_2) / (ops.sqrt(square) + self.epsilon)
-        direction = ops.where(length > 5, adaptive, ops.ones_like(adaptive))
-        self.assign_sub(variable, rate * mean / bias_1 * direction)
-
-
-@register
-class RAdam(TransferOptimizer, _Rectified):
-    """Rectified Adam: the adaptive part waits until its variance can be estimated.
-
-    Reference: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, ICLR 2020, Algorithm 2.
-    """
-
-
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "radam": RAdam, "sgd": SGD}
-
-
-def get_optimizer(name: str) -> type[keras.optimizers.Optimizer]:
-    """Return an optimizer class by name: adam, adamw, radam or sgd.
+def get_optimizer(name: str) -> str:
+    """Return the class name of an optimizer: adam, adamw, radam or sgd, in any case.
 
     Raises:
         UserError: for an unknown name, with the known ones.
@@ -159,17 +44,32 @@ def get_optimizer(name: str) -> type[keras.optimizers.Optimizer]:
     return OPTIMIZERS[name.lower()]
 
 
-def make_optimizer(config: TrainingConfig, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Make a fresh optimizer: its slots are empty and its step count is 0."""
-    kind = get_optimizer(config.optimizer)
-    coupled = config.weight_decay_mode == "coupled" and config.weight_decay > 0
-    if coupled and kind is AdamW:
-        raise UserError("AdamW is Adam with decoupled weight decay; for the coupled one use `optimizer` adam")
-    options = {"nesterov": config.momentum > 0, "momentum": config.momentum} if kind is SGD else {"epsilon": 1e-8}
-    return kind(
+def optimizer_settings(training: TrainingConfig) -> OptimizerSettings:
+    """Return the optimizer settings of a configuration.
+
+    Raises:
+        UserError: for an unknown optimizer, or coupled decay with AdamW.
+    """
+    kind, decay = get_optimizer(training.optimizer), training.weight_decay
+    coupled = training.weight_decay_mode == "coupled" and decay > 0
+    if coupled and kind == "AdamW":
+        raise UserError("AdamW is Adam with decoupled weight decay; for coupled decay use `optimizer` adam")
+    momentum = training.momentum if kind == "SGD" else 0.0
+    return OptimizerSettings(
+        kind, momentum, 0.0 if coupled else decay, decay if coupled else 0.0, training.decay_bias_and_norm
+    )
+
+
+def make_optimizer(settings: OptimizerSettings, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Make a new optimizer: its slots are empty and its step count is 0."""
+    from keras_radtl.strategies import optimizer_classes
+
+    sgd = settings.kind == "SGD"
+    options = {"nesterov": settings.momentum > 0, "momentum": settings.momentum} if sgd else {"epsilon": EPSILON}
+    return getattr(optimizer_classes, settings.kind)(
         learning_rate=learning_rate,
-        weight_decay=0.0 if coupled else config.weight_decay,
-        coupled_weight_decay=config.weight_decay if coupled else 0.0,
-        decay_bias_and_norm=config.decay_bias_and_norm,
+        weight_decay=settings.weight_decay,
+        coupled_weight_decay=settings.coupled_weight_decay,
+        decay_bias_and_norm=settings.decay_bias_and_norm,
         **options,
     )

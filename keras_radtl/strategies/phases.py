@@ -1,18 +1,19 @@
-"""A strategy is a list of phases; entering one sets what trains, a fresh optimizer and compiles."""
+"""A strategy is a list of phases; entering one sets what trains, makes a new optimizer and compiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import keras
+from keras_radtl.strategies.optimizers import OptimizerSettings, make_optimizer
 
-from keras_radtl.config import TrainingConfig
-from keras_radtl.strategies.optimizers import make_optimizer
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs in which the same layers train.
+    """Consecutive epochs in which the same layers train.
 
     Attributes:
         name: for the history, such as `classifier` or `all`.
@@ -27,27 +28,34 @@ class Phase:
     learning_rate: float
 
 
-def compile_phase(model: keras.Model, phase: Phase, training: TrainingConfig, loss, rates=None) -> None:
-    """Compile a model whose flags are set for `phase`, with a fresh optimizer.
+def compile_phase(
+    model: keras.Model, phase: Phase, settings: OptimizerSettings, loss, multipliers=None, scale_loss: bool = False
+) -> None:
+    """Compile a model whose `trainable` flags are set for `phase`, with a new optimizer.
 
     Keras reads `trainable` when a step is traced, so flags changed after `compile` have no effect; and an optimizer
-    knows only the variables it was built with. Momentum therefore restarts with each phase. Small gradients would be
-    lost in float16: there the loss is scaled up and the gradients down again before the optimizer sees them.
+    knows only the variables it was built with. Momentum therefore restarts with each phase.
 
     Args:
         model: the classifier, or its upper part.
         phase: gives the first learning rate.
-        training: optimizer and decay.
-        loss: on (targets, logits).
-        rates: factors of the learning rate by variable (see `learning_rates.py`), or None.
+        settings: of the optimizer.
+        loss: function of (targets, logits).
+        multipliers: of the learning rate by variable (see `layer_rates.py`), or None.
+        scale_loss: scale the loss up and the gradients down again before the optimizer sees them, since small
+            gradients would be lost in float16.
     Raises:
         RuntimeError: when the optimizer holds other variables than the model trains.
     """
-    optimizer = make_optimizer(training, phase.learning_rate)
-    optimizer.set_multipliers(rates)
-    scaled = keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
+    import keras
+
+    from keras_radtl.models.keras_internals import optimizer_variables
+
+    optimizer = make_optimizer(settings, phase.learning_rate)
+    optimizer.set_multipliers(multipliers)
+    scaled = keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
     model.compile(optimizer=scaled, loss=loss, weighted_metrics=[], jit_compile="auto", auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
-    held = {variable.path for variable in optimizer._trainable_variables}
+    held = {variable.path for variable in optimizer_variables(optimizer)}
     if held != {variable.path for variable in model.trainable_variables}:
         raise RuntimeError(f"the optimizer of phase `{phase.name}` does not hold what the phase trains")

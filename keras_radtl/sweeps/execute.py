@@ -1,4 +1,4 @@
-"""Conduct a sweep: what is there already, what is left, how long it takes, and what came out at the end."""
+"""Execute a sweep: select the unfinished runs, estimate disk space and time, and keep the table up to date."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Engine = Callable[
 
 
 def describe_disk(runs: Sequence[RunSpec], options: SweepOptions, folder: SweepFolder) -> str:
-    """Return in one line what runs need on disk; reads every list of cases.
+    """Return in one line the disk space that runs need; reads the case table of every dataset.
 
     Args:
-        runs: not yet finished.
-        options: how they are done.
+        runs: unfinished runs.
+        options: how they are executed.
         folder: of the sweep.
     Raises:
-        UserError: when a data set cannot be used, or the disk has no room for the run directories.
+        UserError: when a dataset cannot be read, or the disk has too little space for the run directories.
     """
     sizes = [disk_bytes(there, cases, options.save_models) for there, cases in _by_data(runs)]
     features, folders = (sum(column) for column in zip(*sizes, strict=True))
@@ -39,19 +39,21 @@ def describe_disk(runs: Sequence[RunSpec], options: SweepOptions, folder: SweepF
     free = shutil.disk_usage(there).free
     if folders > free:
         raise UserError(
-            f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see --save-models"
+            f"The runs would take {folders / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; see `save_models`"
         )
-    store = f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_gb:g} GB, " if options.reuse else ""
+    store = (
+        f"activations {features / 1e9:.2f} GB of at most {options.feature_cache_size:g} GB, " if options.reuse else ""
+    )
     return f"disk: {store}run folders {folders / 1e9:.2f} GB, {free / 1e9:.0f} GB free"
 
 
 def describe_time(runs: Sequence[RunSpec], options: SweepOptions, speed: Speed | str) -> str:
-    """Return in one line how long runs will take on this machine.
+    """Return in one line the time that runs need on this machine.
 
     Args:
-        runs: not yet finished.
-        options: how they are done.
-        speed: measured here, or why it is not known.
+        runs: unfinished runs.
+        options: how they are executed.
+        speed: of this machine, or the reason why it is unknown.
     """
     if isinstance(speed, str):
         return f"time not known: {speed}"
@@ -61,7 +63,7 @@ def describe_time(runs: Sequence[RunSpec], options: SweepOptions, speed: Speed |
 
 
 def _by_data(runs: Sequence[RunSpec]) -> list[tuple[list[RunSpec], int]]:
-    """Return the runs of each data set with its number of cases."""
+    """Return the runs of each dataset with its number of cases."""
     every = {run.config.data for run in runs}
     return [([run for run in runs if run.config.data == data], _count_cases(data)) for data in every]
 
@@ -76,17 +78,17 @@ def _count_cases(data: DataConfig) -> int:
 def execute_sweep(
     runs: Sequence[RunSpec], skipped: dict[str, str], folder: SweepFolder, options: SweepOptions, engine: Engine
 ) -> Results:
-    """Execute every run that is not finished yet and return the table of all.
+    """Execute every unfinished run and return the table of all runs.
 
     Args:
         runs: the whole list.
-        skipped: reason by name of runs to leave out.
-        folder: of the sweep; runs that it holds are not repeated.
-        options: how runs are done.
-        engine: executes the plan of the folder.
+        skipped: reason, by name, of the runs that are skipped.
+        folder: of the sweep; runs that are finished there are not repeated.
+        options: how runs are executed.
+        engine: executes runs.
     Raises:
         Stopped: after Ctrl-C or SIGTERM.
-        UserError: when the folder holds other runs, or another process works on it.
+        UserError: when the folder holds other runs, or another process uses it.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.path):
@@ -100,7 +102,7 @@ def execute_sweep(
         results.write()
         if left:
             logger.info(
-                "runs: %d, %d finished before, %d left out, %d to do", len(runs), len(done), len(skipped), len(left)
+                "runs: %d, %d finished before, %d skipped, %d to do", len(runs), len(done), len(skipped), len(left)
             )
             folder.write_plan(left, options)
             _execute(left, results, folder, options, engine)

@@ -1,138 +1,80 @@
-"""Drive a sweep: child processes execute batches of runs one after the other, and every end of a run is told.
+"""Execute a sweep on this machine: a worker process trains one run after another.
 
-A child executes only some runs, so that what TensorFlow does not give back goes with the process. A run whose process
-dies is tried once more alone; then it counts as failed and the sweep goes on.
+A run whose process dies is tried once more in a process of its own; then it counts as failed and the sweep continues.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import selectors
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from keras_radtl.config import UserError
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.run_list import RunSpec, cut_batches
-from keras_radtl.sweeps.speed import told_speed
-from keras_radtl.sweeps.worker import FULL_DISK
+from keras_radtl.sweeps.speed import Speed, listed_words, make_speed
+from keras_radtl.sweeps.worker import measure_task
+from keras_radtl.training.worker import DIED, DONE, Answer, train_task
+from keras_radtl.training.worker_process import WorkerProcess
 
-_PACKAGES = Path(__file__).parents[2]
-_POLL_SECONDS = 0.5
-_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # gradients of large heads: fewer page faults, the same bits
+WORKER = ("-m", "keras_radtl.sweeps.worker")
 logger = logging.getLogger(__name__)
 
 
 def run_local(
     folder: SweepFolder, runs: list[RunSpec], options: SweepOptions, ended: Callable[[str], None], measured: Callable
 ) -> None:
-    """Execute the plan of a folder on this machine.
+    """Execute runs on this machine.
 
     Args:
-        folder: of the sweep, with its plan written.
-        runs: the runs of the plan.
-        options: stand in the plan too, where the workers read them.
+        folder: of the sweep.
+        runs: unfinished runs, in order.
+        options: how runs are executed.
         ended: called with the name of each run that finished or failed.
-        measured: called before the first run with a `Speed`, or with one line why it is not known.
+        measured: called before the first run with a `Speed`, or with one line that says why it is unknown.
     Raises:
-        Stopped: after Ctrl-C or SIGTERM; the current run goes on from its last checkpoint next time.
+        Stopped: after Ctrl-C or SIGTERM; the current run resumes from its last checkpoint next time.
         UserError: when the disk is full.
     """
-    names = [run.name for run in runs]
-    died: set[str] = set()
-    with StopRequest() as stop:
+    with StopRequest() as stop, WorkerProcess((*WORKER, options.module), folder.log, stop) as worker:
+        measured(_measure(worker, runs))
         for start, count in cut_batches(runs, options.per_process):
-            last = start + count
-            while start < last:
-                batch = _Batch(folder, start, (1 if names[start] in died else last - start), stop, ended, measured)
-                code = batch.wait()
+            for run in runs[start : start + count]:
+                _execute(run, worker, folder, options)
+                ended(run.name)
                 stop.check("between two runs")
-                start += batch.done
-                if code == FULL_DISK:
-                    raise UserError(
-                        f"{batch.problem}. What was written before is intact; the same command goes on from there"
-                    )
-                if (code or not batch.done) and start < last:
-                    _judge(folder, names[start], code, died, ended)
-                    start += names[start] not in died
+            worker.end()
 
 
-def _judge(folder: SweepFolder, name: str, code: int, died: set[str], ended: Callable[[str], None]) -> None:
-    """Note that a process died in a run: the first time the run is tried again, the second time it has failed."""
-    reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
-    if name not in died:
-        died.add(name)
-        logger.warning("the process of run %s ended (%s%s); it is tried once more", name, reason, hint)
-        return
-    died.remove(name)
-    folder.set_failure(name, f"its process ended twice ({reason}{hint}); see {folder.log.name}", 0.0)
-    ended(name)
+def _measure(worker: WorkerProcess, runs: Sequence[RunSpec]) -> Speed | str:
+    try:
+        words = listed_words(run.config for run in runs)
+    except UserError as error:  # one impossible run does not stop the others; it fails by name
+        return str(error)
+    answer = worker.ask(measure_task(runs[0].config, words))
+    return make_speed(answer.result, worker.started) if answer.outcome == DONE else answer.text
 
 
-class _Batch:
-    """One child process.
+def _execute(run: RunSpec, worker: WorkerProcess, folder: SweepFolder, options: SweepOptions) -> None:
+    """Train one run and record in the folder whether it failed."""
+    started = time.monotonic()
+    answer = _train(run, worker, folder, options)
+    if answer.outcome == DONE:
+        folder.clear_failure(run.name)
+    else:
+        folder.set_failure(run.name, answer.text, time.monotonic() - started)
 
-    Attributes:
-        done: runs that it ended.
-        problem: what stopped it, when it told.
-    """
 
-    def __init__(self, folder: SweepFolder, start: int, count: int, stop: StopRequest, ended, measured):
-        self.stop, self.ended, self.measured, self.done, self.problem = stop, ended, measured, 0, ""
-        self._started = time.perf_counter()
-        paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with open(folder.log, "ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "keras_radtl.sweeps.worker", str(folder.path.resolve()), str(start), str(count)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**_ALLOCATOR, **os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
-            )
-
-    def wait(self) -> int:
-        """Pass on what the child tells until it ends; returns its exit code, negative for a signal."""
-        try:
-            self._listen()
-            return self._process.wait()
-        finally:
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-            self._process.stdin.close()
-            self._process.stdout.close()
-
-    def _listen(self) -> None:
-        buffer, told = b"", False
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while True:
-                if self.stop.code and not told:
-                    self._process.send_signal(signal.SIGTERM)
-                    told = True
-                if not selector.select(_POLL_SECONDS):
-                    continue
-                chunk = os.read(self._process.stdout.fileno(), 65536)
-                if not chunk:
-                    return
-                *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    self._take(json.loads(line))
-
-    def _take(self, event: dict) -> None:
-        if "speed" in event:
-            told = event["speed"]
-            self.measured(told if isinstance(told, str) else told_speed(told, self._started))
-        if "end" in event:
-            self.done += 1
-            self.ended(event["end"])
-        self.problem = event.get("problem", self.problem)
+def _train(run: RunSpec, worker: WorkerProcess, folder: SweepFolder, options: SweepOptions) -> Answer:
+    """Train one run; when its process dies, train it once more in a process that does nothing else."""
+    task = train_task(run.name, run.config, options.run_options(folder.run(run.name).path))
+    answer = worker.ask(task)
+    if answer.outcome != DIED:
+        return answer
+    logger.warning("run %s is tried once more: %s", run.name, answer.text)
+    answer = worker.ask(task)
+    worker.end()
+    if answer.outcome != DIED:
+        return answer
+    return Answer(DIED, f"{answer.text}, at the second try too; see {folder.log.name}")

@@ -1,8 +1,8 @@
-"""Drive a sweep on the machines of a Ray cluster: one task a run, whose files come back to the folder of the sweep.
+"""Execute a sweep on the machines of a Ray cluster: one task per run, whose files are sent back to the sweep's folder.
 
-Nothing but the data and weight files need be the same on all machines: a run is done in a temporary folder where it
-lands and its directory is sent back whole, so that a run is in the folder finished or not at all. A run whose worker
-dies is done again by Ray. Each machine keeps its own store of activations.
+Only the data and the weight files must be the same on all machines. A run is trained in a temporary folder of the
+machine that executes it, and its directory is sent back as a whole, so that the folder of the sweep holds complete runs
+only. Ray repeats a run whose worker dies. Each machine has its own store of activations.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from keras_radtl.child_process import python_path
 from keras_radtl.config import UserError
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
@@ -24,8 +25,7 @@ from keras_radtl.sweeps.speed import try_speed
 
 RETRIES = 3  # of a run whose worker died
 _POLL_SECONDS = 0.5
-_PACKAGES = str(Path(__file__).parents[2])
-_workers: dict = {}  # one in each process of Ray, with the data set of its last run
+_workers: dict = {}  # one per Ray process, with the dataset of its last run
 
 
 def run_ray(
@@ -40,12 +40,12 @@ def run_ray(
 
     Args:
         folder: of the sweep.
-        runs: what is left to do, in order.
-        options: how runs are done.
+        runs: unfinished runs, in order.
+        options: how runs are executed.
         ended: called with the name of each run that finished or failed.
-        measured: called before the first run with the `Speed` of this machine, or with one line why it is not
-            known; the machines of a cluster work side by side.
-        address: of a running cluster, whose machines have this package; None: one on this machine.
+        measured: called before the first run with the `Speed` of this machine, or with one line that says why it is
+            unknown; the machines of a cluster work in parallel.
+        address: of a running cluster whose machines have this package; None: a cluster is started on this machine.
     Raises:
         UserError: when Ray is not installed or the cluster does not answer.
         Stopped: after Ctrl-C or SIGTERM.
@@ -57,7 +57,7 @@ def run_ray(
         with StopRequest() as stop:
             waiting = {task.remote(to_json([run])[0], asdict(options)): run.name for run in runs}
             while waiting:
-                stop.check("while runs were out")
+                stop.check("while runs were in progress")
                 done, _ = ray.wait(list(waiting), timeout=_POLL_SECONDS)
                 for reference in done:
                     name = waiting.pop(reference)
@@ -72,10 +72,9 @@ def _connect(address: str | None):
     try:
         import ray
     except ImportError:
-        raise UserError("--engine ray needs the extra of that name: pip install 'keras_radtl[ray]'") from None
+        raise UserError("--engine ray needs Ray: pip install 'keras_radtl[ray]'") from None
     if not ray.is_initialized():
-        paths = [_PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]
-        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # for the processes of a cluster started here
+        os.environ["PYTHONPATH"] = python_path()  # for the processes of a cluster that is started here
         try:
             ray.init(
                 address=address,
@@ -89,7 +88,7 @@ def _connect(address: str | None):
 
 
 def _take(ray, reference, name: str, folder: SweepFolder) -> None:
-    """Put the files of a run in their place, or note why it failed."""
+    """Move the files of a run to the folder of the sweep, or record why it failed."""
     started = time.monotonic()
     try:
         error, seconds, files = ray.get(reference)
@@ -103,23 +102,20 @@ def _take(ray, reference, name: str, folder: SweepFolder) -> None:
 
 
 def _execute(item: dict, options: dict) -> tuple[str | None, float, dict[str, bytes]]:
-    """Execute one run in a process of Ray; returns why it failed, its seconds and its files by relative path."""
-    from keras_radtl.sweeps.worker import Worker
+    """Execute one run in a Ray process; returns the reason if it failed, its seconds and its files by relative path."""
+    from keras_radtl.sweeps.worker import SweepWorker
+    from keras_radtl.training.worker import DONE, train_task
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    started = time.monotonic()
+    started, settings = time.monotonic(), SweepOptions(**options)
     if "worker" not in _workers:
         _workers["cache"] = tempfile.TemporaryDirectory(prefix="keras_radtl-")
-        _workers["worker"] = Worker(SweepOptions(**options), Path(_workers["cache"].name))
-    (run,) = from_json([item])
+        _workers["worker"] = SweepWorker(Path(_workers["cache"].name), settings.module)
+    (run,) = from_json([item])  # after the list of runs was loaded, which may add backbones
     with tempfile.TemporaryDirectory(prefix="keras_radtl-run-") as place:
-        output = RunDirectory(Path(place) / run.name)
-        error = _workers["worker"].run(run, output.path)
-        files = (
-            {}
-            if error
-            else {
-                str(p.relative_to(output.path)): p.read_bytes() for p in sorted(output.path.rglob("*")) if p.is_file()
-            }
-        )
-    return error, time.monotonic() - started, files
+        output = RunDirectory(Path(place) / run.name).path
+        answer = _workers["worker"].answer(train_task(run.name, run.config, settings.run_options(output)))
+        if answer.outcome != DONE:
+            return answer.text, time.monotonic() - started, {}
+        paths = [path for path in sorted(output.rglob("*")) if path.is_file()]
+        return None, time.monotonic() - started, {str(path.relative_to(output)): path.read_bytes() for path in paths}

@@ -1,4 +1,4 @@
-"""The results of a sweep as one table: a row a run, its factors, figures of merit, and what became of it."""
+"""The results of a sweep as one table: one row per run with its factors, metrics and status."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FINISHED, FAILED, SKIPPED, OPEN = "finished", "failed", "skipped", "open"
 
 
 class Results:
-    """The table of a sweep, kept up to date and on disk.
+    """The table of a sweep, in memory and on disk.
 
     Args:
         folder: of the sweep.
         runs: every run, in the order of the rows.
-        skipped: reason by name of runs that are left out.
+        skipped: reason, by name, of the runs that are skipped.
     """
 
     def __init__(self, folder: SweepFolder, runs: Sequence[RunSpec], skipped: Mapping[str, str]):
@@ -50,14 +50,19 @@ class Results:
         self.write()
         return self.rows[name]
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the table: name, factors, metrics and status."""
+        factors = list(dict.fromkeys(factor for run in self.runs for factor in run.factors))
+        return ["name", *factors, *(name for name in COLUMNS if name not in factors)]
+
     def write(self) -> None:
         """Write `results.csv`."""
-        factors = list(dict.fromkeys(factor for run in self.runs for factor in run.factors))
-        columns = ["name", *factors, *(name for name in COLUMNS if name not in factors)]
+        columns = self.columns
         write_csv(self.folder.results, columns, [[row.get(name) for name in columns] for row in self.rows.values()])
 
     def with_status(self, status: str) -> list[dict]:
-        """Return the rows of that status."""
+        """Return the rows with a status."""
         return [row for row in self.rows.values() if row["status"] == status]
 
 

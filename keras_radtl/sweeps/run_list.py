@@ -1,11 +1,11 @@
-"""A list of runs: names, configurations and factors, in the order in which they share the most work."""
+"""Lists of runs: names, configurations and factors, in the order in which runs share the most work."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,6 @@ from types import ModuleType
 from keras_radtl.config import Config, UserError, from_dict, to_dict
 
 Level = str | float | int | None
-FOLDERS = (Path("tuners"), Path(__file__).parents[2] / "tuners")  # where a list of runs is looked for by name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -23,8 +22,8 @@ class RunSpec:
 
     Attributes:
         name: unique, letters, digits and `._+-`: the name of its folder.
-        config: all that decides its result.
-        factors: by factor, the level at which this run stands; None where the factor does not apply.
+        config: everything that determines its result.
+        factors: by factor, the level of this run; None where the factor does not apply.
     """
 
     name: str
@@ -33,7 +32,7 @@ class RunSpec:
 
 
 def name_of(*levels: Level) -> str:
-    """Return a run name from levels: `breast-imagenet-resnet50-0.5`; None is left out."""
+    """Return a run name from levels: `breast-imagenet-resnet50-0.5`; None is omitted."""
     parts = (
         f"{level:g}" if isinstance(level, float) else str(level).replace("-", "_")
         for level in levels
@@ -43,17 +42,19 @@ def name_of(*levels: Level) -> str:
 
 
 def check_runs(runs: Sequence[RunSpec]) -> None:
-    """Refuse an empty list, a name that is no folder name and a name that two runs have.
+    """Refuse an empty list, names that are not folder names, and names that are used twice.
 
     Raises:
         UserError: naming the run.
     """
     if not runs:
-        raise UserError("The sweep has no run: check its options")
+        raise UserError("The sweep has no runs: check its options")
     seen = set()
     for run in runs:
         if not _NAME.fullmatch(run.name):
-            raise UserError(f"A run name must be letters, digits and ._+- . Received: {run.name!r}")
+            raise UserError(
+                f"A run name must consist of letters, digits and the characters ._+- . Received: {run.name!r}"
+            )
         if run.name in seen:
             raise UserError(f"Two runs have the name {run.name!r}")
         seen.add(run.name)
@@ -64,19 +65,19 @@ def _key(*parts) -> str:
 
 
 def process_key(config: Config) -> str:
-    """Return what two runs must agree in to follow each other in one process."""
+    """Return a key that is equal for runs that can be executed in one process."""
     return _key(config.device, config.training.deterministic, config.training.precision)
 
 
 def data_key(config: Config) -> str:
-    """Return what two runs must agree in to use the same loaded and divided images."""
+    """Return a key that is equal for runs that use the same dataset and split."""
     size = None if config.data.image_size else config.model.backbone
     values = to_dict(config)
     return _key(values["data"], values["split"], config.split_seed, size)
 
 
 def feature_key(config: Config) -> str:
-    """Return what two runs must agree in to use the same stored activations, as far as a configuration tells."""
+    """Return a key that is equal for runs that can use the same stored activations, judged by configuration."""
     values = to_dict(config)
     model = {name: value for name, value in values["model"].items() if name != "head"}
     training = values["training"]
@@ -85,7 +86,7 @@ def feature_key(config: Config) -> str:
 
 
 def order_runs(runs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Order runs so that shared work is shared: same process settings, data, then activations next to each other.
+    """Order runs so that they share work: by process settings, then by dataset, then by stored activations.
 
     Otherwise the order of the list is kept.
     """
@@ -100,7 +101,7 @@ def _ranks(keys: Sequence[Hashable]) -> list[int]:
 
 
 def cut_batches(runs: Sequence[RunSpec], size: int) -> list[tuple[int, int]]:
-    """Cut ordered runs into (start, count) for one process each: at most `size` runs of equal `process_key`."""
+    """Split ordered runs into (start, count) per process: at most `size` runs, all with the same `process_key`."""
     batches: list[tuple[int, int]] = []
     for i, run in enumerate(runs):
         start, count = batches[-1] if batches else (0, size)
@@ -111,61 +112,34 @@ def cut_batches(runs: Sequence[RunSpec], size: int) -> list[tuple[int, int]]:
     return batches
 
 
-def load_list(name: str) -> ModuleType:
-    """Load the file that defines a list of runs by `runs(arguments)`.
+def load_list(path: str | Path) -> ModuleType:
+    """Load the Python file of a list of runs.
 
     Args:
-        name: path of a Python file, or the name of one in `tuners/`.
+        path: of a Python file that defines `runs(choices)`.
+    Returns:
+        The module. What it does when it is imported, such as adding a backbone, is done.
     Raises:
-        UserError: when there is none, with the known names, or when it defines no `runs`.
+        UserError: when there is no such file, or when it defines no `runs`.
     """
-    candidates = [Path(name), *(folder / f"{name}.py" for folder in FOLDERS)]
-    path = next((path for path in candidates if path.suffix == ".py" and path.is_file()), None)
-    if path is None:
-        raise UserError(f"There is no list of runs {name!r}. Give a Python file, or one of: {', '.join(known_lists())}")
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"No such list of runs: {path}")
     spec = importlib.util.spec_from_file_location(f"sweep_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"A list of runs must be a Python file. Received: {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    if not isinstance(getattr(module, "runs", None), Callable):
-        raise UserError(f"{path} must define runs(arguments), which returns a list of RunSpec")
+    if not callable(getattr(module, "runs", None)):
+        raise UserError(f"{path} must define runs(choices), which returns a list of RunSpec")
     return module
 
 
-def known_lists() -> list[str]:
-    """Return the names of the files in `tuners/` that define a list of runs."""
-    files = {path for folder in FOLDERS for path in folder.glob("*.py")}
-    return sorted({path.stem for path in files if "\ndef runs(" in path.read_text(encoding="utf-8")})
-
-
 def to_json(runs: Sequence[RunSpec]) -> list[dict]:
-    """Return runs as plain dicts."""
+    """Return runs as dicts for a JSON file."""
     return [{"name": run.name, "config": to_dict(run.config), "factors": dict(run.factors)} for run in runs]
 
 
 def from_json(values: Sequence[dict]) -> list[RunSpec]:
-    """Return the runs that `to_json` wrote."""
+    """Return runs from the dicts of `to_json`."""
     return [RunSpec(value["name"], from_dict(Config, value["config"]), value["factors"]) for value in values]
-
-
-def add_levels(group, flag: str, levels: Sequence[Level], text: str, free: bool = False) -> None:
-    """Add an option that names the levels of a factor, all of `levels` by default.
-
-    Args:
-        group: argparse group or parser.
-        flag: such as `--tasks`.
-        levels: the levels of the study.
-        text: help.
-        free: other levels than those are allowed too.
-    """
-    choices = None if free else levels
-    shown = " ".join(f"{level:g}" if isinstance(level, float) else str(level) for level in levels)
-    kind = type(levels[0])
-    group.add_argument(
-        flag,
-        nargs="+",
-        type=kind,
-        default=list(levels),
-        choices=choices,
-        metavar="LEVEL",
-        help=f"{text} (default: {shown})",
-    )

@@ -1,4 +1,4 @@
-"""What a comparison of strategies reads of a run: its test predictions and the figures taken of them."""
+"""What a comparison of strategies reads from a run: its test predictions and their metrics."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Seed:
 
     Attributes:
         seed: of the run.
-        metrics: test figures by name, as in `MACRO_METRICS`.
-        cases: names of the test cases with a label, in order.
-        groups: group of each of them.
-        targets: int (n,), class of each of them; empty for a multi-label task, whose file lacks unknown labels.
-        probabilities: float64 (n, classes).
+        metrics: test metrics by name, as in `MACRO_METRICS`.
+        cases: sorted ids of the labeled test cases; empty for a multi-label task, like the arrays below.
+        groups: group of each case.
+        targets: int array of shape (n,), class of each case.
+        probabilities: float64 array of shape (n, n_classes).
     """
 
     seed: int
@@ -42,7 +42,14 @@ class Seed:
 
 
 def read_seed(run: RunDirectory, seed: int) -> Seed:
-    """Read the test predictions of a finished run and judge them."""
+    """Read the test predictions of a finished run and compute their metrics.
+
+    For a multi-label task, whose predictions file lacks unknown labels, the metrics are those that the run stored.
+
+    Args:
+        run: directory of the run.
+        seed: of the run.
+    """
     summary = read_json(run / SUMMARY)
     if summary["multilabel"]:
         stored = read_json(run / METRICS)["test"]

@@ -1,29 +1,26 @@
-"""How fast this machine is, measured on a few images before a sweep starts.
+"""The speed of this machine, measured on a few images before a sweep starts.
 
-The worker of a sweep measures before its first run. Where no worker is at hand, `python -m keras_radtl.sweeps.speed
-MODULE` is a process that measures, so that TensorFlow takes no memory where it is not needed afterwards: it reads from
-stdin what to measure and writes one line of JSON.
+The worker of a sweep measures it before the first run. Without a worker, `python -m keras_radtl.sweeps.speed MODULE` is
+a process that measures it, so that TensorFlow takes no memory in its parent: it reads what to measure from stdin and
+writes one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from keras_radtl.child_process import ask
 from keras_radtl.config import Config, HeadConfig, TrainingConfig, UserError
-from keras_radtl.models.backbones.branches import branches, default_image_size
 from keras_radtl.sweeps.run_list import RunSpec
+from keras_radtl.training.plan import make_plan
 
-_IMAGES = 8  # of a batch that is timed
+_IMAGES = 8  # in a batch that is timed
 _HEAD, _FEATURES = HeadConfig("conv_skip", ratio=0.5, filters=4), 512  # 1.5 million weights
 _STEPS = 5
-_PACKAGES = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -31,9 +28,9 @@ class Speed:
     """Seconds on this machine.
 
     Attributes:
-        start: until a process is ready.
+        start: to start a process.
         build: by `backbone:size`, to build that backbone.
-        image: by `backbone:size`, for one image forward.
+        image: by `backbone:size`, for the forward pass of one image.
         weight_step: for one weight of a head in one training step.
     """
 
@@ -43,63 +40,59 @@ class Speed:
     weight_step: float = 0.0
 
     def of(self, table: str, config: Config) -> float:
-        """Return the sum over the backbones of a configuration of `build` or `image`."""
+        """Return the sum of `build` or of `image` over the backbones of a configuration."""
         return sum(getattr(self, table)[word] for word in backbone_words(config))
 
 
 def backbone_words(config: Config) -> list[str]:
-    """Return `backbone:size` of each backbone of a configuration."""
-    size = config.data.image_size or default_image_size(config.model)
-    return [f"{branch.spec.name}:{size}" for branch in branches(config.model)]
+    """Return `backbone:size` for each backbone of a configuration."""
+    plan = make_plan(config)
+    return [f"{branch.spec.name}:{plan.image_size}" for branch in plan.branches]
 
 
 def listed_words(configs: Iterable[Config]) -> list[str]:
-    """Return the backbones and sizes of some configurations, each once."""
+    """Return `backbone:size` for the backbones of all configurations, each once, sorted."""
     return sorted({word for config in configs for word in backbone_words(config)})
 
 
 def measure_speed(configs: Iterable[Config], module: str = "") -> Speed:
-    """Measure what these configurations use, in a process of its own.
+    """Measure the backbones of configurations, in a process of its own.
 
     Args:
         configs: their backbones and image sizes are timed, each once, with random weights.
-        module: file of the list of runs, which may add backbones of its own.
+        module: file of the list of runs, which may add backbones.
     Raises:
-        UserError: when that process fails, with what it said last.
+        UserError: when that process fails, with its last line on stderr.
     """
-    words = listed_words(configs)
-    paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_radtl.sweeps.speed", module],
-        input=json.dumps(words),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-    )
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError(f"The speed of this machine could not be measured: {said[-1]}")
-    return told_speed(json.loads(done.stdout.splitlines()[-1]), started)
+    words, started = listed_words(configs), time.perf_counter()
+    reply = ask(["-m", "keras_radtl.sweeps.speed", module], json.dumps(words))
+    if reply.code:
+        raise UserError(f"The speed of this machine could not be measured: {reply.problem}")
+    return make_speed(json.loads(reply.last_output), started)
 
 
 def try_speed(runs: Sequence[RunSpec], module: str = "") -> Speed | str:
-    """Measure what some runs use, as `measure_speed`; returns in one line why it is not known when that fails."""
+    """Measure the backbones of runs as `measure_speed` does; returns one line that says why when that fails."""
     try:
         return measure_speed((run.config for run in runs), module)
-    except UserError as error:  # one impossible run must not stop the others; it will fail by name
+    except UserError as error:  # one impossible run does not stop the others; it fails by name
         return str(error)
 
 
-def told_speed(told: dict, started: float) -> Speed:
-    """Return what a process told that was started at `started`, by the clock of `time.perf_counter`."""
-    told = dict(told)
-    busy = told.pop("busy")
-    return Speed(**told | {"start": max(0.0, time.perf_counter() - started - busy)})
+def make_speed(measured: dict, started: float) -> Speed:
+    """Return the speed that a process measured; call it as soon as the process has answered.
+
+    Args:
+        measured: from `measure`.
+        started: when the process was started, by `time.perf_counter`.
+    """
+    values = dict(measured)
+    busy = values.pop("busy")
+    return Speed(**values | {"start": max(0.0, time.perf_counter() - started - busy)})
 
 
 def measure(words: list[str]) -> dict:
-    """Measure in this process; returns what `told_speed` takes.
+    """Measure in this process; returns the fields of `Speed`, and in `busy` the seconds that measuring took.
 
     Args:
         words: of `listed_words`.
@@ -137,11 +130,12 @@ def _time_head() -> float:
 
     from keras_radtl.models.layers.heads import make_head
     from keras_radtl.models.losses import make_loss
-    from keras_radtl.strategies.optimizers import make_optimizer
+    from keras_radtl.strategies.optimizers import make_optimizer, optimizer_settings
 
     features = keras.Input((_FEATURES,))
     model = keras.Model(features, make_head(_HEAD, 2)(features))
-    model.compile(optimizer=make_optimizer(TrainingConfig(), 1e-4), loss=make_loss(False), jit_compile=False)
+    optimizer = make_optimizer(optimizer_settings(TrainingConfig()), 1e-4)
+    model.compile(optimizer=optimizer, loss=make_loss(False), jit_compile=False)
     batch = (
         np.zeros((TrainingConfig().batch_size, _FEATURES), np.float32),
         np.zeros(TrainingConfig().batch_size, np.int32),
@@ -154,16 +148,19 @@ def _time_head() -> float:
 
 
 def main(argv=None) -> int:
-    """Measure what stdin lists and write it to stdout."""
-    from keras_radtl.reproducibility import prepare
+    """Measure the words that stdin lists and write the result to stdout; returns 2 when one is refused."""
     from keras_radtl.sweeps.run_list import load_list
+    from keras_radtl.training.session import training_session
 
     (module,) = sys.argv[1:] if argv is None else argv
-    if module:
-        load_list(module)
-    words = json.load(sys.stdin)
-    prepare(0, "auto", True)
-    sys.stdout.write(json.dumps(measure(words)) + "\n")
+    try:
+        if module:
+            load_list(module)
+        with training_session(0, "auto", deterministic=True):
+            sys.stdout.write(json.dumps(measure(json.load(sys.stdin))) + "\n")
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return 0
 
 

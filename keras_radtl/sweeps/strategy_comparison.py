@@ -1,7 +1,7 @@
-"""Fine-tuning strategies beside each other: mean and standard error over seeds, change against full fine-tuning, tests.
+"""Compare fine-tuning strategies: mean and standard error over seeds, change from full fine-tuning, and tests.
 
-For every strategy and backbone the learning rate is the one with the highest validation AUC, the mean over seeds; test
-figures are read for that rate alone.
+For each strategy and backbone the learning rate with the highest validation AUC, as a mean over seeds, is chosen. Test
+metrics are read for that learning rate only.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_radtl.metrics.macro import MACRO_METRICS
+from keras_radtl.strategies.table import REFERENCE_STRATEGY
 from keras_radtl.sweeps.results import FINISHED, Results
 from keras_radtl.sweeps.seed_results import Seed, read_seed
 from keras_radtl.sweeps.strategy_tests import StrategyTest, strategy_tests
 
-REFERENCE = "ft"
-MARGIN = 0.1  # percent: a change counts as a win above it
+MARGIN = 0.1  # percent; a larger change counts as a win
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One strategy with one backbone, at its chosen rate.
+    """One strategy with one backbone, at the chosen learning rate.
 
     Attributes:
-        backbone: its name.
-        strategy: its name.
-        learning_rate: the chosen one; None when no run of any rate finished.
-        seeds: what was read of each finished seed.
-        missing: names and reasons of runs of this strategy and backbone that did not finish.
+        backbone: name of the backbone.
+        strategy: name of the strategy.
+        learning_rate: the chosen one; None if no run finished.
+        seeds: results of each finished seed.
+        missing: name and reason of each run of this strategy and backbone that did not finish.
     """
 
     backbone: str
@@ -38,16 +38,16 @@ class Cell:
     missing: tuple[str, ...]
 
     def values(self, metric: str) -> list[float]:
-        """Return a metric by seed, where it is defined."""
+        """Return a metric of each seed for which it is defined."""
         return [seed.metrics[metric] for seed in self.seeds if seed.metrics[metric] is not None]
 
     def mean(self, metric: str) -> float | None:
-        """Return the mean over seeds; None without a value."""
+        """Return the mean of a metric over seeds; None if no seed has a value."""
         values = self.values(metric)
         return sum(values) / len(values) if values else None
 
     def std_error(self, metric: str) -> float | None:
-        """Return the standard error of the mean; None below two seeds."""
+        """Return the standard error of the mean; None for fewer than two values."""
         values, mean = self.values(metric), self.mean(metric)
         if len(values) < 2:
             return None
@@ -59,10 +59,10 @@ class StrategyComparison:
     """The table of strategies.
 
     Attributes:
-        cells: by (backbone, strategy), in the order of the list of runs.
-        changes: by the same key, the change of each metric against full fine-tuning in percent, or None.
+        cells: by (backbone, strategy), in the order of the runs.
+        changes: by (backbone, strategy) and metric, the change from full fine-tuning in percent, or None.
         wins: by strategy, (number of changes above `MARGIN`, number of changes).
-        tests: strategies against full fine-tuning.
+        tests: tests of each strategy against full fine-tuning.
     """
 
     cells: Mapping[tuple[str, str], Cell]
@@ -81,7 +81,7 @@ class StrategyComparison:
         return tuple(dict.fromkeys(strategy for _, strategy in self.cells))
 
     def best(self, metric: str, backbone: str | None = None) -> float | None:
-        """Return the highest mean of a metric, of one backbone or of all."""
+        """Return the highest mean of a metric, for one backbone or, with None, over all of them."""
         means = [c.mean(metric) for c in self.cells.values() if backbone in (None, c.backbone)]
         return max((mean for mean in means if mean is not None), default=None)
 
@@ -93,15 +93,21 @@ def compare_strategies(results: Results) -> StrategyComparison:
         key: _cell(*key, [row for row in results.rows.values() if (row["backbone"], row["strategy"]) == key], results)
         for key in keys
     }
-    changes = {key: _changes(cell, cells.get((cell.backbone, REFERENCE))) for key, cell in cells.items()}
+    changes = {key: _changes(cell, cells.get((cell.backbone, REFERENCE_STRATEGY))) for key, cell in cells.items()}
     wins = {}
     for strategy in dict.fromkeys(strategy for _, strategy in keys):
         found = [
             v for (_, name), change in changes.items() if name == strategy for v in change.values() if v is not None
         ]
         wins[strategy] = (sum(value > MARGIN for value in found), len(found))
-    pairs = [(cells[cell.backbone, REFERENCE], cell) for cell in cells.values() if (cell.backbone, REFERENCE) in cells]
-    tests = strategy_tests([(b.backbone, b.strategy, a.seeds, b.seeds) for a, b in pairs if b.strategy != REFERENCE])
+    pairs = [
+        (cells[cell.backbone, REFERENCE_STRATEGY], cell)
+        for cell in cells.values()
+        if (cell.backbone, REFERENCE_STRATEGY) in cells
+    ]
+    tests = strategy_tests(
+        [(b.backbone, b.strategy, a.seeds, b.seeds) for a, b in pairs if b.strategy != REFERENCE_STRATEGY]
+    )
     return StrategyComparison(cells, changes, wins, tests)
 
 
@@ -126,11 +132,11 @@ def _changes(cell: Cell, reference: Cell | None) -> dict[str, float | None]:
     changes: dict[str, float | None] = {}
     for metric in MACRO_METRICS:
         ours, theirs = cell.mean(metric), reference.mean(metric) if reference else None
-        known = ours is not None and theirs and cell.strategy != REFERENCE
+        known = ours is not None and theirs and cell.strategy != REFERENCE_STRATEGY
         changes[metric] = 100 * (ours - theirs) / abs(theirs) if known else None
     return changes
 
 
 def failed_cells(found: StrategyComparison) -> list[str]:
-    """Return a line for each cell that lacks runs."""
+    """Return one line per run that did not finish."""
     return [f"{c.strategy}, {c.backbone}: {line}" for c in found.cells.values() for line in c.missing]

@@ -1,4 +1,4 @@
-"""A comparison of strategies for the terminal, as Markdown, as CSV and as a figure."""
+"""A comparison of strategies as text, Markdown, CSV and a figure."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from keras_radtl.metrics.macro import MACRO_METRICS
-from keras_radtl.runs.files import atomic, write_csv, write_text_atomic
-from keras_radtl.sweeps.strategy_comparison import MARGIN, REFERENCE, Cell, StrategyComparison, failed_cells
+from keras_radtl.reports.figure_files import new_figure, save_figure
+from keras_radtl.reports.text_table import Styled, text_table
+from keras_radtl.runs.files import write_csv, write_text_atomic
+from keras_radtl.strategies.table import REFERENCE_STRATEGY
+from keras_radtl.sweeps.strategy_comparison import MARGIN, Cell, StrategyComparison, failed_cells
 from keras_radtl.sweeps.strategy_tests import StrategyTest
 
-Style = Callable[[str, bool, bool], str]  # (text, best of its column, best of all) -> marked text
+Style = Callable[[str, bool, bool], str | Styled]  # (text, best of its column, best of all backbones) -> marked text
 TABLE, MARKDOWN, TESTS, FIGURE = "strategies.csv", "strategies.md", "strategy_tests.csv", "strategies.png"
 
 
-def _ansi(text: str, best: bool, overall: bool) -> str:
-    codes = ["1"] * best + ["4"] * overall
-    bare = text.rstrip()
-    return f"\033[{';'.join(codes)}m{bare}\033[0m{text[len(bare) :]}" if codes else text
+def _ansi(text: str, best: bool, overall: bool) -> Styled:
+    return Styled(text, " ".join(["bold"] * best + ["underline"] * overall))
 
 
 def _plain(text: str, best: bool, overall: bool) -> str:
-    bare = text.rstrip()
-    return (bare + "*" * best + "_" * overall).ljust(len(text))
+    return text + "*" * best + "_" * overall
 
 
 def _markdown(text: str, best: bool, overall: bool) -> str:
-    text = text.strip()
     text = f"**{text}**" if best else text
     return f"<u>{text}</u>" if overall else text
 
 
 def cell_text(cell: Cell, metric: str) -> str:
-    """Return `mean (standard error)`, the number of seeds where some are missing, or `failed`."""
+    """Return `mean (standard error)`, with the number of seeds if some are missing; `failed` without any."""
     mean, error = cell.mean(metric), cell.std_error(metric)
     if mean is None:
         return "failed" if not cell.seeds else "undefined"
@@ -42,34 +41,20 @@ def cell_text(cell: Cell, metric: str) -> str:
     return text + (f" n={len(cell.seeds)}" if cell.missing else "")
 
 
-def _rows(found: StrategyComparison, backbone: str, style: Style, pad: bool) -> list[list[str]]:
-    """Return a header and a row for each strategy of one backbone."""
-    columns = list(MACRO_METRICS)
-    cells = [cell for cell in found.cells.values() if cell.backbone == backbone]
-    texts = [[cell_text(cell, metric) for metric in columns] for cell in cells]
-    widths = [
-        max(map(len, (*column, name))) + 2
-        for column, name in zip(zip(*texts, strict=True), MACRO_METRICS.values(), strict=True)
-    ]
-    name_width = max(map(len, [backbone, *(cell.strategy for cell in cells)])) if pad else 0
-    rows = [
-        [
-            backbone.ljust(name_width),
-            "rate   ",
-            *(name.ljust(width * pad) for name, width in zip(MACRO_METRICS.values(), widths, strict=True)),
-        ]
-    ]
-    for cell, line in zip(cells, texts, strict=True):
+def _rows(found: StrategyComparison, backbone: str, style: Style) -> list[list[str | Styled]]:
+    """Return a header and one row per strategy of one backbone."""
+    rows: list[list[str | Styled]] = [[backbone, "rate", *MACRO_METRICS.values()]]
+    for cell in (cell for cell in found.cells.values() if cell.backbone == backbone):
+        rate = "-" if cell.learning_rate is None else f"{cell.learning_rate:g}"
         marked = [
             style(
-                text.ljust(width * pad),
+                cell_text(cell, metric),
                 _is(cell, metric, found.best(metric, backbone)),
                 _is(cell, metric, found.best(metric)),
             )
-            for text, metric, width in zip(line, columns, widths, strict=True)
+            for metric in MACRO_METRICS
         ]
-        rate = "-" if cell.learning_rate is None else f"{cell.learning_rate:g}"
-        rows.append([cell.strategy.ljust(name_width), rate.ljust(7 * pad), *marked])
+        rows.append([cell.strategy, rate, *marked])
     return rows
 
 
@@ -77,37 +62,39 @@ def _is(cell: Cell, metric: str, best: float | None) -> bool:
     return best is not None and cell.mean(metric) == best
 
 
-def comparison_text(found: StrategyComparison, ansi: bool | None = None) -> str:
-    """Return the tables, wins, tests and failed cells for a terminal.
+def strategy_text(found: StrategyComparison, ansi: bool | None = None) -> str:
+    """Return the tables, wins, tests and failed runs as text.
 
     Args:
         found: the comparison.
-        ansi: mark by bold and underline; else by `*` and `_`; None: as stdout is a terminal or not.
+        ansi: mark the best values by bold and underlined text, else by `*` and `_`; None: only if stdout is a terminal.
     """
     ansi = sys.stdout.isatty() if ansi is None else ansi
     marks = ("bold", "underlined") if ansi else ("*", "_")
     lines = [
-        f"test figures, mean (standard error) over seeds; {marks[0]}: best of a column, {marks[1]}: best of all",
+        "Test metrics, mean (standard error) over seeds",
+        f"{marks[0]}: best of a column; {marks[1]}: best of all backbones",
         "",
     ]
     for backbone in found.backbones:
-        lines += ["  ".join(row).rstrip() for row in _rows(found, backbone, _ansi if ansi else _plain, pad=True)] + [""]
-    lines += [f"better than {REFERENCE} by more than {MARGIN:g} %: {_wins(found)}", ""]
+        lines += [text_table(_rows(found, backbone, _ansi if ansi else _plain), ansi=ansi), ""]
+    lines += [f"better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}", ""]
     lines += [_test_line(test) for test in found.tests]
     return "\n".join([*lines, *(f"failed: {line}" for line in failed_cells(found)), ""])
 
 
 def _wins(found: StrategyComparison) -> str:
-    return ", ".join(f"{name} {won} of {total}" for name, (won, total) in found.wins.items() if name != REFERENCE)
+    return ", ".join(
+        f"{name} {won} of {total}" for name, (won, total) in found.wins.items() if name != REFERENCE_STRATEGY
+    )
 
 
 def _test_line(test: StrategyTest) -> str:
     difference = "-" if test.difference is None else f"{test.difference:+.4f}"
-    over = [
-        f"p over {kind} {_p(getattr(test, f'p_{kind}'))}, Holm {_p(getattr(test, f'p_{kind}_holm'))}"
-        for kind in ("seeds", "cases")
-    ]
-    return f"{test.backbone}, {test.strategy} - {REFERENCE}: AUROC {difference}; {'; '.join(over)} ({test.method})"
+    parts = [f"{test.backbone}, {test.strategy} - {REFERENCE_STRATEGY}: AUROC {difference}"]
+    parts += [f"p over seeds {_p(test.p_seeds)}, Holm {_p(test.p_seeds_holm)}"]
+    parts += [f"p over cases {_p(test.p_cases)}, Holm {_p(test.p_cases_holm)}"]
+    return f"{'; '.join(parts)} ({test.method})"
 
 
 def _p(value: float | None) -> str:
@@ -115,12 +102,12 @@ def _p(value: float | None) -> str:
 
 
 def markdown(found: StrategyComparison) -> str:
-    """Return the tables as Markdown: best of a column bold, best of all underlined."""
+    """Return the tables as Markdown: the best of a column is bold, the best of all backbones underlined."""
     lines = []
     for backbone in found.backbones:
-        head, *rows = _rows(found, backbone, _markdown, pad=False)
-        lines += ["| " + " | ".join(map(str.strip, row)) + " |" for row in (head, ["---"] * len(head), *rows)] + [""]
-    lines += [f"Better than {REFERENCE} by more than {MARGIN:g} %: {_wins(found)}.", ""]
+        head, *rows = _rows(found, backbone, _markdown)
+        lines += ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)] + [""]
+    lines += [f"Better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}.", ""]
     return "\n".join([*lines, *(f"- failed: {line}" for line in failed_cells(found))]).rstrip() + "\n"
 
 
@@ -136,8 +123,8 @@ def _csv_rows(found: StrategyComparison) -> list[list]:
     return rows
 
 
-def write_comparison(folder: Path, found: StrategyComparison) -> list[Path]:
-    """Write table, tests, Markdown and figure into a folder; returns their paths."""
+def write_strategy_comparison(folder: Path, found: StrategyComparison) -> list[Path]:
+    """Write the tables as CSV and Markdown, the tests and the figure to a folder; returns their paths."""
     parts = ("mean", "std_error", "change_percent", "best", "best_of_all")
     columns = [f"{metric}_{part}" for metric in MACRO_METRICS for part in parts]
     head = ["backbone", "strategy", "learning_rate", "seeds", "missing"]
@@ -153,21 +140,18 @@ def write_comparison(folder: Path, found: StrategyComparison) -> list[Path]:
 
 
 def draw_changes(path: Path, found: StrategyComparison) -> None:
-    """Draw the change of each metric against full fine-tuning, one panel a backbone."""
-    from matplotlib.figure import Figure
-
+    """Write the change of each metric from full fine-tuning as PNG, one panel per backbone."""
     from keras_radtl.figures.strategies import plot_relative_change
 
     count = len(found.backbones)
-    figure = Figure(figsize=(9, 0.6 + 2.9 * count), dpi=120, layout="constrained")
+    figure = new_figure(9, 0.6 + 2.9 * count)
     panels = figure.subplots(count, 1, squeeze=False)[:, 0]
     for axes, backbone in zip(panels, found.backbones, strict=True):
         changes = {
             strategy: {MACRO_METRICS[metric]: value for metric, value in found.changes[backbone, strategy].items()}
             for strategy in found.strategies
-            if strategy != REFERENCE and (backbone, strategy) in found.changes
+            if strategy != REFERENCE_STRATEGY and (backbone, strategy) in found.changes
         }
-        plot_relative_change(axes, changes, backbone, REFERENCE)
+        plot_relative_change(axes, changes, backbone, REFERENCE_STRATEGY)
     panels[0].legend(ncols=len(MACRO_METRICS), fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.08))
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_figure(figure, path)

@@ -1,12 +1,12 @@
 """Paired tests of each strategy against full fine-tuning, over seeds and over cases, with Holm's correction.
 
-Over seeds: the paired t-test of the macro AUROC, where the seeds are the sample and the test cases are given. It asks
-whether another training would show the same difference.
+Over seeds: the paired t-test of the macro AUROC. The seeds are the sample and the test cases are fixed. It asks whether
+another training run would show the same difference.
 
-Over cases: the difference of the AUROC, the mean over seeds, where the cases are the sample and the trained models are
-given. All curves of all seeds are of the same cases and hence correlated; with two classes DeLong's covariance of all
-of them gives the variance of that one contrast. With more classes the two strategies' ranks are exchanged case by case,
-all seeds at once (permutation test). It asks whether other cases would show the same difference.
+Over cases: the difference of the AUROC, as a mean over seeds. The cases are the sample and the trained models are
+fixed. The ROC curves of all seeds share their cases and are therefore correlated. For two classes, DeLong's covariance
+of all curves gives the variance of the difference. For more classes it is a permutation test: the ranks of the two
+strategies are exchanged case by case, in all seeds at once. It asks whether other cases would show the same difference.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ PERMUTATIONS = 2000
 
 @dataclass(frozen=True)
 class StrategyTest:
-    """A strategy against full fine-tuning with one backbone.
+    """A strategy against full fine-tuning, for one backbone.
 
     Attributes:
-        backbone: its name.
-        strategy: its name.
-        difference: macro AUROC of the strategy less that of full fine-tuning, mean over the seeds both have.
-        seeds: number of those.
-        p_seeds: over seeds; None where it cannot be made.
-        p_cases: over cases; None where it cannot be made.
-        p_seeds_holm: corrected over all strategies and backbones.
-        p_cases_holm: likewise.
-        method: of the test over cases.
+        backbone: name of the backbone.
+        strategy: name of the strategy.
+        difference: macro AUROC of the strategy minus that of full fine-tuning, mean over the seeds of both; None if
+            undefined.
+        seeds: number of these seeds.
+        p_seeds: p-value of the test over seeds; None if it cannot be computed.
+        p_cases: p-value of the test over cases; None if it cannot be computed.
+        p_seeds_holm: `p_seeds` with Holm's correction over all strategies and backbones.
+        p_cases_holm: `p_cases` with the same correction.
+        method: of the test over cases, or why there is none.
     """
 
     backbone: str
@@ -53,7 +54,7 @@ class StrategyTest:
 
 
 def strategy_tests(pairs: Sequence[tuple[str, str, Sequence[Seed], Sequence[Seed]]]) -> tuple[StrategyTest, ...]:
-    """Test each pair and correct the p-values of each kind for their number.
+    """Test each pair and correct both kinds of p-values for the number of pairs.
 
     Args:
         pairs: (backbone, strategy, seeds of full fine-tuning, seeds of the strategy).

@@ -1,177 +1,62 @@
-"""Execute some runs of a plan in a process of its own: `python -m keras_radtl.sweeps.worker FOLDER START COUNT`.
+"""The worker of a sweep: trains runs and measures the speed of this machine.
 
-Tells its parent on stdout, a line of JSON each, how fast it is, and when a run begins and ends. Stops when the parent
-goes, whose end of stdin then closes: a run is never done by two processes.
+`python -m keras_radtl.sweeps.worker LIST FOLDER CACHE` answers tasks as `training.worker` describes. LIST is the
+file of the list of runs, which may add backbones; empty: none.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-import logging
-import math
-import os
-import signal
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from keras_radtl.config import UserError
-from keras_radtl.runs.interrupt import Stopped
-from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
-from keras_radtl.sweeps.run_list import RunSpec, data_key, load_list
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-FULL_DISK = 3  # exit code: going on would only fail every other run too
-_SHARE = 0.25  # of the memory still available: a process that holds more is given up after its run
-_WAIT_SECONDS = 120.0  # for a worker whose parent was killed, to end
-logger = logging.getLogger(__name__)
+from keras_radtl.config import Config, from_dict, to_dict
+from keras_radtl.sweeps.run_list import load_list
+from keras_radtl.training.worker import Worker, serve
 
 
-class Worker:
-    """Executes runs one after the other and keeps the last data set and backbone for the next run.
+def measure_task(config: Config, words: Sequence[str]) -> dict:
+    """Return the task that measures the speed of this machine.
 
     Args:
-        options: how runs are done.
-        cache: folder for the pixels of large data sets.
+        config: of the first run, which decides the device.
+        words: of `speed.listed_words`.
     """
-
-    def __init__(self, options: SweepOptions, cache: Path):
-        self.options, self.cache = options, cache
-        if options.module:
-            load_list(options.module)
-        self._key, self._dataset, self._backbone_cache = "", None, None
-
-    def measure(self, runs: Sequence[RunSpec]) -> dict | str:
-        """Return the speed of this machine as `speed.measure` does, or in one line why it is not known."""
-        from keras_radtl.reproducibility import prepare
-        from keras_radtl.sweeps.speed import listed_words, measure
-
-        first = runs[0].config
-        prepare(first.seed, first.device, first.training.deterministic)
-        try:
-            return measure(listed_words(run.config for run in runs))
-        except Exception as error:  # one impossible run must not stop the others; it will fail by name
-            return " ".join(str(error).split())[:200]
-
-    def run(self, run: RunSpec, output: Path) -> str | None:
-        """Execute one run into `output`; returns None, or in one line why it failed.
-
-        Raises:
-            Stopped: when a stop was asked for.
-            OSError: when the disk is full.
-        """
-        from keras_radtl.training.train import train
-
-        try:
-            dataset = self._load(run)
-            from keras_radtl.models.backbone_cache import BackboneCache
-
-            backbone_cache, self._backbone_cache = self._backbone_cache or BackboneCache(), None
-            train(run.config, self.options.run_options(output), dataset, backbone_cache)
-            self._backbone_cache = backbone_cache  # only now: a run that failed leaves its layers in any state
-        except UserError as error:
-            return str(error)
-        except Stopped:
-            raise
-        except Exception as error:  # a defect in one run must not cost the others
-            if getattr(error, "errno", None) in _NO_ROOM:
-                raise
-            logger.exception("run %s failed", run.name)
-            return f"{type(error).__name__}: {error}"[:500]
-        return None
-
-    def _load(self, run: RunSpec):
-        key = data_key(run.config)
-        if key != self._key:
-            from keras_radtl.reproducibility import prepare
-            from keras_radtl.training.train import load_data
-
-            self._key, self._dataset = "", None
-            prepare(run.config.seed, run.config.device, run.config.training.deterministic)
-            self._dataset = load_data(run.config, Path(tempfile.mkdtemp(dir=self.cache)))
-            self._key = key
-        return self._dataset
+    return {"task": "measure", "config": to_dict(config), "words": list(words)}
 
 
-def execute(folder: SweepFolder, start: int, count: int, tell: Callable[[dict], None]) -> None:
-    """Execute up to `count` runs of the folder's plan from `start` on; failures are written to the folder.
-
-    Before the first run of the plan the speed of this machine is measured. Ends early when a next run might not find
-    its memory: a process keeps much of what its largest run took.
+class SweepWorker(Worker):
+    """Executes the tasks of a sweep.
 
     Args:
-        folder: of the sweep.
-        start: index of the first run in the plan.
-        count: runs.
-        tell: takes the events `{"speed": ...}`, `{"begin": name}` and `{"end": name}`.
+        cache: folder for the pixels of large datasets.
+        module: file of the list of runs; empty: none.
     """
-    from keras_radtl.models.memory import available_memory
 
-    runs, options = folder.read_plan()
-    with tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache:
-        worker = Worker(options, Path(cache))
-        if start == 0:
-            tell({"speed": worker.measure(runs)})
-        for run in runs[start : start + count]:
-            tell({"begin": run.name})
-            logger.info("---- %s", run.name)
-            started = time.monotonic()
-            error = worker.run(run, folder.run(run.name).path)
-            if error is None:
-                folder.clear_failure(run.name)
-            else:
-                folder.set_failure(run.name, error, time.monotonic() - started)
-            tell({"end": run.name})
-            if _resident() > _SHARE * (available_memory() or math.inf):
-                break
+    def __init__(self, cache: Path, module: str = ""):
+        super().__init__(cache)
+        if module:
+            load_list(module)
+
+    def tasks(self) -> dict[str, Callable[[dict], dict]]:
+        """Return, by kind, the functions that execute a task and return its result."""
+        return {**super().tasks(), "measure": self._measure}
+
+    @staticmethod
+    def _measure(task: dict) -> dict:
+        from keras_radtl.sweeps.speed import measure
+        from keras_radtl.training.session import training_session
+
+        config = from_dict(Config, task["config"])
+        with training_session(config.seed, config.device, config.training.deterministic):
+            return measure(task["words"])
 
 
 def main(argv=None) -> int:
-    """Run the worker; returns 0, 130 or 143 after a stop, 3 when the disk is full."""
-    from filelock import FileLock
-
-    path, start, count = sys.argv[1:] if argv is None else argv
-    folder = SweepFolder(Path(path))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what native code prints is no event
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    def tell(event: dict) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
-
-    try:
-        with FileLock(folder.path / ".worker.lock", timeout=_WAIT_SECONDS):
-            execute(folder, int(start), int(count), tell)
-    except Stopped as stop:
-        return stop.code
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except OSError as error:
-        logger.exception("stopped")
-        tell({"problem": f"{error.strerror or error}: {error.filename or folder.path}"})
-        return FULL_DISK
-    return 0
-
-
-def _resident() -> int:
-    """Return the resident memory of this process in bytes; 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-    except OSError:
-        return 0
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 4096):  # not sys.stdin: its lock must be free when the process ends
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    """Run the worker; returns the exit code."""
+    module, folder, cache = sys.argv[1:] if argv is None else argv
+    return serve(partial(SweepWorker, module=module), Path(folder), Path(cache))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import shutil
 import numpy as np
 
 from keras_radtl.config import to_dict
-from keras_radtl.data.pipeline import evaluation_batches, ready_ahead, training_batches
+from keras_radtl.data.pipeline import evaluation_batches, prefetched, training_batches
 from keras_radtl.models.prefix import cut
 from keras_radtl.runs.inference import Predictor
 from keras_radtl.training.feature_store import FeatureStore, default_folder
@@ -30,12 +30,12 @@ def make_batch_source(model, job, epochs: int):
         job: `TrainingJob`.
         epochs: epochs for which activations of the training images would be stored.
     """
-    if not job.request.reuse:
+    if not job.options.reuse:
         return PixelSource(model, job)
     parts = cut(model)
     if parts is None:
         return PixelSource(model, job)
-    limit = job.request.cache_bytes
+    limit = job.options.cache_bytes
     per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
     needed = per_image * (len(job.order) * epochs + len(job.split.val))
     folder = default_folder()
@@ -45,7 +45,7 @@ def make_batch_source(model, job, epochs: int):
             "%sactivations of the frozen layers would take %.1f GB and are not stored", job.prefix, needed / 1e9
         )
         return PixelSource(model, job)
-    return FeatureSource(parts, job, FeatureStore(folder, limit, job.request.feature_dtype))
+    return FeatureSource(parts, job, FeatureStore(folder, limit, job.options.feature_dtype))
 
 
 class PixelSource:
@@ -68,17 +68,17 @@ class PixelSource:
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
         """Return the logits of some cases without augmentation, float32 (cases, classes)."""
-        return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.config.training.batch_size))
+        return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.plan.training.batch_size))
 
     def release(self) -> None:
         """Do nothing: batches of pixels hold no model."""
 
 
 def _pixel_batches(job, first_epoch: int, last_epoch: int):
-    config, dataset = job.config, job.dataset
+    plan, dataset = job.plan, job.dataset
     return training_batches(
-        dataset.pixels, dataset.table.targets, job.split.train, config.training.batch_size, config.seed,
-        config.augment, first_epoch, last_epoch, job.weights, order=job.order,
+        dataset.pixels, dataset.cases.targets, job.split.train, plan.training.batch_size, plan.seed,
+        plan.augment, first_epoch, last_epoch, job.weights, order=job.order,
     )  # fmt: skip
 
 
@@ -100,9 +100,9 @@ class FeatureSource:
         """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
         import tensorflow as tf
 
-        targets, weights = self.job.dataset.table.targets, self.job.weights
+        targets, weights = self.job.dataset.cases.targets, self.job.weights
         weights = np.ones(len(targets), np.float32) if weights is None else weights
-        size = self.job.config.training.batch_size
+        size = self.job.plan.training.batch_size
 
         def batches():
             for epoch in range(first_epoch, last_epoch):
@@ -115,11 +115,11 @@ class FeatureSource:
         tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
         label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
         signature = (self._pack(tensors), label, tf.TensorSpec((None,), tf.float32))
-        return ready_ahead(tf.data.Dataset.from_generator(batches, output_signature=signature))
+        return prefetched(tf.data.Dataset.from_generator(batches, output_signature=signature))
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
         """Return the logits of some cases without augmentation, float32 (cases, classes)."""
-        pixels, size = self.job.dataset.pixels, self.job.config.training.batch_size
+        pixels, size = self.job.dataset.pixels, self.job.plan.training.batch_size
         key = {"epoch": None, "rows": _digest(indices)}
         stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
@@ -130,8 +130,8 @@ class FeatureSource:
 
     def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
         """Return the activations of an epoch's pictures, in its order and made in its batches."""
-        config = self.job.config
-        key = {"epoch": epoch, "rows": _digest(order), "seed": config.seed, "augment": to_dict(config.augment)}
+        plan = self.job.plan
+        key = {"epoch": epoch, "rows": _digest(order), "seed": plan.seed, "augment": to_dict(plan.augment)}
         return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
 
     def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
@@ -163,10 +163,10 @@ def _identity(lower) -> dict:
 
 
 def _circumstances(job) -> dict:
-    data = to_dict(job.config.data)
+    data = to_dict(job.plan.data)
     handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window", "clahe")}
     shape = list(job.dataset.pixels.shape[1:])
-    return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.config.training.batch_size}
+    return {"data": job.dataset.fingerprint, "pixels": shape, **handling, "batch_size": job.plan.training.batch_size}
 
 
 def _digest(indices: np.ndarray) -> str:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_radtl.config import UserError
+from keras_radtl.models.keras_internals import inner_layers
 from keras_radtl.models.probabilities import mean_loss, to_probabilities
 from keras_radtl.reproducibility import derive_seed
 from keras_radtl.runs.progress import clock
@@ -26,7 +27,7 @@ class ResetDropoutSeeds(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        for layer in self.model._flatten_layers(include_self=False):
+        for layer in inner_layers(self.model):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 generator.state.assign([derive_seed(self.seed, epoch, layer.path), 0])
@@ -73,12 +74,13 @@ class Validation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise UserError(
-                f"The training loss is not finite in epoch {epoch + 1}: lower --learning-rate or --weight-decay. The epochs before are saved."
+                f"The training loss is not finite in epoch {epoch + 1}: lower `learning_rate` or `weight_decay`. "
+                "Earlier epochs are saved."
             )
         logits = self.predict()
         if not np.isfinite(logits).all():
             raise UserError(
-                f"The validation logits are not finite in epoch {epoch + 1}: lower --learning-rate. The epochs before are saved."
+                f"The validation logits are not finite in epoch {epoch + 1}: lower `learning_rate`. Earlier epochs are saved."
             )
         probabilities = to_probabilities(logits, self.multilabel)
         logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
@@ -208,7 +210,8 @@ class StopOnRequest(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self.stop.check(f"in epoch {self._epoch + 1}; {self.keep.saved_epochs} finished epochs are saved")
+        saved = self.keep.saved_epochs
+        self.stop.check(f"in epoch {self._epoch + 1}; {saved} epoch{' is' if saved == 1 else 's are'} saved")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):

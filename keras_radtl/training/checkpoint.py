@@ -138,7 +138,7 @@ def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:
         UserError: when they do not fit, so that a run never goes on with half of its state.
     """
     if [tuple(v.shape) for v in optimizer.variables] != [v.shape for v in values]:
-        raise UserError("The checkpoint holds another optimizer state than this configuration makes; use --overwrite")
+        raise UserError("The checkpoint has the optimizer state of another configuration; `overwrite=True` starts over")
     for variable, value in zip(optimizer.variables, values, strict=True):
         variable.assign(value)
 

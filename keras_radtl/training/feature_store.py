@@ -1,8 +1,9 @@
-"""Activations on disk: computed once, mapped into memory, shared by every run that needs the same ones.
+"""Activations on disk: computed once, memory-mapped, shared by every run that needs the same ones.
 
-An entry is a folder with one `.npy` a tensor and a manifest, renamed into place when it is complete: two processes may
-write the same entry, and either copy serves. A damaged entry is one whose checksum fails; it is removed and made again.
-The store is a cache: the oldest entries go when it grows over its limit.
+An entry is a folder with one `.npy` file per tensor and a manifest. It is renamed to its final name when it is
+complete, so two processes may write the same entry: the first complete copy is used. An entry whose checksum does not
+match is damaged; it is removed and computed again. The store is a cache: beyond its limit the least recently used
+entries are removed.
 """
 
 from __future__ import annotations
@@ -19,40 +20,41 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 logger = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
-_STALE_SECONDS = 24 * 3600  # an unfinished entry as old as this was left by a crash
+_STALE_SECONDS = 24 * 3600  # an older unfinished entry was left by a crash
 
 
 def default_folder() -> Path:
-    """Return the folder of the store: KERAS_RADTL_CACHE, else the user's cache folder."""
-    base = os.environ.get("KERAS_RADTL_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "keras_radtl"
-    )
+    """Return the folder of the store, below KERAS_RADTL_CACHE or else below the user's cache folder."""
+    base = os.environ.get("KERAS_RADTL_CACHE") or platformdirs.user_cache_dir("keras_radtl", appauthor=False)
     return Path(base).expanduser() / "features"
 
 
 class FeatureStore:
-    """A bounded folder of activations.
+    """A folder of activations with a size limit.
 
     Args:
-        folder: where; made when the first entry is written.
-        limit: bytes; the oldest entries are removed beyond it.
-        dtype: `float32`, or `float16` for half the space and an error that is logged.
+        folder: created with the first entry.
+        limit: in bytes; beyond it the least recently used entries are removed.
+        dtype: `float32`, or `float16` for half the disk space and a rounding error, which is logged.
     """
 
     def __init__(self, folder: Path, limit: int, dtype: str = "float32"):
         self.folder, self.limit, self.dtype = Path(folder), int(limit), dtype
 
     def fetch(self, key: dict, rows: int, make: Callable[[], Iterable[list[np.ndarray]]]) -> list[np.ndarray]:
-        """Return the tensors of an entry, memory-mapped; `make` computes them when there is no sound entry.
+        """Return the memory-mapped tensors of an entry; `make` computes them when there is no intact entry.
 
         Args:
-            key: JSON-able dict of all that the activations depend on.
-            rows: rows of each tensor.
-            make: gives batches, each a list of float32 arrays with one row a case, in order.
+            key: JSON-able dict of everything that the activations depend on.
+            rows: number of rows of each tensor.
+            make: returns batches, each a list of float32 arrays with one row per case, in order.
+        Returns:
+            One array per tensor, of `rows` rows.
         """
         key = {**key, "dtype": self.dtype}
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
@@ -66,7 +68,7 @@ class FeatureStore:
     def _open(self, name: str, key: dict, rows: int) -> list[np.ndarray] | None:
         entry = self.folder / name
         if not (entry / _MANIFEST).is_file():
-            shutil.rmtree(entry, ignore_errors=True)  # left by a kill within a removal
+            shutil.rmtree(entry, ignore_errors=True)  # left by a removal that was killed
             return None
         try:
             manifest = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))
@@ -78,7 +80,7 @@ class FeatureStore:
         except (OSError, ValueError, KeyError):
             sound = False
         if not sound:
-            logger.warning("feature store: entry %s is damaged and is made again", name)
+            logger.warning("feature store: entry %s is damaged and is computed again", name)
             shutil.rmtree(entry, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):  # a read-only cache, or another process that prunes
@@ -111,7 +113,9 @@ class FeatureStore:
     def _new(self, folder: Path, number: int, rows: int, shape) -> np.ndarray:
         path = folder / f"tensor_{number}.npy"
         array = np.lib.format.open_memmap(path, "w+", self.dtype, (rows, *shape))
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a SIGBUS in the middle of the mapping
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a full disk is an error here; later, a write to the mapping would raise SIGBUS
             with open(path, "rb+") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return array

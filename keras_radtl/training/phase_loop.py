@@ -9,14 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from keras_radtl.config import Config
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.data.sampling import Balanced, Shuffled, class_weights, label_weights, make_order
 from keras_radtl.data.split import Split
 from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import set_trainable
-from keras_radtl.models.losses import focal_exponent, make_loss
+from keras_radtl.models.losses import make_loss
 from keras_radtl.runs.directory import SPLITS, TENSORBOARD, RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.runs.progress import Progress
@@ -25,9 +24,10 @@ from keras_radtl.strategies import starting_point
 from keras_radtl.strategies.layer_rates import make_multipliers
 from keras_radtl.strategies.phases import Phase, compile_phase
 from keras_radtl.strategies.schedules import learning_rate
-from keras_radtl.strategies.table import get_strategy, plan_phases
+from keras_radtl.strategies.table import resolve_phases
 from keras_radtl.training import callbacks, checkpoint
 from keras_radtl.training.batch_sources import make_batch_source
+from keras_radtl.training.plan import Plan
 from keras_radtl.training.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
@@ -35,14 +35,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One model to fit: what `train` does once, or once a fold."""
+    """One model to train: what `train` does once, or once per fold."""
 
-    config: Config
+    plan: Plan
     dataset: Dataset
     split: Split
     run: RunDirectory
     stop: StopRequest
-    request: RunOptions
+    options: RunOptions
 
     @property
     def prefix(self) -> str:
@@ -52,13 +52,13 @@ class TrainingJob:
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
-        return math.ceil(len(self.order) / self.config.training.batch_size)
+        return math.ceil(len(self.order) / self.plan.training.batch_size)
 
     @cached_property
     def order(self) -> Shuffled | Balanced:
         """Which training cases an epoch draws, and when."""
-        training, targets = self.config.training, self.dataset.table.targets
-        order = make_order(training.sampling, targets, self.split.train, self.config.seed)
+        training, targets = self.plan.training, self.dataset.cases.targets
+        order = make_order(training.sampling, targets, self.split.train, self.plan.seed)
         if training.sampling == "balanced":
             text = "%sbalanced sampling: an epoch draws %d cases of each of %d classes"
             logger.info(text, self.prefix, order.share, len(order.groups))
@@ -66,9 +66,9 @@ class TrainingJob:
 
     @cached_property
     def weights(self) -> np.ndarray | None:
-        """Weight a case, float32 (cases,), that gives each class the same sum in training; None without weighting."""
-        table = self.dataset.table
-        if self.config.training.class_weight == "none" or table.multilabel:
+        """Weight of each case, float32 (n_cases,), by which all classes have the same sum; None without weighting."""
+        table = self.dataset.cases
+        if self.plan.training.class_weight == "none" or table.multilabel:
             return None
         weights = class_weights(table.targets[self.split.train], len(table.classes))
         shown = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(table.classes, weights, strict=True))
@@ -78,13 +78,13 @@ class TrainingJob:
     @cached_property
     def loss(self):
         """The training loss: with several labels also the weight of each one's absence and presence."""
-        training, table, weights = self.config.training, self.dataset.table, None
+        training, table, weights = self.plan.training, self.dataset.cases, None
         if table.multilabel and training.class_weight == "balanced":
             weights = label_weights(table.targets[self.split.train])
             rows = zip(table.classes, weights, strict=True)
             shown = ", ".join(f"{name} {absent:.3f}/{present:.3f}" for name, (absent, present) in rows)
             logger.info("%slabel weights (absent/present): %s", self.prefix, shown)
-        return make_loss(table.multilabel, focal_exponent(training), weights)
+        return make_loss(table.multilabel, self.plan.focal_gamma, weights)
 
 
 def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
@@ -92,18 +92,17 @@ def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.Trai
 
     The best weights are then in the run's `best_*.npz`.
     """
-    training = job.config.training
+    training = job.plan.training
     saved = checkpoint.load(job.run)
     state, optimizer = checkpoint.TrainingState(), None
     if saved is not None:
         state, changed, optimizer = saved
         checkpoint.assign_weights(model, initial, changed)
-        logger.info("%sgoing on after epoch %d", job.prefix, state.epoch)
-    phases = plan_phases(model, training)
-    epochs = sum(phase.epochs for phase in phases)
-    with Progress(f"{job.prefix}training", epochs * job.steps) as progress:
+        logger.info("%sresuming after epoch %d", job.prefix, state.epoch)
+    phases = resolve_phases(model, job.plan.phases, training.counting)
+    with Progress(f"{job.prefix}training", job.plan.epochs * job.steps) as progress:
         progress.update(state.epoch * job.steps)
-        report = callbacks.EpochReport(progress, epochs, job.prefix)
+        report = callbacks.EpochReport(progress, job.plan.epochs, job.prefix)
         while state.phase < len(phases):
             phase = phases[state.phase]
             over = state.epoch >= state.phase_start + phase.epochs
@@ -115,13 +114,15 @@ def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.Trai
 
 
 def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer, report) -> None:
-    training, strategy = job.config.training, get_strategy(job.config.training.strategy)
+    plan, training, strategy = job.plan, job.plan.training, job.plan.strategy
     set_trainable(model, phase.layers)
     if strategy.penalty:
         starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
-    rates = make_multipliers(model, training, strategy.auto_rates)
+    multipliers = make_multipliers(model, plan.group_factors, training.counting, strategy.auto_rates)
     source = make_batch_source(model, job, phase.epochs)
-    compile_phase(source.model, phase, training, job.loss, rates)
+    compile_phase(
+        source.model, phase, plan.optimizer, job.loss, multipliers, scale_loss=training.precision == "mixed_float16"
+    )
     state.jit_compile = bool(source.model.jit_compile)
     if optimizer is not None and state.epoch > state.phase_start:
         checkpoint.assign_optimizer(source.model.optimizer, optimizer)
@@ -134,7 +135,7 @@ def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer,
             steps_per_epoch=job.steps,
             shuffle=False,
             verbose=0,
-            callbacks=_callbacks(job, model, initial, phase, state, source, rates, report),
+            callbacks=_callbacks(job, model, initial, phase, state, source, multipliers, report),
         )
     except Exception:
         if source.failure is not None:
@@ -145,34 +146,37 @@ def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer,
     starting_point.detach(model)
 
 
-def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, rates, report) -> list:
-    training, multilabel, val = job.config.training, job.dataset.table.multilabel, job.split.val
+def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, multipliers, report) -> list:
+    training, multilabel, val = job.plan.training, job.dataset.cases.multilabel, job.split.val
     start, score = state.phase_start, multilabel_auc if multilabel else macro_auc
-    gamma = focal_exponent(training)
 
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
 
     keep = callbacks.SaveCheckpoint(
         job.run, model, initial, state, phase.name, training.monitor, training.patience,
-        training.total_patience, rates, job.request.checkpoint_seconds,
+        training.total_patience, multipliers, job.options.checkpoint_seconds,
     )  # fmt: skip
     around = [
-        callbacks.ResetDropoutSeeds(job.config.seed),
+        callbacks.ResetDropoutSeeds(job.plan.seed),
         callbacks.LearningRateSchedule(rate),
         callbacks.LogPenalty(),
-        callbacks.Validation(lambda: source.logits(val), job.dataset.table.targets[val], score, multilabel, gamma),
+        callbacks.Validation(
+            lambda: source.logits(val), job.dataset.cases.targets[val], score, multilabel, job.plan.focal_gamma
+        ),
         keep,
         report,
         callbacks.StopOnRequest(job.stop, keep),
     ]
-    return [*around, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.request.tensorboard else around
+    return [*around, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.options.tensorboard else around
 
 
 def predict_splits(job: TrainingJob, model) -> dict[str, Predictions]:
     """Return the logits of the training, validation and test cases, without augmentation; see `RunOptions.test`."""
-    opened = frozenset().union(*(phase.layers for phase in plan_phases(model, job.config.training)))
+    opened = frozenset().union(
+        *(phase.layers for phase in resolve_phases(model, job.plan.phases, job.plan.training.counting))
+    )
     set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
     source = make_batch_source(model, job, epochs=1)
-    parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.request.test}
+    parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.options.test}
     return {name: Predictions(indices, source.logits(indices)) for name, indices in parts.items()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.cli.options import FLAGS, add_config_options, config_from, make_parser
+from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.config import NO_CHANGES, AugmentConfig, Config, UserError, dumps, to_dict
-from keras_radtl.config.presets import PRESETS, get_preset
+from keras_radtl.config.arguments import ARGUMENTS
+from keras_radtl.config.presets import PRESETS
 
 VALUES = {
     "--data": "folder", "--label": "finding", "--positive": "malignant", "--groups": "patient", "--image-size": "64",
@@ -17,7 +18,7 @@ VALUES = {
     "--weight-decay-mode": "coupled", "--schedule": "beta", "--patience": "2", "--total-patience": "4", "--class-weight": "balanced",
     "--monitor": "val_loss", "--phase-epochs": "3,7", "--group-rates": "1,0.3,0.1", "--loss": "focal", "--precision": "mixed_bfloat16", "--seed": "7", "--device": "cpu",
 }  # fmt: skip
-EVERY = [(flag, key, kind) for flags in FLAGS.values() for flag, key, kind, _ in flags]
+EVERY = [(row.flag, row.key, row.kind) for rows in ARGUMENTS.values() for row in rows]
 
 
 def parse(*arguments) -> Config:
@@ -33,7 +34,7 @@ def at(config, key):
 
 
 def test_without_options_it_is_the_quickstart():
-    assert parse() == get_preset("quickstart")
+    assert parse() == Config.preset("quickstart")
 
 
 @pytest.mark.parametrize(("flag", "key", "kind"), [row for row in EVERY if row[0] in VALUES])
@@ -125,7 +126,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_valid_configuration_that_names_itself(name):
-    assert to_dict(get_preset(name))["preset"] == name
+    assert to_dict(Config.preset(name))["preset"] == name
 
 
 def test_picture_changes_by_one_word():
@@ -139,7 +140,7 @@ def test_picture_changes_by_one_word():
 def test_tables_and_keys_are_joined_by_set():
     config = parse("--epochs", "3", "--set", "training={batch_size: 4, patience: 2}", "--set", "training.patience=1")
     assert (config.training.epochs, config.training.batch_size, config.training.patience) == (3, 4, 1)
-    with pytest.raises(UserError, match="`data.path.name` must be a key, and `path` is no table"):
+    with pytest.raises(UserError, match="`data.path` must be of type str"):
         parse("--data", "x", "--set", "data.path.name=3")
 
 

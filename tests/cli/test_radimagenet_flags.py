@@ -18,7 +18,7 @@ def parse(*arguments):
 def test_every_flag_of_the_scripts():
     text = "--database ImageNet --model_name IRV2 --batch_size 64 --image_size 128 --epoch 7 --structure unfreezeall --lr=1e-4"
     config = parse("--radimagenet-flags", text)
-    assert (config.preset, config.model.weights, config.model.backbone) == ("radimagenet", "imagenet", "IRV2")
+    assert (config.preset_name, config.model.weights, config.model.backbone) == ("radimagenet", "imagenet", "IRV2")
     assert (config.training.batch_size, config.data.image_size, config.training.epochs) == (64, 128, 7)
     assert (config.training.unfreeze, config.model.batchnorm, config.training.learning_rate) == ("all", "adapt", 1e-4)
     assert config.model.scaling == "bgr_mean_255"  # of the scripts, whatever the weights
@@ -36,7 +36,7 @@ def test_without_a_flag_the_defaults_of_the_scripts_hold():
 
 def test_other_flags_override_them():
     config = parse("--radimagenet-flags", "--lr 0.1 --epoch 3", "--lr", "0.2", "--preset", "fts")
-    assert (config.preset, config.training.learning_rate, config.training.epochs) == ("fts", 0.2, 3)
+    assert (config.preset_name, config.training.learning_rate, config.training.epochs) == ("fts", 0.2, 3)
 
 
 @pytest.mark.parametrize(

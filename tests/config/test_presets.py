@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import UserError, presets, set_key
-from keras_radtl.config.presets import PRESETS, get_preset
+from keras_radtl.config import Config, UserError, set_key
+from keras_radtl.config.presets import PRESETS, TITLES
 from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.models.layers.head_sizes import head_parameters
 from keras_radtl.models.layers.scalings import get_scaling
@@ -14,15 +14,14 @@ from keras_radtl.strategies.table import get_strategy
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_names_what_exists_and_stands_in_the_table_with_its_source(name):
-    config = get_preset(name)
+    config = Config.preset(name)
     spec = get_backbone(config.model.backbone)
     assert config.model.weights in spec.weights
     spec.boundaries(config.training.counting)
     get_strategy(config.training.strategy)
     get_scaling(config.model.scaling or spec.scalings[config.model.weights])
-    assert config.preset == name and config.data.path == "phantoms"  # which --data replaces
-    listed = [row.split("|")[1] for row in presets.__doc__.splitlines() if row.startswith("|")]
-    assert name in ", ".join(listed).replace(" ", "").split(",")
+    assert config.preset_name == name and config.data.path == "phantoms"  # which --data replaces
+    assert TITLES[name][1], "its source"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def test_a_preset_names_what_exists_and_stands_in_the_table_with_its_source(name
 )
 @pytest.mark.parametrize("weights", ["imagenet", "radimagenet"])
 def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_rate, weights):
-    config = get_preset(name if weights == "imagenet" else f"{name}_radimagenet")
+    config = Config.preset(name if weights == "imagenet" else f"{name}_radimagenet")
     model, head, training = config.model, config.model.head, config.training
     assert (model.backbone, model.weights, model.scaling, model.batchnorm) == ("resnet50", weights, "bacon", "adapt")
     assert (head.name, head.ratio, head.filters, head.kernel_size, head.dropout) == (
@@ -51,7 +50,7 @@ def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_ra
 
 
 def test_either_hidden_basis_of_the_breast_model():
-    config = get_preset("breast")
+    config = Config.preset("breast")
     flattened = 16 * (2048 - 2 + 1)
     outer = 2 * 16 + 2 * 16 + 2048 * flattened + 2 * flattened  # convolution and skip, each with its BatchNorm
     paper = head_parameters(config.model.head, 2048, 2)
@@ -61,7 +60,7 @@ def test_either_hidden_basis_of_the_breast_model():
 
 
 def test_the_scripts_of_radimagenet():
-    config = get_preset("radimagenet")
+    config = Config.preset("radimagenet")
     assert (config.split.folds, config.data.image_size, config.training.batch_size) == (5, 256, 256)
     assert (config.model.head.name, config.model.head.input_dropout, config.training.monitor) == (
         "linear",
@@ -75,21 +74,21 @@ def test_the_scripts_of_radimagenet():
 
 def test_presets_without_picture_changes():
     for name in ("fts", "cbis"):
-        augment = get_preset(name).augment
+        augment = Config.preset(name).augment
         assert not any(
             [augment.rotation, augment.shift, augment.shear, augment.zoom, augment.horizontal_flip, augment.blur]
         )
 
 
 def test_the_head_of_cbis_has_the_parameters_of_its_layers():
-    head = get_preset("cbis").model.head
+    head = Config.preset("cbis").model.head
     assert (head.pooling, head.input_dropout, head.l2) == ("flatten", 0.6, 0.05)
     assert head_parameters(head, 7 * 7 * 2048, 2) == 2 * 100352 + 2
 
 
 def test_an_unknown_preset_lists_the_known_ones():
     with pytest.raises(UserError, match="Unknown preset `mri`. Known: quickstart, breast, acl, breast_radimagenet"):
-        get_preset("mri")
+        Config.preset("mri")
 
 
 @pytest.mark.parametrize("name", ["breast", "radimagenet", "fts", "cbis"])
@@ -99,6 +98,8 @@ def test_a_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictur
     options = ["--preset", name, "--data", str(pictures), "--output", str(tmp_path / "run"), "--backbone", "tiny"]
     options += ["--weights", "none", "--image-size", "32", "--epochs", "1", "--set", "data.resize_side=null"]
     options += ["--set", "training.counting=stages", "--set", "model.head.filters=2"]
-    options += ["--unfreeze", "top1"] if get_preset(name).training.unfreeze == "top5" else []  # the tiny one has three
-    options += ["--folds", "2"] if get_preset(name).split.folds else []
+    options += (
+        ["--unfreeze", "top1"] if Config.preset(name).training.unfreeze == "top5" else []
+    )  # the tiny one has three
+    options += ["--folds", "2"] if Config.preset(name).split.folds else []
     assert main(options) == 0

@@ -1,4 +1,4 @@
-"""Identical images, contradicting labels, look-alikes."""
+"""Identical images, label conflicts and near duplicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data.duplicates import (
-    clusters_of_several,
+    duplicate_clusters,
     find_duplicates,
     label_conflicts,
     near_duplicates,
@@ -33,10 +33,10 @@ def images_of(hashes, kept=None):
 def test_equal_hashes_are_one_cluster():
     clusters = find_duplicates(["x", "y", "x", "z", "y", "x"])
     assert clusters.tolist() == [0, 1, 0, 2, 1, 0]
-    assert clusters_of_several(clusters) == [(0, 2, 5), (1, 4)]
+    assert duplicate_clusters(clusters) == [(0, 2, 5), (1, 4)]
 
 
-def test_conflicts_are_between_known_labels():
+def test_unknown_labels_are_not_in_conflict():
     table = make_table(np.array([0, 1, 1, 1, 0, -1], np.int32))
     assert label_conflicts(table, np.array([0, 0, 1, 1, 2, 2])) == [(0, 1)]
     nan = np.nan
@@ -44,7 +44,7 @@ def test_conflicts_are_between_known_labels():
     assert label_conflicts(many, np.array([0, 0, 1, 1, 2, 2])) == [(4, 5)]
 
 
-def test_all_images_of_a_conflict_are_left_out_loudly(caplog):
+def test_all_images_of_a_conflict_are_excluded_and_reported(caplog):
     table = make_table(np.array([0, 1, 0, 1, 1], np.int32), labels=("cyst", "cancer", "cyst", "cancer", "cancer"))
     resolved = resolve(table, images_of("abacc"), "drop")
     assert resolved.table.cases == ("case 0", "case 1", "case 2", "case 3", "case 4")
@@ -53,10 +53,10 @@ def test_all_images_of_a_conflict_are_left_out_loudly(caplog):
     assert resolved.clusters.tolist() == [0, 1, 1] and resolved.hashes == ("b", "c", "c")
     assert [item.path for item in resolved.rejected] == ["case 0", "case 1"]
     assert resolved.rejected[0].reason == "identical images with different labels: case 0 [cyst] = case 1 [cancer]"
-    assert "left out: identical images with different labels: case 0 [cyst]" in caplog.text
+    assert "excluded: identical images with different labels: case 0 [cyst]" in caplog.text
 
 
-def test_conflicts_kept_or_refused(caplog):
+def test_conflicts_can_be_kept_or_an_error(caplog):
     table = make_table(np.array([0, 1, 0], np.int32))
     kept = resolve(table, images_of("aab"), "keep")
     assert len(kept.table) == 3 and kept.rejected == () and "kept: identical images" in caplog.text
@@ -65,51 +65,51 @@ def test_conflicts_kept_or_refused(caplog):
     assert len(resolve(table, images_of("abc"), "error").table) == 3
 
 
-def test_rows_follow_what_was_read():
+def test_indices_are_rows_of_the_loaded_images():
     table = make_table(np.array([0, 1, 0, 1], np.int32))
     resolved = resolve(table, images_of("xyx", kept=np.array([0, 2, 3])), "drop")
     assert resolved.table.cases == ("case 2",) and resolved.indices.tolist() == [1]
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def smooth_images():
     random = np.random.default_rng(0)
     return [cv2.GaussianBlur(random.integers(0, 256, (64, 64), np.uint8), (0, 0), 4) for _ in range(60)]
 
 
-def test_look_alikes_are_found_and_others_not(pictures):
-    base = cv2.normalize(pictures[0], None, 0, 255, cv2.NORM_MINMAX)
-    changed = {
+def test_near_duplicates_are_found(smooth_images):
+    base = cv2.normalize(smooth_images[0], None, 0, 255, cv2.NORM_MINMAX)
+    variants = {
         "resized": cv2.resize(cv2.resize(base, (48, 48), interpolation=cv2.INTER_AREA), (64, 64)),
         "brighter": np.clip(base * 0.9 + 10, 0, 255).astype(np.uint8),
         "compressed": cv2.imdecode(cv2.imencode(".jpg", base, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 0),
     }
-    pixels = np.stack([base, *changed.values(), *pictures[1:]])[..., None]
+    pixels = np.stack([base, *variants.values(), *smooth_images[1:]])[..., None]
     pairs = near_duplicates(perceptual_hashes(pixels), np.arange(len(pixels)), distance=4)
     assert {(a, b) for a, b, _ in pairs} == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
 
 
-def test_perceptual_hash_by_definition(pictures):
-    small = cv2.resize(pictures[0], (32, 32), interpolation=cv2.INTER_AREA).astype(float)
-    place = np.arange(32)
-    basis = np.cos(np.pi * (2 * place + 1) * place[:, None] / 64)
+def test_perceptual_hash_equals_its_definition(smooth_images):
+    small = cv2.resize(smooth_images[0], (32, 32), interpolation=cv2.INTER_AREA).astype(float)
+    k = np.arange(32)
+    basis = np.cos(np.pi * (2 * k + 1) * k[:, None] / 64)
     basis[0] /= np.sqrt(2)
     low = (basis @ small @ basis.T)[:8, :8].ravel()[1:]
     bits = "0" + "".join("01"[int(value > np.median(low))] for value in low)
-    assert int(perceptual_hashes(pictures[0][None, ..., None])[0]) == int(bits, 2)
+    assert int(perceptual_hashes(smooth_images[0][None, ..., None])[0]) == int(bits, 2)
 
 
-def test_identical_images_are_no_pair():
+def test_identical_images_are_not_near_duplicates():
     hashes = np.array([5, 5, 5, 4], np.uint64)
     assert near_duplicates(hashes, np.array([0, 0, 1, 2]), 0) == [(0, 2, 0)]
     assert near_duplicates(hashes, np.array([0, 0, 1, 2]), 1) == [(0, 2, 0), (0, 3, 1), (2, 3, 1)]
 
 
-def test_the_conflict_of_breast_ultrasound(shared_data):
+def test_busi_has_one_label_conflict(shared_data):
     config = DataConfig(path=str(shared_data / "busi"))
     table = read_table(config)
     images = load_images(table, config, 64)
-    pairs = clusters_of_several(find_duplicates(images.hashes))
+    pairs = duplicate_clusters(find_duplicates(images.hashes))
     assert [[table.cases[row] for row in rows] for rows in pairs] == [
         ["benign/benign (433)", "malignant/malignant (145)"]
     ]

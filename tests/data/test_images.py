@@ -1,4 +1,4 @@
-"""All images of a table: hashed at full size, resized, grey or colour, in memory or mapped."""
+"""Loading the images of a table: hashes, sizes, channels, memory-mapped files and unusable images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def files(tmp_path):
     return table_of(root=tmp_path, paths=names)
 
 
-def test_stretch_shrinks_by_area_and_grows_linearly():
+def test_stretch_uses_area_or_linear_interpolation():
     image = RANDOM.integers(0, 256, (40, 60), np.uint8)
     np.testing.assert_array_equal(resize_image(image, 20), cv2.resize(image, (20, 20), interpolation=cv2.INTER_AREA))
     np.testing.assert_array_equal(resize_image(image, 80), cv2.resize(image, (80, 80), interpolation=cv2.INTER_LINEAR))
@@ -40,7 +40,7 @@ def test_stretch_shrinks_by_area_and_grows_linearly():
     np.testing.assert_allclose(resize_image(image[:40, :40], 20), blocks, atol=0.51)
 
 
-def test_crop_takes_the_centre():
+def test_crop_returns_the_centre():
     image = np.zeros((40, 80), np.uint8)
     image[10:30, 30:50] = 255
     np.testing.assert_array_equal(resize_image(image, 20, "crop", 40), np.full((20, 20), 255, np.uint8))
@@ -49,7 +49,7 @@ def test_crop_takes_the_centre():
         resize_image(image, 20, "crop", 10)
 
 
-def test_pad_keeps_the_proportions():
+def test_pad_keeps_the_aspect_ratio():
     padded = resize_image(np.full((10, 20, 3), 9, np.uint8), 20, "pad")
     assert padded.shape == (20, 20, 3) and (padded[5:15] == 9).all() and padded.sum() == 9 * 10 * 20 * 3
 
@@ -81,26 +81,26 @@ def test_files_are_read_in_order(files):
 
 def test_decoding_uses_threads(files, monkeypatch):
     names, real = set(), images_module.decode
-    meeting = threading.Barrier(2, timeout=10)  # passes only when two files are read at the same time
+    barrier = threading.Barrier(2, timeout=10)  # passes only if two files are read at the same time
 
-    def watched(path, *options):
+    def decode(path, *options):
         names.add(threading.current_thread().name)
         if path.name in ("0.png", "1.png"):
-            meeting.wait()
+            barrier.wait()
         return real(path, *options)
 
-    monkeypatch.setattr(images_module, "decode", watched)
+    monkeypatch.setattr(images_module, "decode", decode)
     load_images(files, DataConfig(), 8)
     assert len(names) >= 2
 
 
-def test_grey_in_colour_has_the_hash_of_grey():
+def test_rgb_with_equal_channels_has_the_hash_of_the_grey_image():
     grey = RANDOM.integers(0, 256, (9, 9), np.uint8)
     images = load_images(table_of([grey, np.dstack([grey] * 3)]), DataConfig(), 9)
     assert images.pixels.shape == (2, 9, 9, 1) and images.hashes[0] == images.hashes[1]
 
 
-def test_one_colour_image_makes_all_colour_unless_told():
+def test_channels_follow_the_images_or_the_option():
     grey, colour = RANDOM.integers(0, 256, (9, 9), np.uint8), RANDOM.integers(0, 256, (9, 9, 3), np.uint8)
     table = table_of([grey, colour])
     auto = load_images(table, DataConfig(), 9).pixels
@@ -111,7 +111,7 @@ def test_one_colour_image_makes_all_colour_unless_told():
     assert load_images(table_of([grey]), DataConfig(channels="rgb"), 9).pixels.shape == (1, 9, 9, 3)
 
 
-def test_mapped_file_holds_the_same_pixels(files, tmp_path):
+def test_memory_mapped_pixels_equal_those_in_memory(files, tmp_path):
     memory = load_images(files, DataConfig(), 16)
     mapped = load_images(files, DataConfig(), 16, tmp_path / "cache", memory_limit=1000)
     assert isinstance(mapped.pixels, np.memmap) and not mapped.pixels.flags.writeable
@@ -119,14 +119,14 @@ def test_mapped_file_holds_the_same_pixels(files, tmp_path):
     assert mapped.hashes == memory.hashes
 
 
-def test_bad_image_is_an_error_that_names_it(files, tmp_path):
+def test_unusable_image_is_an_error_with_its_name(files, tmp_path):
     (tmp_path / "3.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"Cannot use image 3.png: the file is empty. `--on-bad-image skip`"):
+    with pytest.raises(UserError, match=r"Cannot use image 3.png: the file is empty. `on_bad_image='skip'`"):
         load_images(files, DataConfig(), 16, tmp_path / "cache", memory_limit=0)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_bad_images_can_be_left_out(files, tmp_path):
+def test_unusable_images_can_be_excluded(files, tmp_path):
     (tmp_path / "3.png").write_bytes(b"")
     (tmp_path / "5.png").unlink()
     images = load_images(files, DataConfig(on_bad_image="skip"), 16)
@@ -134,39 +134,39 @@ def test_bad_images_can_be_left_out(files, tmp_path):
     assert [item.path for item in images.rejected] == ["3.png", "5.png"] and "No such file" in images.rejected[1].reason
 
 
-def test_no_image_left(tmp_path):
+def test_no_usable_image_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
     table = table_of(root=tmp_path, paths=("a.png",))
-    with pytest.raises(UserError, match="None of the 1 images can be used. First: a.png: it is not a PNG"):
+    with pytest.raises(UserError, match="No image can be used. Images: 1. First: a.png: it is not a PNG"):
         load_images(table, DataConfig(on_bad_image="skip"), 16)
 
 
 def test_constant_images_are_noted():
     images = load_images(table_of([np.zeros((5, 5), np.uint8), np.eye(5, dtype=np.uint8)]), DataConfig(), 8)
-    assert images.notes == ("images of a single grey value: 1 (first: case 0)",)
+    assert images.notes == ("images with a single pixel value: 1 (first: case 0)",)
 
 
-def test_equalization_raises_contrast_where_there_is_some():
+def test_equalization_increases_contrast():
     ramp = np.tile(np.linspace(100, 120, 64).astype(np.uint8), (64, 1))
-    clear = equalize(ramp, 2.0)
-    assert np.ptp(clear.astype(int)) > 1.4 * np.ptp(ramp.astype(int))
+    equalized = equalize(ramp, 2.0)
+    assert np.ptp(equalized.astype(int)) > 1.4 * np.ptp(ramp.astype(int))
     flat = equalize(np.full((64, 64), 90, np.uint8), 2.0)
-    assert len(np.unique(flat)) == 1  # no contrast, none made
+    assert len(np.unique(flat)) == 1
 
 
 def test_equalization_keeps_hues_and_shapes():
     grey = RANDOM.integers(60, 120, (40, 40), np.uint8)
     colour = np.stack([grey, grey, grey // 2], axis=-1)
-    clear = equalize(colour, 2.0)
-    a_b = [cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1:].astype(int) for image in (colour, clear)]
+    equalized = equalize(colour, 2.0)
+    a_b = [cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1:].astype(int) for image in (colour, equalized)]
     assert np.abs(a_b[0] - a_b[1]).mean() < 2
     assert equalize(grey[:5, :7], 2.0).shape == (5, 7)
 
 
-def test_equalized_images_have_the_hash_of_their_files(files):
-    plain, clear = (load_images(files, DataConfig(clahe=clip), 16) for clip in (0.0, 2.0))
-    assert plain.hashes == clear.hashes
-    assert not np.array_equal(plain.pixels, clear.pixels)
+def test_equalization_is_applied_at_full_size_and_does_not_alter_hashes(files):
+    plain, equalized = (load_images(files, DataConfig(clahe=clip), 16) for clip in (0.0, 2.0))
+    assert plain.hashes == equalized.hashes
+    assert not np.array_equal(plain.pixels, equalized.pixels)
     first = cv2.imread(str(files.root / files.paths[0]), cv2.IMREAD_GRAYSCALE)
     expected = resize_image(cv2.createCLAHE(2.0, (8, 8)).apply(first), 16)
-    np.testing.assert_array_equal(clear.pixels[0, ..., 0], expected)  # at full size, then resized
+    np.testing.assert_array_equal(equalized.pixels[0, ..., 0], expected)

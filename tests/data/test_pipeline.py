@@ -1,4 +1,4 @@
-"""Batches: the same whatever the workers, whole epochs, and equal after a resume."""
+"""Batches: independent of the workers, aligned with epochs, and equal in a resumed run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_radtl.config import AugmentConfig, UserError
-from keras_radtl.data.augment import apply, draw, epoch_order
+from keras_radtl.data.augment import augment_image, epoch_order, sample_parameters
 
 N, SIZE, BATCH = 22, 16, 8  # 20 training images: epochs of 8 + 8 + 4
 INDICES = np.arange(1, 21)
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def pixels():
     images = np.random.default_rng(0).integers(0, 256, (N, SIZE, SIZE, 1), np.uint8)
-    images[:, 0, 0, 0] = np.arange(N)  # a mark by which an unchanged image is known
+    images[:, 0, 0, 0] = np.arange(N)  # identifies images that are not augmented
     return images
 
 
@@ -47,17 +47,19 @@ def assert_same(batches, others):
             np.testing.assert_array_equal(part, other_part)
 
 
-def test_batches_hold_what_augment_gives_image_by_image(pixels, targets):
+def test_batches_equal_images_augmented_one_by_one(pixels, targets):
     batches = listed(training(pixels, targets))
     x, y, weights = (np.concatenate([b[i] for b in batches]) for i in range(3))
     order = [(epoch, index) for epoch in range(3) for index in epoch_order(INDICES, 7, epoch)]
-    expected = [apply(pixels[i], draw(AugmentConfig(), 7, e, [i], SIZE).image(0)) for e, i in order]
+    expected = [
+        augment_image(pixels[i], sample_parameters(AugmentConfig(), 7, e, [i], SIZE).select(0)) for e, i in order
+    ]
     np.testing.assert_array_equal(x, expected)
     np.testing.assert_array_equal(y, targets[[i for _, i in order]])
     assert x.dtype == np.uint8 and weights.dtype == np.float32 and (weights == 1).all()
 
 
-def test_no_batch_spans_two_epochs_and_every_image_comes_once_per_epoch(pixels, targets):
+def test_every_epoch_has_whole_batches_and_every_image_once(pixels, targets):
     dataset = training(pixels, targets, augment=None)
     batches = listed(dataset)
     assert [len(x) for x, _, _ in batches] == [8, 8, 4] * 3
@@ -67,7 +69,7 @@ def test_no_batch_spans_two_epochs_and_every_image_comes_once_per_epoch(pixels, 
         np.testing.assert_array_equal(np.sort(marks), INDICES)
 
 
-def test_element_spec_tells_shape_and_type(pixels, targets):
+def test_element_spec_has_shapes_and_dtypes(pixels, targets):
     x, y, weights = training(pixels, targets).element_spec
     assert x.shape == (None, SIZE, SIZE, 1) and x.dtype == "uint8"
     assert y.shape == (None,) and y.dtype == "int32"
@@ -80,17 +82,17 @@ def test_number_of_workers_does_not_matter(pixels, targets):
         assert_same(once, listed(training(pixels, targets, workers=workers)))
 
 
-def test_epochs_differ_and_a_later_start_continues(pixels, targets):
+def test_epochs_differ_and_can_start_later(pixels, targets):
     whole, rest = listed(training(pixels, targets)), listed(training(pixels, targets, first=1))
     assert_same(whole[3:], rest)
     assert not np.array_equal(whole[0][0], whole[3][0])
 
 
-def test_another_seed_gives_other_batches(pixels, targets):
+def test_batches_depend_on_the_seed(pixels, targets):
     assert not np.array_equal(*(listed(training(pixels, targets, seed=s))[0][0] for s in (1, 2)))
 
 
-def test_weights_and_multilabel_targets_follow_their_image(pixels):
+def test_weights_and_multilabel_targets_match_their_images(pixels):
     labels, weights = np.arange(2 * N, dtype=np.float32).reshape(N, 2), np.arange(N) / 4
     for x, y, weight in listed(training(pixels, labels, augment=None, weights=weights)):
         marks = x[:, 0, 0, 0]
@@ -104,7 +106,7 @@ def test_memory_map_gives_the_same_batches(pixels, targets, tmp_path):
     assert_same(listed(training(pixels, targets)), listed(training(mapped, targets)))
 
 
-def test_evaluation_keeps_images_and_order(pixels):
+def test_evaluation_batches_keep_images_and_order(pixels):
     from keras_radtl.data.pipeline import evaluation_batches
 
     indices = [5, 3, 21, 0, 7]
@@ -116,10 +118,10 @@ def test_evaluation_keeps_images_and_order(pixels):
 
 
 def fitted_batches(pixels, targets, first: int, last: int):
-    """Return the images that a model really saw between two epochs of `fit`."""
+    """Return the images that `fit` passes to a model in the epochs [first, last)."""
     import keras
 
-    seen = []
+    batches = []
 
     class Recorder(keras.Model):
         def __init__(self):
@@ -130,7 +132,7 @@ def fitted_batches(pixels, targets, first: int, last: int):
             return self.head(keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2)))
 
         def train_step(self, data):
-            seen.append(data[0].numpy())
+            batches.append(data[0].numpy())
             return super().train_step(data)
 
     model = Recorder()
@@ -141,10 +143,10 @@ def fitted_batches(pixels, targets, first: int, last: int):
     options = {"initial_epoch": first, "epochs": last, "steps_per_epoch": steps, "shuffle": False, "verbose": 0}
     history = model.fit(dataset, **options)
     assert history.epoch == list(range(first, last))
-    return seen
+    return batches
 
 
-def test_fit_keeps_one_iterator_over_the_epochs_and_a_resumed_fit_sees_the_same(pixels, targets):
+def test_resumed_fit_gets_the_batches_of_an_uninterrupted_one(pixels, targets):
     expected = [x for x, _, _ in listed(training(pixels, targets, 0, 4))]
     whole, resumed = fitted_batches(pixels, targets, 0, 4), fitted_batches(pixels, targets, 2, 4)
     assert_same([[x] for x in expected], [[x] for x in whole])
@@ -152,12 +154,12 @@ def test_fit_keeps_one_iterator_over_the_epochs_and_a_resumed_fit_sees_the_same(
 
 
 @pytest.mark.parametrize("options", [{"first": 3}, {"first": -1}])
-def test_no_epochs_is_an_error(pixels, targets, options):
+def test_no_epochs_are_an_error(pixels, targets, options):
     with pytest.raises(UserError, match="`first_epoch` must be in"):
         training(pixels, targets, **options)
 
 
-def test_empty_indices_and_batches_are_errors(pixels):
+def test_no_images_and_empty_batches_are_errors(pixels):
     from keras_radtl.data.pipeline import evaluation_batches
 
     with pytest.raises(UserError, match="`indices` must be not empty"):
@@ -187,15 +189,16 @@ def slow(pixels, batch, *_):
         running -= 1
     return pixels[batch]
 
-pipeline._changed = slow
+pipeline._augmented = slow
 pixels, targets = np.zeros((32, 8, 8, 1), np.uint8), np.zeros(32, np.int32)
 for _ in pipeline.training_batches(pixels, targets, range(32), 4, 0, AugmentConfig(), 0, 1, workers=2):
     pass
-print("at the same time:", most)
+print("parallel workers:", most)
 """
 
 
-def test_workers_stay_parallel_under_op_determinism():
+@pytest.mark.slow
+def test_workers_are_parallel_with_op_determinism():
     command = [sys.executable, "-c", DETERMINISTIC]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
-    assert "at the same time: 2" in done.stdout, done.stderr
+    assert "parallel workers: 2" in done.stdout, done.stderr

@@ -1,4 +1,4 @@
-"""Images in memory or in a file: the same pixels, and nothing left behind."""
+"""Images in memory or in a file: equal pixels, and no temporary files remain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fill(images, channels=None, limit=10**9, folder=None, count=10):
 
 
 @pytest.mark.parametrize("limit", [10**9, 0])
-def test_grey_until_colour_comes(tmp_path, limit):
+def test_grey_images_become_rgb_after_a_colour_image(tmp_path, limit):
     np.testing.assert_array_equal(fill(GREY, limit=limit, folder=tmp_path), GREY[..., None])
     mixed = fill([*GREY, *COLOUR], limit=limit, folder=tmp_path)
     np.testing.assert_array_equal(mixed, np.concatenate([np.repeat(GREY[..., None], 3, 3), COLOUR]))
@@ -29,13 +29,13 @@ def test_grey_until_colour_comes(tmp_path, limit):
     assert [path.name for path in tmp_path.iterdir()] == (["pixels.u8"] if limit == 0 else [])
 
 
-def test_memory_may_run_out_when_colour_comes(tmp_path):
+def test_a_colour_image_can_exceed_the_memory_limit(tmp_path):
     mixed = fill([*GREY, *COLOUR], limit=200, folder=tmp_path)
     assert isinstance(mixed, np.memmap) and mixed.shape == (10, 4, 4, 3)
     np.testing.assert_array_equal(mixed[:5, ..., 1], GREY)
 
 
-def test_rgb_repeats_grey():
+def test_grey_images_are_repeated_in_three_channels():
     np.testing.assert_array_equal(fill(GREY, channels=3), np.repeat(GREY[..., None], 3, 3))
 
 
@@ -49,13 +49,13 @@ def test_select_rows(tmp_path, limit):
     assert len(list(tmp_path.iterdir())) == (limit == 0)
 
 
-def test_too_large_without_a_folder():
-    with pytest.raises(UserError, match="no cache folder is given"):
+def test_more_than_the_memory_limit_without_a_folder_is_an_error():
+    with pytest.raises(UserError, match="there is no cache folder"):
         fill(GREY, limit=0)
 
 
-def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
-    class Full:
+def test_full_disk_is_an_error_and_leaves_no_files(tmp_path, monkeypatch):
+    class FullDisk:
         def __init__(self, file):
             self.file, self.name = file, file.name
 
@@ -66,7 +66,7 @@ def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
             return getattr(self.file, name)
 
     real = pixel_store._temporary
-    monkeypatch.setattr(pixel_store, "_temporary", lambda folder: Full(real(folder)))
+    monkeypatch.setattr(pixel_store, "_temporary", lambda folder: FullDisk(real(folder)))
     store = PixelStore(3, 4, None, 0, tmp_path)
     with pytest.raises(UserError, match="Cannot write the image cache .*: No space left on device"):
         store.append(GREY[0])

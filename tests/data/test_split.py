@@ -1,4 +1,4 @@
-"""Splits: disjoint, complete, groups whole, every class everywhere, stable."""
+"""Splits: disjoint and complete, no divided groups, every class in every part, independent of the row order."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def make_table(targets, groups=None, classes=None, **more):
     return CaseTable("made", None, cases, cases, tuple(groups or cases), classes, targets, **more)
 
 
-def one_split(table, seed=0, clusters=None, config=None, use_given=True):
+def one_split(table, seed=0, clusters=None, config=None, use_predefined=True):
     clusters = np.arange(len(table)) if clusters is None else clusters
-    return make_splits(table, clusters, config or SplitConfig(), use_given, seed)
+    return make_splits(table, clusters, config or SplitConfig(), use_predefined, seed)
 
 
 def parts_of(split, n):
@@ -35,7 +35,7 @@ def parts_of(split, n):
     return parts
 
 
-def test_breast_sizes_of_the_published_study():
+def test_part_sizes_of_the_published_breast_study():
     table = make_table([0] * 570 + [1] * 210)
     (split,) = one_split(table)
     assert (split.fold, len(split.train), len(split.val), len(split.test)) == (0, 585, 117, 78)
@@ -47,7 +47,7 @@ def test_breast_sizes_of_the_published_study():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 5), st.integers(0, 3), st.booleans())
-def test_parts_are_disjoint_complete_and_never_divide_a_group(seed, classes, spread, folded):
+def test_parts_are_disjoint_and_complete_and_do_not_divide_groups(seed, classes, spread, folded):
     random = np.random.default_rng(seed)
     targets = np.repeat(np.arange(classes), random.integers(30, 60, classes))
     groups = [f"patient {i}" for i in random.integers(0, 25 * (spread + 1), len(targets))]
@@ -74,7 +74,7 @@ def test_parts_are_disjoint_complete_and_never_divide_a_group(seed, classes, spr
     assert not folded or (tested == 1).all()
 
 
-def test_group_shares_come_near_the_ratios():
+def test_parts_of_groups_are_near_the_ratios():
     random = np.random.default_rng(0)
     sizes = random.integers(1, 8, 300)
     targets = np.repeat(random.integers(0, 2, 300), sizes)
@@ -99,7 +99,7 @@ def test_row_order_does_not_matter(folds):
     assert split_hash(table, first) != split_hash(table, one_split(table, 4, clusters, config))
 
 
-def test_merge_groups_agrees_with_connected_components():
+def test_merged_groups_are_connected_components():
     random = np.random.default_rng(2)
     for _ in range(20):
         groups, clusters = random.integers(0, 12, (2, 20))
@@ -110,27 +110,22 @@ def test_merge_groups_agrees_with_connected_components():
         np.testing.assert_array_equal(units[:, None] == units, together)
 
 
-def test_too_few_groups_of_a_class():
+def test_too_few_groups_of_a_class_are_an_error():
     table = make_table([0] * 20 + [1] * 20, ["p"] * 10 + ["q"] * 10 + [f"r{i}" for i in range(20)])
-    with pytest.raises(UserError, match=r"Class `a` is in 2 group\(s\), and each of 3 parts"):
+    with pytest.raises(UserError, match="Class `a` is in 2 groups, but each of 3 parts"):
         one_split(table)
     with pytest.raises(UserError, match="Use fewer folds"):
         one_split(make_table([0] * 20 + [1] * 4), config=SplitConfig(folds=5))
 
 
-def test_three_large_groups_of_a_class_go_to_three_parts():
+def test_three_large_groups_of_a_class_are_in_three_parts():
     table = make_table([0] * 30 + [1] * 30, [f"p{i // 10}" for i in range(30)] + [f"q{i}" for i in range(30)])
     (split,) = one_split(table)
-    assert [
-        len({table.groups[i] for i in rows} & {"p0", "p1", "p2"}) for rows in (split.train, split.val, split.test)
-    ] == [
-        1,
-        1,
-        1,
-    ]
+    for rows in (split.train, split.val, split.test):
+        assert len({table.groups[i] for i in rows} & {"p0", "p1", "p2"}) == 1
 
 
-def test_several_labels_and_unknown_values():
+def test_multilabel_parts_are_near_the_ratios():
     random = np.random.default_rng(3)
     targets = (random.random((300, 4)) < [0.5, 0.2, 0.1, 0.05]).astype(float)
     targets[random.random(targets.shape) < 0.1] = np.nan
@@ -142,19 +137,19 @@ def test_several_labels_and_unknown_values():
         assert (np.abs(np.nansum(targets[rows], axis=0) - share * totals) <= 4).all()
 
 
-GIVEN = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
+PARTS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
 
 
-def test_given_split_is_taken_as_it_is():
-    table = make_table([0, 1] * 5, given=(GIVEN,))
+def test_predefined_split_is_used_unchanged():
+    table = make_table([0, 1] * 5, predefined_splits=(PARTS,))
     (split,) = one_split(table)
-    assert [GIVEN[i] for i in itertools.chain(split.train, split.val, split.test)] == list(GIVEN)
-    assert len(one_split(make_table([0, 1] * 20, given=(GIVEN * 4,)), use_given=False)[0].test) == 4
+    assert [PARTS[i] for i in itertools.chain(split.train, split.val, split.test)] == list(PARTS)
+    assert len(one_split(make_table([0, 1] * 20, predefined_splits=(PARTS * 4,)), use_predefined=False)[0].test) == 4
 
 
-def test_given_folds_without_val_get_one_from_train():
+def test_validation_cases_of_predefined_folds_are_drawn_from_train():
     folds = tuple(tuple("test" if i % 4 == f else "train" for i in range(80)) for f in range(4))
-    table = make_table(np.arange(80) // 4 % 2, [f"g{i % 40}" for i in range(80)], given=folds)
+    table = make_table(np.arange(80) // 4 % 2, [f"g{i % 40}" for i in range(80)], predefined_splits=folds)
     splits = one_split(table)
     assert [s.fold for s in splits] == [1, 2, 3, 4]
     for f, split in enumerate(splits):
@@ -162,47 +157,47 @@ def test_given_folds_without_val_get_one_from_train():
         assert not {table.groups[i] for i in split.val} & {table.groups[i] for i in split.train}
 
 
-def test_group_in_two_parts_of_a_given_split():
+def test_group_in_two_parts_of_a_predefined_split_is_an_error():
     groups = ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p1", "p10"]
-    table = make_table([0, 1] * 5, groups, given=(GIVEN,), group_source="column patient")
-    with pytest.raises(UserError, match=r"Group `p1` \(column patient\) stands in train and test of the given split"):
+    table = make_table([0, 1] * 5, groups, predefined_splits=(PARTS,), group_source="column patient")
+    with pytest.raises(UserError, match=r"Group `p1` \(column patient\) is in both train and test of the predefined"):
         one_split(table)
 
 
-def test_identical_images_of_a_given_split_stay_where_they_are_tested(caplog):
-    given = ("train", "train", "train", "train", "val", "val", "test", "test", "train", "val")
+def test_identical_images_of_a_predefined_split_are_kept_in_test_or_val(caplog):
+    parts = ("train", "train", "train", "train", "val", "val", "test", "test", "train", "val")
     clusters = np.array([0, 1, 2, 3, 4, 5, 6, 7, 6, 0])  # case 8 is case 6, case 9 is case 0
-    (split,) = one_split(make_table([0, 1] * 5, given=(given,)), clusters=clusters)
+    (split,) = one_split(make_table([0, 1] * 5, predefined_splits=(parts,)), clusters=clusters)
     assert split.train.tolist() == [1, 2, 3] and split.val.tolist() == [4, 5, 9] and split.test.tolist() == [6, 7]
-    assert "left out: 2 of train, identical to images in another part" in caplog.text
+    assert "excluded: 2 of train, identical to images in another part" in caplog.text
 
 
-def test_a_given_split_without_groups_is_left_alone():
+def test_predefined_split_without_groups_is_used_unchanged():
     clusters = np.array([0, 1, 2, 3, 4, 5, 6, 7, 2, 9])
-    (split,) = one_split(make_table([0, 1] * 5, given=(GIVEN,), group_source=GROUPS_OFF), clusters=clusters)
+    (split,) = one_split(make_table([0, 1] * 5, predefined_splits=(PARTS,), group_source=GROUPS_OFF), clusters=clusters)
     assert len(split.train) == 6 and len(split.val) == 2 and split.test.tolist() == [8, 9]
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("parts", "message"),
     [
         (("train",) * 10, "There is no test case"),
         (("test",) * 10, "There is no train case"),
-        (("train",) * 7 + ("val",) * 2 + ("test",), r"test part \(1 cases\) holds no case of class `a`"),
+        (("train",) * 7 + ("val",) * 2 + ("test",), r"test part \(1 case\) has no case of class `a`"),
     ],
 )
-def test_incomplete_given_split(given, message):
+def test_incomplete_predefined_split_is_an_error(parts, message):
     with pytest.raises(UserError, match=message):
-        one_split(make_table([0, 1] * 5, given=(given,)))
+        one_split(make_table([0, 1] * 5, predefined_splits=(parts,)))
 
 
-def test_other_number_of_folds_than_given():
-    with pytest.raises(UserError, match=r"bring 1 given split\(s\) along, and 5 folds are asked for"):
-        one_split(make_table([0, 1] * 5, given=(GIVEN,)), config=SplitConfig(folds=5))
+def test_number_of_folds_must_be_that_of_the_predefined_split():
+    with pytest.raises(UserError, match=r"`folds` must be None for data with one split. Received: folds=5"):
+        one_split(make_table([0, 1] * 5, predefined_splits=(PARTS,)), config=SplitConfig(folds=5))
 
 
-def test_split_rows_name_label_and_part():
-    table = make_table([0, 1] * 5, given=(GIVEN,), labels=tuple("xy" * 5))
+def test_split_rows_have_label_and_part():
+    table = make_table([0, 1] * 5, predefined_splits=(PARTS,), labels=tuple("xy" * 5))
     rows = split_rows(table, one_split(table))
     assert rows[0] == ("case", "path", "group", "label", "split")
     assert rows[1] == ("case 0", "case 0", "case 0", "x", "train")

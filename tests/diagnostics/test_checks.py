@@ -1,4 +1,4 @@
-"""Findings and their advice: versions, variables, a plugin that cannot be loaded, devices, weights, room."""
+"""Findings and their advice: versions, variables, a plugin that cannot be loaded, devices, weights, resources."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from keras_radtl.diagnostics import checks as diagnosis
 from keras_radtl.diagnostics.checks import (
-    ask_child,
     check_devices,
-    check_room,
+    check_resources,
     check_variables,
     check_version,
     check_versions,
     check_weights,
     explain_failure,
+    probe_devices,
 )
 from keras_radtl.models.weights.sources import IMAGENET_FILES, WEIGHTS_VARIABLE
 
@@ -30,7 +30,7 @@ def problems(findings):
     ("version", "problem"),
     [("2.17.1", True), ("2.18.0", False), ("2.21.0", False), ("2.22.0rc1", True), (None, True), ("3.0", True)],
 )
-def test_versions_are_judged_by_the_range(version, problem):
+def test_versions_are_compared_with_the_range(version, problem):
     finding = check_version("TensorFlow", version, ((2, 18), (2, 22)))
     assert finding.problem is problem
     assert not problem or "pip install 'tensorflow>=2.18,<2.22'" in finding.advice
@@ -62,59 +62,60 @@ def test_this_environment_has_supported_versions():
     assert not problems(check_versions())
 
 
-def test_variables_that_lead_elsewhere_are_explained():
+def test_variables_that_select_another_keras_are_reported():
     assert check_variables({"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}) == []
     found = check_variables({"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1"})
     assert problems(found) == ["KERAS_BACKEND", "TF_USE_LEGACY_KERAS"]
     assert all("unset" in finding.advice for finding in found)
 
 
-def test_the_child_tells_versions_and_devices():
-    found, said = ask_child({**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"})
-    assert said == "" and found["backend"] == "tensorflow"
+@pytest.mark.slow
+def test_the_probe_reports_versions_and_devices():
+    found, messages = probe_devices({**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"})
+    assert messages == "" and found["backend"] == "tensorflow"
     assert set(found["differences"]) == set() and found["devices"] == []
 
 
 def test_a_plugin_that_cannot_be_loaded_gives_advice_and_no_traceback(tmp_path):
     plugin = tmp_path / "libmetal_plugin.so"
     plugin.write_text("no library")
-    found, said = ask_child({**os.environ, "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": str(plugin)})
+    found, messages = probe_devices({**os.environ, "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": str(plugin)})
     assert found is None
-    finding = explain_failure(said)
+    finding = explain_failure(messages)
     assert "libmetal_plugin.so" in finding.text and "Traceback" not in finding.text and "\n" not in finding.text
     assert "pip uninstall tensorflow-metal" in finding.advice
 
 
-def test_a_child_that_hangs_or_dies_is_told(tmp_path, monkeypatch):
+def test_a_probe_that_hangs_or_dies_is_reported(tmp_path, monkeypatch):
     script = tmp_path / "probe.py"
     monkeypatch.setattr(diagnosis.device_probe, "__file__", str(script))
     script.write_text("import time; time.sleep(60)")
-    assert ask_child(os.environ, timeout=0.5) == (None, "TensorFlow did not answer in 0 seconds")
+    assert probe_devices(os.environ, timeout=0.5) == (None, "TensorFlow did not respond within 0.5 seconds")
     script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
-    _, said = ask_child(os.environ)
-    assert "AVX" in explain_failure(said).advice
+    _, messages = probe_devices(os.environ)
+    assert "AVX" in explain_failure(messages).advice
 
 
 @pytest.mark.parametrize(
-    ("said", "advice"),
+    ("messages", "advice"),
     [
         ("Traceback\nModuleNotFoundError: No module named 'tensorflow'", "pip install keras_radtl"),
         (
             "NotFoundError: dlopen(/x/tensorflow-plugins/libmetal_plugin.dylib, 0x0006): Symbol not found: _Tensor\n"
             "  Referenced from: <x> /x/libmetal_plugin.dylib\n  Expected in: <y> /x/libtensorflow_cc.2.dylib",
-            "tensorflow-metal 1.2.0 fits TensorFlow 2.18 alone",
+            "tensorflow-metal 1.2.0 works with TensorFlow 2.18 only",
         ),
         ("A module that was compiled using NumPy 1.x cannot be run\nImportError: numpy", "--force-reinstall"),
         ("ModuleNotFoundError: No module named 'jax'", "unset KERAS_BACKEND"),
         ("", "--force-reinstall"),
     ],
 )
-def test_failures_are_explained(said, advice):
-    finding = explain_failure(said)
+def test_failures_are_explained(messages, advice):
+    finding = explain_failure(messages)
     assert advice in finding.advice and "Expected in" not in finding.text
 
 
-def test_devices_are_judged():
+def test_devices_are_checked():
     assert not problems(check_devices(FOUND | {"differences": {"GPU:0": 1e-4}}, nvidia=True))
     assert problems(check_devices(FOUND | {"differences": {"GPU:0": 0.5}}, nvidia=True)) == ["self-test"]
     assert problems(check_devices(FOUND | {"differences": {"GPU:0": "no kernel"}}, nvidia=True)) == ["self-test"]
@@ -124,7 +125,7 @@ def test_devices_are_judged():
     assert not problems(check_devices(FOUND | {"devices": []}, nvidia=False))
 
 
-def test_weights_at_hand_are_listed(tmp_path):
+def test_available_weights_are_listed(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / IMAGENET_FILES["vgg19"].name).touch()
     (tmp_path / "RadImageNet-IRV2-notop.h5").touch()
@@ -135,10 +136,10 @@ def test_weights_at_hand_are_listed(tmp_path):
     assert problems(check_weights({}, str(empty))) == ["weights"]
 
 
-def test_room(tmp_path, monkeypatch):
+def test_disk_memory_and_cache_are_checked(tmp_path, monkeypatch):
     (tmp_path / "features" / "entry").mkdir(parents=True)
     (tmp_path / "features" / "entry" / "tensor_0.npy").write_bytes(bytes(20_000_000))
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path))
     monkeypatch.setattr("keras_radtl.models.memory.available_memory", lambda: 10**9)
-    found = check_room(tmp_path)
+    found = check_resources(tmp_path)
     assert "memory" in problems(found) and "0.02 GB" in found[-1].text

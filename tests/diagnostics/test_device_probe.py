@@ -1,4 +1,4 @@
-"""The self-test of a device against the CPU, with devices that compute wrongly."""
+"""The self-test of a device against the CPU, with devices that give wrong results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras_radtl.diagnostics.device_probe import TOLERANCE, compute, differences
 
 
 def bad(kind):
-    """Return a stub that computes on the CPU, and wrongly on every other device."""
+    """Return a stub that computes correctly on the CPU only."""
 
     def run(device):
         right = compute("CPU:0")
@@ -27,15 +27,15 @@ def bad(kind):
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("good", 0, 0), ("noisy", 5e-4, 2e-3), ("wrong", TOLERANCE, 1)])
-def test_a_device_is_judged_by_its_numbers(kind, low, high):
+def test_a_device_is_compared_with_the_cpu(kind, low, high):
     assert low <= differences(bad(kind), ["GPU:0"])["GPU:0"] <= high
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("not finite", "numbers that are not finite"), ("missing", "Could not find device for node: RngReadAndSkip")],
+    [("not finite", "values that are not finite"), ("missing", "Could not find device for node: RngReadAndSkip")],
 )
-def test_a_device_that_gives_no_numbers_is_told_with_the_reason(kind, reason):
+def test_a_device_without_results_is_reported_with_the_reason(kind, reason):
     assert differences(bad(kind), ["GPU:0"]) == {"GPU:0": reason}
 
 

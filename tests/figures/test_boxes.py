@@ -1,4 +1,4 @@
-"""Box and scatter plots: what stands on the axes."""
+"""Box plots: values, medians, means and labels on the axes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def axes_of(samples, **names):
 def test_every_value_is_drawn_once_within_its_level():
     axes = axes_of(SAMPLES)
     clouds = [points for points in axes.collections if len(points.get_offsets()) > 1]
-    for place, (cloud, values) in enumerate(zip(clouds, SAMPLES.values(), strict=True), 1):
+    for position, (cloud, values) in enumerate(zip(clouds, SAMPLES.values(), strict=True), 1):
         x, y = cloud.get_offsets().T
         assert y.tolist() == values
-        assert np.all(np.abs(x - place) < 0.3)
+        assert np.all(np.abs(x - position) < 0.3)
 
 
 def test_medians_and_means_are_marked():
@@ -40,23 +40,22 @@ def test_levels_are_named_with_their_counts():
     assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("task: breast", "clf", "test_auc")
 
 
-def test_level_without_values_keeps_its_place():
+def test_level_without_values_has_an_empty_position():
     axes = axes_of({"a": [1.0, 2.0], "b": [], "c": [3.0, 4.0]})
     assert axes.get_xticks().tolist() == [1, 2, 3]
     assert np.allclose(axes.collections[-2].get_offsets()[:, 0], 3, atol=0.3)
 
 
-def test_same_data_make_the_same_picture():
-    pictures = []
+def test_figure_is_deterministic():
+    figures = []
     for _ in range(2):
         canvas = FigureCanvasAgg(Figure(figsize=(3, 2), dpi=50))
         plot_boxes(canvas.figure.subplots(), SAMPLES)
         canvas.draw()
-        pictures.append(np.asarray(canvas.buffer_rgba()).copy())
-    assert np.array_equal(*pictures)
-    assert pictures[0].std() > 0
+        figures.append(np.asarray(canvas.buffer_rgba()).copy())
+    assert np.array_equal(*figures)
 
 
-def test_no_levels_are_refused():
+def test_no_levels_are_an_error():
     with pytest.raises(ValueError, match="at least one level"):
         axes_of({})

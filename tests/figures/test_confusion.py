@@ -1,4 +1,4 @@
-"""The confusion matrix: counts where they belong, shares as colours."""
+"""The confusion matrix: counts, shares and colours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def axes():
     return drawn
 
 
-def test_counts_and_shares_by_true_row_and_predicted_column(axes):
+def test_rows_are_true_classes_and_columns_predicted_classes(axes):
     texts = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}  # (column, row)
     assert texts[0, 0] == "2\n67%" and texts[1, 0] == "1\n33%" and texts[1, 1] == "2\n100%" and texts[0, 2] == "1\n100%"
     assert len(texts) == 9 and texts[2, 2] == "0\n0%"
@@ -30,19 +30,17 @@ def test_colours_are_shares_of_the_row(axes):
     assert axes.images[0].get_clim() == (0, 1)
 
 
-def test_text_is_light_on_dark(axes):
+def test_text_is_white_on_dark_cells(axes):
     colors = {tuple(map(int, text.get_position())): text.get_color() for text in axes.texts}
     assert colors[1, 1] == "white" and colors[2, 2] == "black"
 
 
 def test_axes_are_named(axes):
     assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("test, n=6", "predicted", "true")
-    assert (
-        [label.get_text() for label in axes.get_xticklabels()]
-        == [label.get_text() for label in axes.get_yticklabels()]
-        == ["a", "b", "c"]
-    )
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["a", "b", "c"]
 
 
-def test_a_class_without_cases_is_no_division_by_zero():
-    plot_confusion(Figure().subplots(), [0, 0], [0, 1], ("a", "b"))
+def test_a_class_without_cases_has_a_row_of_zeros():
+    axes = plot_confusion(Figure().subplots(), [0, 0], [0, 1], ("a", "b"))
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[0.5, 0.5], [0, 0]])

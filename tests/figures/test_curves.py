@@ -1,4 +1,4 @@
-"""What the curves show is what was computed."""
+"""ROC curves, reliability diagrams and decision curves show the computed values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def legend(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_roc_curves_overlay_with_their_areas_and_one_chance_line(axes):
+def test_several_roc_curves_share_one_chance_line(axes):
     for seed in (0, 1):
         targets, scores = example(seed)
         assert plot_roc(axes, targets, scores, f"model {seed}") is axes
@@ -38,13 +38,13 @@ def test_roc_curves_overlay_with_their_areas_and_one_chance_line(axes):
     assert legend(axes)[0].startswith(f"model 0: AUC {exact_auc(*example(0)):.3f} [")
 
 
-def test_a_split_with_one_class_says_so_instead_of_a_curve(axes):
+def test_roc_curve_with_one_class_is_undefined(axes):
     plot_roc(axes, [0, 0], [0.1, 0.2], "val")
     plot_roc(axes, [0, 1], [0.4, 0.4], "constant")
     assert legend(axes) == ["val: undefined: no positive case", "constant: AUC 0.500"]
 
 
-def test_reliability_points_and_intervals(axes):
+def test_reliability_diagram_has_points_and_intervals(axes):
     curve = reliability_curve(*example())
     assert plot_reliability(axes, curve, "raw") is axes
     np.testing.assert_array_equal(axes.collections[1].get_offsets()[:, 1], curve.observed)
@@ -53,7 +53,7 @@ def test_reliability_points_and_intervals(axes):
     assert legend(axes)[-1] == f"raw: ECE {curve.expected_error:.3f}"
 
 
-def test_decision_curve_beside_treating_all_and_none(axes):
+def test_decision_curve_has_both_references(axes):
     curve = decision_curve(*example())
     assert plot_decision_curve(axes, curve, "model") is axes
     assert legend(axes) == ["treat all", "treat none", "model"]

@@ -1,8 +1,6 @@
-"""The course of a training: what is drawn, where phases change, which epoch is the best."""
+"""Training history: curves, phases and the best epoch."""
 
 from __future__ import annotations
-
-import inspect
 
 from matplotlib.figure import Figure
 
@@ -29,13 +27,12 @@ def test_columns_are_drawn_over_the_epochs():
     assert axes.get_title() == "loss" and axes.get_xlabel() == "epoch"
 
 
-def test_phases_are_divided_and_named():
+def test_phases_are_separated_and_named():
     axes = draw(["loss"])
     assert [text.get_text() for text in axes.texts] == ["all"]
     assert 2.5 in [line.get_xdata()[0] for line in axes.lines]
 
 
-def test_the_best_epoch_is_the_first_with_the_highest_auc():
+def test_best_epoch_is_the_first_with_the_highest_auc():
     labels = [text.get_text() for text in draw(["loss"]).get_legend().get_texts()]
     assert labels == ["loss", "best epoch 2"]
-    assert "history" in inspect.signature(plot_history).parameters

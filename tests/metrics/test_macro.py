@@ -1,4 +1,4 @@
-"""The figures of the strategy comparison, against scikit-learn."""
+"""Macro-averaged metrics against scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_radtl.metrics.macro import MACRO_METRICS, macro_metrics
 
 
 @pytest.mark.parametrize("classes", [2, 3, 6])
-def test_equal_to_scikit_learn(classes):
+def test_values_match_scikit_learn(classes):
     generator = np.random.default_rng(classes)
     targets = np.append(np.arange(classes), generator.integers(0, classes, 80))
     scores = np.round(generator.random((len(targets), classes)) + 0.3 * np.eye(classes)[targets], 1) + 0.1
@@ -29,8 +29,12 @@ def test_equal_to_scikit_learn(classes):
         assert found[name] == pytest.approx(value, abs=1e-12), name
 
 
-def test_what_does_not_exist_is_none():
+def test_undefined_metrics_are_none():
     found = macro_metrics([0, 0], [[0.9, 0.1], [0.8, 0.2]])
     assert found == {"map": None, "macro_accuracy": 1.0, "macro_auroc": None, "kappa": None, "macro_f1": None}
-    with pytest.raises(ValueError, match="a row for each target"):
-        macro_metrics([0, 1], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize(("targets", "probabilities"), [([0, 1], [[0.5, 0.5]]), ([], np.empty((0, 2))), ([0], [0.5])])
+def test_invalid_input_raises(targets, probabilities):
+    with pytest.raises(ValueError, match="one row per target"):
+        macro_metrics(targets, probabilities)

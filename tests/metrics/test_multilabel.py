@@ -1,4 +1,4 @@
-"""Macro figures over labels against scikit-learn, with unknown labels left out label by label."""
+"""Multi-label metrics against scikit-learn, with unknown labels excluded for each label separately."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_sklearn(targets, scores):
     }
 
 
-def test_macro_figures_are_means_of_scikit_learns():
+def test_values_are_the_means_of_scikit_learn_over_labels():
     targets, probabilities = predictions()
     found = multilabel_metrics(targets, probabilities, LABELS, replicates=100)
     expected = [with_sklearn(column, scores) for column, scores in zip(targets.T, probabilities.T, strict=True)]
@@ -51,7 +51,7 @@ def test_macro_figures_are_means_of_scikit_learns():
     assert multilabel_auc(targets, probabilities) == pytest.approx(found["auc"].value, abs=1e-12)
 
 
-def test_each_label_by_itself_and_its_number_of_known_cases():
+def test_label_metrics_match_scikit_learn_on_the_known_cases():
     targets, probabilities = predictions()
     found = label_metrics(targets, probabilities, LABELS, groups=np.arange(150) // 2, replicates=50)
     for index, label in enumerate(LABELS):
@@ -61,7 +61,7 @@ def test_each_label_by_itself_and_its_number_of_known_cases():
             assert found[label][name].value == pytest.approx(expected[name], abs=1e-12)
 
 
-def test_a_label_without_positives_leaves_the_macro_auc_undefined_and_is_named():
+def test_label_without_positives_makes_the_mean_auc_undefined_and_is_named():
     targets, probabilities = predictions()
     targets[:, 2] = np.where(np.isnan(targets[:, 2]), np.nan, 0)
     found = multilabel_metrics(targets, probabilities, LABELS, replicates=50)
@@ -70,9 +70,9 @@ def test_a_label_without_positives_leaves_the_macro_auc_undefined_and_is_named()
     assert math.isnan(multilabel_auc(targets, probabilities))
 
 
-def test_no_cases_have_no_figures():
+def test_metrics_without_cases_are_none():
     found = multilabel_metrics(np.empty((0, 3)), np.empty((0, 3)), LABELS)
-    assert all(metric.value is None for metric in found.values())
+    assert {name: metric.value for name, metric in found.items()} == dict.fromkeys(MULTILABEL_METRICS)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,6 @@ def test_no_cases_have_no_figures():
         ([[0, 1, 1]], [[0.1, 0.2, np.nan]], r"\[0, 1\]"),
     ],
 )
-def test_wrong_input_is_refused(targets, probabilities, words):
+def test_invalid_input_raises(targets, probabilities, words):
     with pytest.raises(ValueError, match=words):
         multilabel_metrics(targets, probabilities, LABELS)

@@ -1,4 +1,4 @@
-"""Thresholds against an exhaustive search, net benefit against its definition."""
+"""Operating points against an exhaustive search, decision curves against the definition of net benefit."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from keras_radtl.metrics.operating_points import (
-    at_threshold,
     decision_curve,
+    operating_point,
     roc_curve,
     sensitivity_at_specificity,
     specificity_at_sensitivity,
-    youden,
+    youden_point,
 )
 
 
 def example(seed=0, n=120):
-    """Scores with ties, in [0, 1]."""
+    """Return targets and scores in [0, 1] with ties."""
     generator = np.random.default_rng(seed)
     targets = (np.arange(n) % 3 == 0).astype(int)
     return targets, np.round(1 / (1 + np.exp(-(generator.normal(size=n) + 1.5 * targets - 0.7))), 2)
 
 
 def every_point(targets, scores):
-    """Sensitivity and specificity at every threshold, by counting."""
+    """Return sensitivity and specificity at every threshold, by counting."""
     levels = [*np.unique(scores), scores.max() + 1]
     return [(np.mean(scores[targets == 1] >= level), np.mean(scores[targets == 0] < level)) for level in levels]
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("limit", [0.0, 0.5, 0.9, 0.95, 1.0])
-def test_the_best_rate_at_a_fixed_other_rate(seed, limit):
+def test_best_rate_given_the_other_rate_matches_exhaustive_search(seed, limit):
     targets, scores = example(seed)
     points = every_point(targets, scores)
     found = sensitivity_at_specificity(targets, scores, limit, replicates=20)
@@ -43,18 +43,18 @@ def test_the_best_rate_at_a_fixed_other_rate(seed, limit):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_youdens_point_has_the_highest_sum(seed):
+def test_youden_point_maximizes_the_sum_of_both_rates(seed):
     targets, scores = example(seed)
-    found = youden(targets, scores)
+    found = youden_point(targets, scores)
     assert found.sensitivity.value + found.specificity.value == pytest.approx(
         max(map(sum, every_point(targets, scores)))
     )
 
 
-def test_a_point_found_on_some_cases_means_the_same_on_others():
+def test_operating_point_reproduces_a_chosen_threshold():
     targets, scores = example()
-    found = youden(targets, scores)
-    again = at_threshold(targets, scores, found.threshold)
+    found = youden_point(targets, scores)
+    again = operating_point(targets, scores, found.threshold)
     assert again == found
     assert (found.tp, found.fn) == (
         np.sum(scores[targets == 1] >= found.threshold),
@@ -65,12 +65,12 @@ def test_a_point_found_on_some_cases_means_the_same_on_others():
     assert found.sensitivity.method == "Wilson"
 
 
-def test_a_specificity_that_no_score_reaches_calls_no_case_positive():
+def test_specificity_that_no_score_reaches_gives_no_positive_prediction():
     found = sensitivity_at_specificity([0, 1, 0], [0.9, 0.4, 0.1], 1.0, replicates=20)
     assert found.tp == found.fp == 0 and np.isfinite(found.threshold)
 
 
-def test_the_bootstrap_chooses_the_threshold_anew():
+def test_bootstrap_chooses_a_threshold_in_each_sample():
     targets, scores = example(n=60)
     found = sensitivity_at_specificity(targets, scores, 0.9, replicates=400, seed=3)
     generator, samples = np.random.default_rng(8), []
@@ -81,10 +81,10 @@ def test_the_bootstrap_chooses_the_threshold_anew():
     assert (found.sensitivity.ci_low, found.sensitivity.ci_high) == pytest.approx(
         np.quantile(samples, [0.025, 0.975]), abs=0.1
     )
-    assert "threshold chosen anew" in found.sensitivity.method
+    assert "threshold chosen in each sample" in found.sensitivity.method
 
 
-def test_the_roc_curve_spans_the_exact_area():
+def test_area_under_the_roc_curve_matches_scikit_learn():
     targets, scores = example()
     curve = roc_curve(targets, scores)
     assert sklearn_metrics.auc(curve.false_positive_rate, curve.sensitivity) == pytest.approx(
@@ -92,33 +92,39 @@ def test_the_roc_curve_spans_the_exact_area():
     )
 
 
-def test_net_benefit_is_true_positives_less_priced_false_positives():
+def test_net_benefit_of_a_worked_example():
     targets, probabilities = np.array([1, 1, 0, 0, 0]), np.array([0.9, 0.4, 0.5, 0.2, 0.1])
     found = decision_curve(targets, probabilities, [0.2, 0.5])
-    #                                        tp 2, fp 2 at 1/4           tp 1, fp 1 at 1
+    # threshold 0.2: 2 true and 2 false positives, cost 1/4; threshold 0.5: 1 true and 1 false positive, cost 1
     assert found.net_benefit == pytest.approx([(2 - 2 * 0.25) / 5, (1 - 1) / 5])
     assert found.treat_all == pytest.approx([0.4 - 0.6 * 0.25, 0.4 - 0.6])
     assert len(decision_curve(targets, probabilities).thresholds) == 99
 
 
-def test_treating_all_is_the_curve_of_a_model_that_is_always_certain():
+def test_treat_all_is_the_curve_of_a_model_that_always_predicts_1():
     targets, _ = example()
     found = decision_curve(targets, np.ones(len(targets)))
     np.testing.assert_allclose(found.net_benefit, found.treat_all, atol=1e-12)
 
 
+def test_operating_point_without_a_class_is_undefined_with_the_reason():
+    found = operating_point([0, 0], [0.2, 0.7], 0.5)
+    assert found.sensitivity.value is None and found.sensitivity.method == "undefined: no positive case"
+    assert (found.specificity.value, found.tp, found.fp, found.tn, found.fn) == (0.5, 0, 1, 1, 0)
+
+
 @pytest.mark.parametrize(
-    "call",
+    ("call", "message"),
     [
-        lambda: youden([1, 1], [0.1, 0.2]),
-        lambda: roc_curve([0, 0], [0.1, 0.2]),
-        lambda: sensitivity_at_specificity([0, 1], [0.1, 0.2], 95),
-        lambda: specificity_at_sensitivity([0, 1], [0.1, np.inf], 0.9),
-        lambda: decision_curve([0, 1], [0.1, 1.2]),
-        lambda: decision_curve([0, 1], [0.1, 0.2], [0.0, 0.5]),
-        lambda: decision_curve([], []),
+        (lambda: youden_point([1, 1], [0.1, 0.2]), "contain both 0 and 1"),
+        (lambda: roc_curve([0, 0], [0.1, 0.2]), "contain both 0 and 1"),
+        (lambda: sensitivity_at_specificity([0, 1], [0.1, 0.2], 95), r"`specificity` must be in \[0, 1\]"),
+        (lambda: specificity_at_sensitivity([0, 1], [0.1, np.inf], 0.9), "`scores` must be finite"),
+        (lambda: decision_curve([0, 1], [0.1, 1.2]), r"`probabilities` must be in \[0, 1\]"),
+        (lambda: decision_curve([0, 1], [0.1, 0.2], [0.0, 0.5]), r"`thresholds` must be in \(0, 1\)"),
+        (lambda: decision_curve([], []), "at least one case"),
     ],
 )
-def test_wrong_input_is_refused(call):
-    with pytest.raises(ValueError, match="must"):
+def test_invalid_input_raises(call, message):
+    with pytest.raises(ValueError, match=message):
         call()

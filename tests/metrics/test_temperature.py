@@ -1,4 +1,4 @@
-"""Temperature scaling against scikit-learn and a grid."""
+"""Temperature scaling against scikit-learn and the definition of the log loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_radtl.metrics.temperature import fit_temperature, scale_probabilities
 
 
 def example(stretch, n=400, num_classes=3, seed=0):
-    """Classes drawn from the softmax of true logits; the logits given are `stretch` times those."""
+    """Return classes drawn from the softmax of known logits, and those logits multiplied by `stretch`."""
     generator = np.random.default_rng(seed)
     logits = 2 * generator.normal(size=(n, num_classes))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -20,7 +20,7 @@ def example(stretch, n=400, num_classes=3, seed=0):
 
 
 class FixedLogits(ClassifierMixin, BaseEstimator):
-    """A classifier whose features are its logits."""
+    """A classifier that takes logits as features and returns them."""
 
     def fit(self, logits, targets):
         self.classes_ = np.unique(targets)
@@ -34,7 +34,7 @@ class FixedLogits(ClassifierMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("stretch", [0.3, 1.0, 5.0])
-def test_the_temperature_is_scikit_learns(stretch):
+def test_temperature_matches_scikit_learn(stretch):
     targets, logits = example(stretch)
     found = fit_temperature(targets, logits)
     model = FrozenEstimator(FixedLogits().fit(logits, targets))
@@ -46,7 +46,7 @@ def test_the_temperature_is_scikit_learns(stretch):
     assert not found.at_limit
 
 
-def test_the_loss_is_least_at_the_temperature():
+def test_fitted_temperature_minimizes_the_log_loss():
     targets, logits = example(3.0)
     found = fit_temperature(targets, logits)
 
@@ -59,26 +59,26 @@ def test_the_loss_is_least_at_the_temperature():
 
 
 @pytest.mark.parametrize(("targets", "limit"), [([0, 1, 1], 0.01), ([1, 0, 0], 100.0)])
-def test_all_right_or_all_wrong_ends_at_the_limit_and_says_so(targets, limit):
+def test_search_ends_at_the_limit_if_all_predictions_are_correct_or_incorrect(targets, limit):
     found = fit_temperature(targets, np.array([[2.0, 1.0], [0.0, 3.0], [-1.0, 0.5]]))
     assert found.at_limit and found.temperature == pytest.approx(limit)
 
 
-def test_scaling_keeps_the_predicted_class_and_survives_huge_logits():
+def test_scaling_keeps_the_predicted_class_and_handles_large_logits():
     probabilities = scale_probabilities([[1e4, -1e4], [3.0, 4.0]], 2.0)
     assert probabilities.argmax(axis=1).tolist() == [0, 1]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "message"),
     [
-        lambda: fit_temperature([0, 1], [[1.0, 2.0]]),
-        lambda: fit_temperature([0, 2], [[1.0, 2.0], [1.0, 2.0]]),
-        lambda: fit_temperature([0, 1], [[1.0, np.nan], [1.0, 2.0]]),
-        lambda: scale_probabilities([[1.0, 2.0]], 0.0),
+        (lambda: fit_temperature([0, 1], [[1.0, 2.0]]), "one row per target"),
+        (lambda: fit_temperature([0, 2], [[1.0, 2.0], [1.0, 2.0]]), "class indices from 0 to 1"),
+        (lambda: fit_temperature([0, 1], [[1.0, np.nan], [1.0, 2.0]]), "`logits` must be finite"),
+        (lambda: scale_probabilities([[1.0, 2.0]], 0.0), "`temperature` must be greater than 0"),
     ],
 )
-def test_wrong_input_is_refused(call):
-    with pytest.raises(ValueError, match="must"):
+def test_invalid_input_raises(call, message):
+    with pytest.raises(ValueError, match=message):
         call()

@@ -122,7 +122,6 @@ def test_the_table_counts_what_trains_or_would(small_classifier):
     assert table[0] == GroupRow("block1", 3, 38_720, 0)
     assert group_table(model, layers=trainable_layers(model, "all"))[0].trainable == 38_720
     assert group_table(model) == table  # asking does not change what trains
-    assert str(table).splitlines()[-1].split() == ["total", "22", "20,025,410", "9,440,258"]
 
 
 def test_statistics_of_batchnorm_are_parameters_that_never_train(small_classifier):

@@ -46,10 +46,11 @@ def test_a_head_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
     assert memory.require_head_memory(HeadConfig("linear"), 2048, 2) == 4098
 
 
-def test_nothing_is_refused_where_the_system_tells_nothing(monkeypatch):
-    monkeypatch.setattr(memory, "available_memory", lambda: None)
-    memory.require_memory(memory.MemoryEstimate(10**15, 0, 0, 0), "Training")
-
-
-def test_available_memory_is_told():
-    assert memory.available_memory() > 10**7
+@pytest.mark.parametrize("content, limited", [("1000000\n", True), ("max\n", False), (None, False)])
+def test_available_memory_is_at_most_the_limit_of_the_container(tmp_path, monkeypatch, content, limited):
+    path = tmp_path / "memory.max"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(memory, "_CONTAINER_LIMITS", (str(path),))
+    assert (memory.available_memory() == 1_000_000) is limited
+    assert memory.available_memory() == 1_000_000 or memory.available_memory() > 10**7

@@ -1,4 +1,4 @@
-# Makes delong_scores.csv, delong_single.csv, delong_paired.csv, delong_unpaired.csv and delong_global.csv with pROC.
+# Write delong_scores.csv, delong_single.csv, delong_paired.csv, delong_unpaired.csv and delong_global.csv with pROC.
 # Run in this folder: Rscript delong.R
 suppressMessages(library(pROC))
 RNGkind("Mersenne-Twister", "Inversion", "Rejection")
@@ -66,7 +66,7 @@ for (other in c("unbalanced", "five_levels", "near_one", "large")) for (alternat
   unpaired[[length(unpaired) + 1]] <- data.frame(other, alternative, t = test$statistic, df = test$parameter, p = test$p.value)
 }
 
-# Several curves at once: the covariance matrix from pROC, the chi-squared test of DeLong's eq. (5) by matrix algebra.
+# Several curves: covariance matrix from pROC, chi-squared test of DeLong et al. (1988), eq. (5), by matrix algebra.
 many <- function(k, n, change) {
   target <- rbinom(n, 1, 0.4)
   common <- rnorm(n)

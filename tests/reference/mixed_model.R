@@ -1,10 +1,10 @@
-# Fit the data sets of mixed_model/ by lme4 and lmerTest and write mixed_model/expected.json.
+# Fit the data sets in mixed_model/ with lme4 and lmerTest and write mixed_model/expected.json.
 # R 4.2.2, lme4 1.1-31, lmerTest 3.1-3. Run in this folder: LC_ALL=C Rscript mixed_model.R
 #
-# lme4's default optimiser stops at about 1e-6 in theta, and no derivative-free search gets beyond 1e-7. To compare to
-# full precision lme4's own deviance function is minimised further: nloptwrap with tight tolerances, then Newton steps
-# with numDeriv's gradient and Hessian over the thetas that are not at zero. The model is then made by lme4 (mkMerMod)
-# and tested by lmerTest, both unchanged. `default_criterion` is what lmer() reports when left alone.
+# The default optimizer of lme4 has a precision of about 1e-6 in theta, and derivative-free optimizers reach 1e-7. For a
+# comparison at full precision, the deviance function of lme4 is minimized further: nloptwrap with small tolerances,
+# then Newton steps with the gradient and Hessian of numDeriv for all theta > 0. The model is built by lme4 (mkMerMod)
+# and tested by lmerTest, both unmodified. `default_criterion` is the result of lmer() with default settings.
 suppressMessages({library(lme4); library(lmerTest); library(numDeriv); library(jsonlite)})
 
 polish <- function(devfun, theta) {

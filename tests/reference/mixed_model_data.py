@@ -1,6 +1,6 @@
-"""Write the data sets of the mixed-model comparison; `mixed_model.R` fits them. Run from this folder, NumPy 2.
+"""Write the data sets that `mixed_model.R` fits. Run with NumPy 2 in this folder.
 
-The tables are committed, so this script is their description and need not be run again.
+The data sets are part of the repository; this script documents how they were generated.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ FOLDER = Path(__file__).parent / "mixed_model"
 
 
 def write(name: str, columns: dict, digits: int = 6) -> None:
-    """Write columns as CSV, compressed when it is long."""
+    """Write columns as CSV, compressed if there are more than 1000 rows."""
     rows = zip(*columns.values())
     path = FOLDER / (name + (".csv.gz" if len(columns["y"]) > 1000 else ".csv"))
-    # A fixed time stamp keeps the compressed bytes the same from run to run.
+    # A fixed time stamp makes the compressed file reproducible.
     opened = gzip.GzipFile(path, "wb", mtime=0) if path.suffix == ".gz" else path.open("wb")
     with opened as stream:
         lines = [",".join(columns)]
@@ -27,7 +27,7 @@ def write(name: str, columns: dict, digits: int = 6) -> None:
 
 
 def effects(rng, codes, deviation):
-    """Draw one normal effect per level and return it per row."""
+    """Draw a normal effect for each level and return the effect of each row."""
     return rng.normal(0, deviation, int(np.max(codes)) + 1)[codes]
 
 
@@ -98,7 +98,7 @@ def two_levels() -> None:
 
 
 def grid(name: str, seed: int) -> None:
-    """The 176 settings of a grid over two tasks, with effects of the size such a study reports."""
+    """Write a grid of 176 settings on two tasks, with effects of a realistic size."""
     rng = np.random.default_rng(seed)
     heads = [("Linear", "0.5", "NA")]
     heads += [("NonLinear", ratio, "NA") for ratio in ("0.5", "1.0")]
@@ -149,5 +149,5 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for make in (balanced, unbalanced, zero_variance, all_zero, two_levels, nested, single_factor, large):
         make()
-    grid("grid", seed=1)  # every variance is above zero
-    grid("grid_singular", seed=16)  # the schedule's variance is zero
+    grid("grid", seed=1)  # all variances are positive
+    grid("grid_singular", seed=16)  # the variance of the learning-rate schedule is zero

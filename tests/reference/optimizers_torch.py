@@ -1,4 +1,4 @@
-"""Write optimizers_torch.json: ten steps of torch's optimizers in float64 (made with torch 2.13.0).
+"""Write optimizers_torch.json: ten steps of PyTorch's optimizers in float64, generated with torch 2.13.0.
 
 python -m venv TORCH && TORCH/bin/pip install torch==2.13.0 && TORCH/bin/python tests/reference/optimizers_torch.py
 """
@@ -27,7 +27,7 @@ gradients = [{name: torch.randn_like(value) * 0.7**step for name, value in start
 
 
 def run(kind, options):
-    """Return the values after each step."""
+    """Return the parameters after each step."""
     parameters = {name: torch.nn.Parameter(value.clone()) for name, value in start.items()}
     optimizer, path = kind(parameters.values(), lr=RATE, **options), []
     for gradient in gradients:

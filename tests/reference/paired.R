@@ -1,4 +1,4 @@
-# Makes mcnemar.csv, cochran.csv, adjusted.csv, wilson.csv and recalibration.csv with base R.
+# Write mcnemar.csv, cochran.csv, adjusted.csv, wilson.csv and recalibration.csv with base R.
 # Run in this folder: Rscript paired.R
 RNGkind("Mersenne-Twister", "Inversion", "Rejection")
 set.seed(11)
@@ -8,7 +8,7 @@ digits <- function(table) {
 }
 save <- function(table, file) write.csv(digits(table), file, row.names = FALSE, quote = FALSE)
 
-# McNemar: b = right by a only, c = right by b only.
+# McNemar: b = cases that only model a predicts correctly, c = cases that only model b predicts correctly.
 counts <- rbind(c(12, 5), c(5, 12), c(7, 7), c(1, 0), c(0, 9), c(3, 2), c(59, 6), c(101, 121), c(1, 1), c(400, 330))
 save(do.call(rbind, apply(counts, 1, function(x) {
   table <- matrix(c(50, x[1], x[2], 30), 2)
@@ -19,7 +19,7 @@ save(do.call(rbind, apply(counts, 1, function(x) {
              chi2 = plain$statistic, chi2_p = plain$p.value, exact_p = exact$p.value)
 })), "mcnemar.csv")
 
-# Cochran's Q as the Friedman test of 0/1 data, to which it is equal.
+# Cochran's Q test is the Friedman test of 0/1 data.
 cochran <- lapply(1:4, function(i) {
   k <- c(2, 3, 4, 7)[i]
   right <- sapply(seq_len(k), function(j) rbinom(40, 1, 0.5 + 0.06 * j))
@@ -41,7 +41,7 @@ save(do.call(rbind, apply(proportions, 1, function(x) do.call(rbind, lapply(c(0.
   data.frame(successes = x[1], n = x[2], level, ci_low = bounds[1], ci_high = bounds[2])
 })))), "wilson.csv")
 
-# Calibration: slope and intercept of the outcome on the logit of the prediction, and the intercept at slope 1.
+# Recalibration: logistic regression of the outcome on the logit of the prediction; intercept with the slope fixed at 1.
 recalibration <- lapply(1:3, function(i) {
   truth <- rnorm(150)
   y <- rbinom(150, 1, plogis(truth))

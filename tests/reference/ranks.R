@@ -1,6 +1,6 @@
-# Rank tests of R on fixed samples; writes ranks.json. R 4.2.2. Run in this folder: Rscript ranks.R
+# Run the rank tests of R on fixed samples and write ranks.json. R 4.2.2. Run in this folder: Rscript ranks.R
 library(jsonlite)
-options(warn = -1)  # R warns where ties forbid an exact p, which is the case meant
+options(warn = -1)  # R warns that it cannot compute exact p-values with ties; some samples have ties on purpose
 set.seed(21)
 samples <- list(
   small = list(c(0.91, 0.85, 0.78), c(0.7, 0.72, 0.9, 0.69)),

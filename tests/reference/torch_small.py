@@ -1,10 +1,10 @@
-"""Small checkpoints as PyTorch writes them, with every number type and layout that the reader knows.
+"""Write small PyTorch checkpoints with all data types and memory layouts that the checkpoint reader supports.
 
-Run with torch 2.13 installed:
+Requires torch 2.13:
 
     python tests/reference/torch_small.py
 
-writes `torch_small.pt` (zip archive), `torch_small_old.pt` (the older stream) and `torch_small.npz` (the values).
+The script writes `torch_small.pt` (ZIP archive), `torch_small_old.pt` (legacy format) and `torch_small.npz` (values).
 """
 
 from collections import OrderedDict

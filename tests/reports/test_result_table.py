@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from keras_radtl.config import UserError
-from keras_radtl.reports.result_table import line_list, read_result_table
+from keras_radtl.reports.result_table import as_result_table, read_result_table, row_list
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def read(tmp_path):
 def test_separators_and_line_ends(read, separator, line_end):
     table = read(line_end.join(["clf,auc", "Conv,0.9", "", " Linear ,0.8"]).replace(",", separator), "utf-8-sig")
     assert table.columns == {"clf": ("Conv", "Linear"), "auc": ("0.9", "0.8")}
-    assert table.lines == (2, 4)
+    assert table.numbers == (2, 4)
 
 
 def test_empty_cells_of_a_factor_are_a_level_of_their_own(read):
@@ -37,7 +39,7 @@ def test_words_are_levels_as_they_stand(read):
     assert read("fold,auc\n1_2,1\n1_3,1\n").factor("fold") == ("1_2", "1_3")
 
 
-def test_rows_without_a_response_are_left_out_by_line(read):
+def test_rows_without_a_response_are_excluded_by_line(read):
     table, dropped = read("clf,auc\na,0.5\nb,\nc,NaN\nd,0.7\n").rows_with("auc")
     assert table.columns == {"clf": ("a", "d"), "auc": ("0.5", "0.7")}
     assert dropped == (3, 4)
@@ -45,13 +47,13 @@ def test_rows_without_a_response_are_left_out_by_line(read):
 
 @pytest.mark.parametrize("cell", ("high", "inf", "0,5", "0.9*"))
 def test_other_responses_must_be_finite_numbers(read, cell):
-    with pytest.raises(UserError, match="line 3: `auc` must be a finite number"):
+    with pytest.raises(UserError, match="line 3: 'auc' must be a finite number"):
         read(f'clf,auc\na,0.5\nb,"{cell}"\n').rows_with("auc")
 
 
 def test_numbers_among_fixed_effects_may_not_be_empty(read):
     table = read("age,clf,auc\n50,a,1\n,,1\n61.5,b,1\n")
-    with pytest.raises(UserError, match="`age` holds numbers but is empty on line 3"):
+    with pytest.raises(UserError, match="'age' holds numbers but is empty in line 3"):
         table.covariate("age")
     assert table.covariate("clf") == ("a", "none", "b")
 
@@ -61,7 +63,7 @@ def test_numbers_among_fixed_effects_may_not_be_empty(read):
     [
         ("", "no rows"),
         ("a,b\n", "no rows"),
-        ("a,a\n1,2\n", "column `a` is there more than once"),
+        ("a,a\n1,2\n", "column 'a' appears more than once"),
         ("a,b\n1,2\n1\n", "line 3: must have 2 cells"),
         ('a,b\n1,"2\n', "not a CSV"),
     ],
@@ -72,7 +74,7 @@ def test_faults_are_named(read, text, message):
 
 
 def test_unknown_columns_and_files_are_named(read, tmp_path):
-    with pytest.raises(UserError, match="no column `c`. Columns: a, b"):
+    with pytest.raises(UserError, match="no column 'c'. Columns: a, b"):
         read("a,b\n1,2\n").column("c")
     with pytest.raises(UserError, match="no such file"):
         read_result_table(tmp_path / "nothing.csv")
@@ -81,5 +83,25 @@ def test_unknown_columns_and_files_are_named(read, tmp_path):
 
 
 def test_long_lists_of_lines_are_cut():
-    assert line_list([4]) == "line 4"
-    assert line_list(range(1, 31), most=3) == "lines 1, 2, 3 and 27 more"
+    assert row_list([4]) == "line 4"
+    assert row_list(range(1, 31), most=3) == "lines 1, 2, 3 and 27 more"
+    assert row_list([4, 7], "row") == "rows 4, 7"
+
+
+def test_a_dataframe_is_read_like_its_csv(tmp_path):
+    frame = pd.DataFrame({"clf": ["a", None, "b"], "filters": [4, np.nan, 16.0], "auc": [0.5, 0.25, np.nan]})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    table, from_file = as_result_table(frame), as_result_table(tmp_path / "table.csv")
+    assert table.columns == from_file.columns and table.factor("filters") == ("4", "none", "16")
+    assert (table.numbers, from_file.numbers) == ((0, 1, 2), (2, 3, 4))
+    with pytest.raises(UserError, match="table: 'filters' holds numbers but is empty in row 1"):
+        table.covariate("filters")
+    assert table.rows_with("auc")[1] == (2,)
+    assert as_result_table(table) is table
+
+
+def test_other_tables_are_refused():
+    with pytest.raises(UserError, match="`table` must be the path of a CSV or a pandas DataFrame. Received: list"):
+        as_result_table([1])
+    with pytest.raises(UserError, match="table: has no rows"):
+        as_result_table(pd.DataFrame({"a": []}))

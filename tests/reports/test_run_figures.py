@@ -1,4 +1,4 @@
-"""The pictures of a run: whole PNGs, right numbers in them."""
+"""The figures of a run: complete PNGs with the right numbers."""
 
 from __future__ import annotations
 
@@ -70,17 +70,16 @@ def test_several_labels_have_no_confusion_matrix(tmp_path, saved):
     assert list(saved) == ["roc.png"]
 
 
-def test_samples_show_each_picture_as_it_is_and_as_the_first_epoch_changes_it(tmp_path, saved, tiny_data, configure):
-    from keras_radtl.data.augment import apply
-    from keras_radtl.data.augment import draw as draw_changes
+def test_samples_show_each_image_and_its_augmentation_in_the_first_epoch(tmp_path, saved, tiny_data, configure):
+    from keras_radtl.data.augment import augment_image, sample_parameters
 
     config, split = configure(), tiny_data.splits[0]
-    draw._draw_samples(RunDirectory(tmp_path), config, tiny_data, split, count=4)
+    draw._draw_samples(RunDirectory(tmp_path), tiny_data, split, config.augment, config.seed, count=4)
     shown = [np.asarray(axes.images[0].get_array()) for axes in saved["images.png"].axes]
     assert len(shown) == 8
     case = split.train[0]
     assert np.array_equal(shown[0], tiny_data.pixels[case][..., 0])
-    changes = draw_changes(config.augment, config.seed, 0, np.array([case]), tiny_data.pixels.shape[1:3])
-    assert np.array_equal(shown[4], apply(np.array(tiny_data.pixels[case]), changes.image(0))[..., 0])
+    parameters = sample_parameters(config.augment, config.seed, 0, np.array([case]), tiny_data.pixels.shape[1:3])
+    assert np.array_equal(shown[4], augment_image(np.array(tiny_data.pixels[case]), parameters.select(0))[..., 0])
     titles = [axes.get_title() for axes in saved["images.png"].axes]
-    assert titles[0] == "benign mass" and set(titles[4:]) == {"in training, epoch 1"}
+    assert titles[0] == "benign mass" and set(titles[4:]) == {"augmented, epoch 1"}

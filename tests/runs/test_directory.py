@@ -174,7 +174,8 @@ def test_an_unfinished_run_of_the_same_configuration_goes_on(run, resume):
 def test_a_finished_run_is_refused_or_shown_or_replaced(run):
     run.set_status("finished")
     with pytest.raises(
-        UserError, match="holds a finished run; name another --output, --overwrite it, or show it again with --resume"
+        UserError,
+        match="has a finished run; choose another `output`, `overwrite=True`, or `resume=True` to show it again",
     ):
         check(run)
     assert check(run, resume=True) == "done" and check(run, overwrite=True) == "overwrite"
@@ -195,7 +196,7 @@ def test_other_folders_and_files_are_never_touched(tmp_path):
     (tmp_path / "photos" / "cat.png").write_text("x")
     (tmp_path / "file").write_text("x")
     for overwrite in (False, True):
-        with pytest.raises(UserError, match="is a folder with other files in it"):
+        with pytest.raises(UserError, match="must be a new or empty folder"):
             check_output(tmp_path / "photos", Config(), False, overwrite)
         with pytest.raises(UserError, match="is a file; name a folder"):
             check_output(tmp_path / "file", Config(), False, overwrite)

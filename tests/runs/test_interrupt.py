@@ -17,7 +17,7 @@ def test_a_signal_only_sets_the_code_that_a_check_raises(number, code):
         stop.check("before")
         os.kill(os.getpid(), number)
         assert stop.code == code
-        with pytest.raises(Stopped, match="^stopped in epoch 2; the same command goes on from there$") as error:
+        with pytest.raises(Stopped, match="^stopped in epoch 2; run the same command to resume$") as error:
             stop.check("in epoch 2")
     assert error.value.code == code
 

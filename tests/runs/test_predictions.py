@@ -31,10 +31,10 @@ def test_names_that_a_spreadsheet_would_run_come_back_as_they_were(tmp_path):
     assert (found.cases, found.groups) == (("=a", "@b"), ("-1", "+2"))
 
 
-def test_cases_without_a_label_are_left_out_and_counted(tmp_path):
+def test_cases_without_a_label_are_excluded_and_counted(tmp_path):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75), row("b", "", 0.25)])
     found = read_scored_cases(tmp_path)
-    assert found.cases == ("a",) and found.left_out == 1
+    assert found.cases == ("a",) and found.excluded == 1
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("b", "", 0.25)])
     with pytest.raises(UserError, match="no case has a label"):
         read_scored_cases(tmp_path)

@@ -1,4 +1,4 @@
-"""Predictions and metrics as files: labels, probabilities, order, and figures that agree with the metrics module."""
+"""Predictions and metrics as files: labels, probabilities, order, and metrics that agree with the metrics module."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import read_csv, read_json, write_json
 from keras_radtl.runs.results import (
     Predictions,
-    label_text,
-    metrics_table,
     pool_folds,
     prediction_columns,
     prediction_rows,
@@ -38,13 +36,6 @@ def table(targets=(0, 1, 0, 1, 0, 1, -1, 1), classes=("benign", "malignant"), **
 
 LOGITS = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
 EVERY = Predictions(np.arange(8), LOGITS)
-
-
-def test_labels_as_text():
-    assert [label_text(table(), target) for target in (0, 1, -1)] == ["benign", "malignant", ""]
-    several = table(np.zeros((8, 2)), ("edema", "mass"), multilabel=True)
-    assert label_text(several, [1, 1]) == "edema;mass"
-    assert label_text(several, [0, 1]) == "mass" and label_text(several, [0, math.nan]) == ""
 
 
 def test_a_row_has_what_its_columns_say():
@@ -70,7 +61,7 @@ def test_logits_come_back_bit_for_bit(tmp_path):
 
 def test_predictions_of_other_data_are_refused(tmp_path):
     write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 0)
-    with pytest.raises(UserError, match="case 'case 7' is not among the data"):
+    with pytest.raises(UserError, match="case 'case 7' is not in the data"):
         read_logits(RunDirectory(tmp_path), "test", table().take(range(7)))
 
 
@@ -89,21 +80,6 @@ def test_metrics_are_those_of_the_known_cases(tmp_path):
     for name, metric in expected.items():
         assert found[name]["value"] == pytest.approx(metric.value, rel=1e-12) and found[name]["n"] == metric.n
     assert write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 3) == read_json(tmp_path / "metrics.json")
-
-
-def test_the_table_for_the_terminal():
-    metrics = {
-        "val": {
-            "auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20},
-            "kappa": {"value": 0.5, "ci_low": None, "ci_high": None, "n": 20},
-        },
-        "test": {"auc": {"value": None, "ci_low": None, "ci_high": None, "n": 10}},
-    }
-    assert [line.rstrip() for line in metrics_table(metrics).splitlines()] == [
-        "       val (n=20)            test (n=10)",
-        "auc    0.900 [0.800, 0.950]  -",
-        "kappa  0.500                 -",
-    ]
 
 
 def test_folds_are_pooled_in_table_order(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.data.sources import read_table
-from keras_radtl.runs.trained_model import load_run
+from keras_radtl.runs.trained_model import load_models
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
@@ -23,16 +23,16 @@ def folds(tiny_fit, tmp_path_factory):
 
 
 def test_a_cross_validated_run_averages_the_logits_of_its_folds(folds):
-    run = load_run(folds)
-    pixels = run.read(read_table(run.config.data))
+    run = load_models(folds)
+    pixels = run.read(read_table(run.data))
     each = [np.asarray(model(pixels, training=False)) for model in run.models]
     assert len(each) == 2
     np.testing.assert_allclose(run.logits(pixels), np.mean(each, axis=0), atol=1e-5)
 
 
 def test_the_model_of_a_fold_gives_its_test_predictions(folds):
-    run = load_run(folds)
-    table = read_table(run.config.data)
+    run = load_models(folds)
+    table = read_table(run.data)
     with open(folds / "fold_1" / "predictions_test.csv", newline="") as file:
         stored = {row["path"]: float(row[f"logit_{run.classes[1]}"]) for row in csv.DictReader(file)}
     rows = [row for row, path in enumerate(table.paths) if path in stored]
@@ -44,7 +44,7 @@ def test_an_unfinished_run_and_a_missing_model_are_refused(folds, tmp_path):
     shutil.copytree(folds, tmp_path / "run")
     (tmp_path / "run" / "fold_2" / "model.keras").unlink()
     with pytest.raises(UserError, match="No model file"):
-        load_run(tmp_path / "run")
+        load_models(tmp_path / "run")
     (tmp_path / "run" / "status.json").write_text('{"state": "running"}')
     with pytest.raises(UserError, match="not finished"):
-        load_run(tmp_path / "run")
+        load_models(tmp_path / "run")

@@ -1,12 +1,15 @@
-"""The rehearsal of a search: what cannot be trained is refused before the first trial."""
+"""The worker of a search: a rehearsal refuses what cannot be trained before the first trial."""
 
 from __future__ import annotations
 
 import pytest
 
 from keras_radtl.config import Config, to_dict, update
+from keras_radtl.config.serialization import merge
 from keras_radtl.models.layers.head_sizes import head_parameters
 from keras_radtl.search.trial_worker import TrialWorker
+from keras_radtl.training.run_options import RunOptions
+from keras_radtl.training.worker import train_task
 
 BASE = {
     "data": {"image_size": 32, "phantoms": {"count": 40, "image_size": 32}},
@@ -19,13 +22,13 @@ BASE = {
 def rehearse(tmp_path, tiny_backbone):
     """Return a function from configurations, as changes to `BASE`, to the worker's answer."""
     worker = TrialWorker(tmp_path)
-    base = update(Config(), BASE)
-    return lambda *changes: worker.answer({"configs": [to_dict(update(base, change)) for change in changes]})
+    base = to_dict(update(Config(), BASE))
+    return lambda *changes: worker.answer({"task": "rehearse", "configs": [merge(base, change) for change in changes]})
 
 
 def test_the_answer_tells_data_and_the_largest_model(rehearse):
     conv = {"model": {"head": {"name": "conv", "filters": 4}}}
-    answer = rehearse({}, conv, {"training": {"unfreeze": "all"}})
+    answer = rehearse({}, conv, {"training": {"unfreeze": "all"}}).result
     assert answer["cases"] == 40 and len(answer["data_sha256"]) == 64
     head = head_parameters(update(Config(), conv).model.head, features=8, num_classes=3)
     convolutions, norms = sum(3 * 3 * a * b for a, b in ((3, 4), (4, 6), (6, 8))), 4 + 6 + 8
@@ -46,13 +49,14 @@ def test_the_answer_tells_data_and_the_largest_model(rehearse):
         ({"training": {"optimizer": "adamw", "weight_decay": 0.1, "weight_decay_mode": "coupled"}}, "AdamW"),
     ],
 )
-def test_what_no_trial_could_train_is_a_mistake(rehearse, change, message):
-    assert message in rehearse(change)["mistake"]
-    if "data" not in change:
-        assert message in rehearse({}, change)["mistake"]
+def test_what_no_trial_could_train_is_refused(rehearse, change, message):
+    for changes in ([change], [{}, change]):
+        if "data" not in change or len(changes) == 1:
+            answer = rehearse(*changes)
+            assert answer.outcome == "refused" and message in answer.text
 
 
 def test_a_trial_of_folds_is_refused_since_every_case_would_be_tested(tmp_path):
     config = update(Config(), {**BASE, "split": {"folds": 3}})
-    task = {"config": to_dict(config), "output": str(tmp_path / "run"), "options": {}}
-    assert "`folds` must be None without test predictions" in TrialWorker(tmp_path).answer(task)["mistake"]
+    task = train_task("trial 0000", config, RunOptions(tmp_path / "run", figures=False, test=False))
+    assert "`folds` must be None without test predictions" in TrialWorker(tmp_path).answer(task).text

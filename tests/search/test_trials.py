@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_radtl.runs.directory import MODEL
 from keras_radtl.runs.files import read_csv
-from keras_radtl.search.trials import TrialRow, disk_bytes, prune_models, rank, show_trials, write_trials
+from keras_radtl.search.trials import TrialRow, prune_models, rank, search_disk_bytes, show_trials, write_trials
 
 KEYS = ("model.head.name", "model.head.filters")
 ROWS = [
@@ -48,5 +48,5 @@ def test_the_shown_table_names_failures():
 
 
 def test_disk_grows_with_models_kept_not_with_trials():
-    few, many = (disk_bytes(5_000_000, 0, 0, trials, keep=3) for trials in (10, 200))
-    assert many - few < 5e6 < disk_bytes(5_000_000, 0, 0, 10, keep=4) - few == 20_000_000
+    few, many = (search_disk_bytes(5_000_000, 0, 0, trials, keep=3) for trials in (10, 200))
+    assert many - few < 5e6 < search_disk_bytes(5_000_000, 0, 0, 10, keep=4) - few == 20_000_000

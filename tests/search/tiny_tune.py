@@ -16,8 +16,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "worker":
         from keras_radtl.search.trial_worker import main
 
-        main(sys.argv[2:])
+        sys.exit(main(sys.argv[2:]))
     from keras_radtl.tune import main
 
-    trial_process.WORKER = (sys.executable, __file__, "worker")
+    trial_process.WORKER = (__file__, "worker")
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""DeLong's tests against R's pROC (tests/reference/delong.R) and against their own definition."""
+"""DeLong's tests against R's pROC (tests/reference/delong.R), invariances and simulated type I error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def number(text):
 
 @pytest.fixture(scope="module")
 def curves():
-    """Targets and score columns of every case R was given, by name."""
+    """Return targets and score columns of every data set in the R reference, by name."""
     found = defaultdict(lambda: {"target": defaultdict(list), "score": defaultdict(list)})
     for row in rows("delong_scores"):
         for key in ("target", "score"):
@@ -39,7 +39,7 @@ def curves():
 
 
 def oriented(curves, row, column):
-    """Targets and scores, negated where R was told that lower means more positive."""
+    """Return targets and scores, negated for data sets that R evaluates with direction ">"."""
     targets, scores = curves[row["name"]]
     return targets, -scores[column] if row["direction"] == ">" else scores[column]
 
@@ -47,7 +47,7 @@ def oriented(curves, row, column):
 @pytest.mark.parametrize(
     "row", rows("delong_single"), ids=lambda row: f"{row['name']}-{row['column']}-{row['level'][:4]}"
 )
-def test_one_auc_as_in_r(curves, row):
+def test_single_auc_matches_r(curves, row):
     found = delong_interval(*oriented(curves, row, row["column"]), confidence=float(row["level"]))
     assert found.auc == pytest.approx(float(row["auc"]), abs=TOLERANCE)
     if number(row["variance"]):
@@ -55,18 +55,18 @@ def test_one_auc_as_in_r(curves, row):
         assert found.ci_low == pytest.approx(float(row["ci_low"]), abs=TOLERANCE)
         assert found.ci_high == pytest.approx(float(row["ci_high"]), abs=TOLERANCE)
     else:
-        assert "Newcombe" in found.method  # R gives NA with one positive and a point at AUC 1
+        assert "Newcombe" in found.method  # R returns NA for one positive, an interval of width 0 for AUC 1
 
 
 @pytest.mark.parametrize("row", rows("delong_paired"), ids=lambda row: f"{row['name']}-{row['alternative']}")
-def test_paired_curves_as_in_r(curves, row):
+def test_paired_test_matches_r(curves, row):
     targets, a = oriented(curves, row, "a")
     b = oriented(curves, row, "b")[1]
     found = delong_test(targets, a, b, alternative=row["alternative"].replace("two.", "two-"))
     assert delong_covariance(targets, np.stack([a, b])).covariance[0, 1] == pytest.approx(
         float(row["covariance"]), abs=1e-12
     )
-    if row["name"] == "same_twice":  # R: z 0 and NaN bounds or a point; equal placements differ by nothing
+    if row["name"] == "same_twice":  # R returns NaN or an interval of width 0
         assert (found.statistic, found.ci_low, found.ci_high) == (0.0, 0.0, 0.0)
     else:
         assert found.statistic == pytest.approx(float(row["z"]), abs=TOLERANCE)
@@ -76,7 +76,7 @@ def test_paired_curves_as_in_r(curves, row):
 
 
 @pytest.mark.parametrize("row", rows("delong_unpaired"), ids=lambda row: f"{row['other']}-{row['alternative']}")
-def test_unpaired_curves_as_in_r(curves, row):
+def test_unpaired_test_matches_r(curves, row):
     targets_a, columns_a = curves["continuous"]
     targets_b, columns_b = curves[row["other"]]
     found = delong_unpaired_test(
@@ -87,7 +87,7 @@ def test_unpaired_curves_as_in_r(curves, row):
     assert found.p == pytest.approx(float(row["p"]), abs=TOLERANCE)
 
 
-def test_the_unpaired_interval_excludes_zero_exactly_when_p_is_below_alpha(curves):
+def test_unpaired_interval_excludes_zero_if_and_only_if_p_is_below_alpha(curves):
     for name in ("unbalanced", "five_levels", "near_one", "large", "below_half"):
         targets_b, columns_b = curves[name]
         found = delong_unpaired_test(
@@ -97,7 +97,7 @@ def test_the_unpaired_interval_excludes_zero_exactly_when_p_is_below_alpha(curve
 
 
 @pytest.mark.parametrize("name", ["three", "four_tied", "six"])
-def test_many_curves_as_in_r(curves, name):
+def test_global_test_matches_r(curves, name):
     expected = [row for row in rows("delong_global") if row["name"] == name]
     targets, columns = curves[name]
     scores = np.stack(list(columns.values()))
@@ -110,14 +110,14 @@ def test_many_curves_as_in_r(curves, name):
     assert found.p == pytest.approx(float(expected[0]["p"]), rel=TOLERANCE)
 
 
-def test_two_curves_in_the_global_test_are_the_paired_test_squared(curves):
+def test_global_test_of_two_curves_is_the_square_of_the_paired_test(curves):
     targets, columns = curves["one_decimal"]
     pair, both = delong_test(targets, columns["a"], columns["b"]), delong_global_test(targets, list(columns.values()))
     assert both.chi2 == pytest.approx(pair.statistic**2, rel=1e-10)
     assert both.p == pytest.approx(pair.p, rel=1e-10)
 
 
-def test_a_copy_among_the_curves_takes_a_degree_of_freedom_not_the_test(curves):
+def test_global_test_ignores_copies_of_a_curve(curves):
     targets, columns = curves["three"]
     scores = np.stack(list(columns.values()))
     plain, copied = (
@@ -129,7 +129,7 @@ def test_a_copy_among_the_curves_takes_a_degree_of_freedom_not_the_test(curves):
     assert delong_global_test(targets, scores[[0, 0]]) == (0.0, 0, 1.0)
 
 
-def test_swapping_the_models_or_the_labels_mirrors_the_test(curves):
+def test_swapping_models_reverses_the_sign_and_swapping_labels_changes_nothing(curves):
     targets, columns = curves["five_levels"]
     forward, back = delong_test(targets, columns["a"], columns["b"]), delong_test(targets, columns["b"], columns["a"])
     swapped = delong_test(1 - targets, -columns["a"], -columns["b"])
@@ -138,7 +138,7 @@ def test_swapping_the_models_or_the_labels_mirrors_the_test(curves):
     assert swapped.statistic == pytest.approx(forward.statistic, rel=1e-12)
 
 
-def test_the_test_keeps_its_level_when_the_models_are_equally_good():
+def test_paired_test_keeps_its_level_under_the_null_hypothesis():
     generator = np.random.default_rng(3)
     rejected = 0
     for _ in range(500):
@@ -150,7 +150,7 @@ def test_the_test_keeps_its_level_when_the_models_are_equally_good():
     assert 0.02 <= rejected / 500 <= 0.085
 
 
-def test_copies_within_patients_do_not_lower_p_when_groups_are_given(curves):
+def test_clustered_test_is_not_affected_by_copies_within_groups(curves):
     targets, columns = curves["continuous"]
     once = delong_test(targets, columns["a"], columns["b"])
     tripled = [np.tile(values, 3) for values in (targets, columns["a"], columns["b"])]
@@ -162,25 +162,27 @@ def test_copies_within_patients_do_not_lower_p_when_groups_are_given(curves):
     ("targets", "a", "b", "words"),
     [
         ([1, 1, 1], [1, 2, 3], [3, 2, 1], "one class"),
-        ([1, 0, 0], [1, 2, 3], [3, 2, 1], "single"),
-        ([1, 1, 0, 0], [4, 3, 2, 1], [1, 2, 3, 4], "variance 0"),
+        ([1, 0, 0], [1, 2, 3], [3, 2, 1], "fewer than two positives"),
+        ([1, 1, 0, 0], [4, 3, 2, 1], [1, 2, 3, 4], "variance of the difference is 0"),
     ],
 )
-def test_where_there_is_no_test_the_method_says_why(targets, a, b, words):
+def test_undefined_test_is_none_with_the_reason(targets, a, b, words):
     found = delong_test(targets, a, b)
     assert found.p is None and found.ci_low is None
     assert words in found.method
     assert words in delong_unpaired_test(targets, a, targets, b).method
 
 
-def test_wrong_input_is_refused():
-    with pytest.raises(ValueError, match="alternative"):
-        delong_test([0, 1], [0, 1], [1, 0], alternative="both")
-    with pytest.raises(ValueError, match="confidence"):
-        delong_test([0, 1], [0, 1], [1, 0], confidence=95)
-    with pytest.raises(ValueError, match="two curves"):
-        delong_global_test([0, 1], [[0, 1]])
-    with pytest.raises(ValueError, match="variance 0"):
-        delong_global_test([1, 1, 0, 0], [[4, 3, 2, 1], [1, 2, 3, 4]])
-    with pytest.raises(ValueError, match="two positives"):
-        delong_global_test([1, 0, 0], [[4, 3, 2], [1, 2, 3]])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: delong_test([0, 1], [0, 1], [1, 0], alternative="both"), "`alternative` must be one of two-sided"),
+        (lambda: delong_test([0, 1], [0, 1], [1, 0], confidence=95), r"`confidence` must be in \(0, 1\)"),
+        (lambda: delong_global_test([0, 1], [[0, 1]]), "at least two curves"),
+        (lambda: delong_global_test([1, 1, 0, 0], [[4, 3, 2, 1], [1, 2, 3, 4]]), "variance 0"),
+        (lambda: delong_global_test([1, 0, 0], [[4, 3, 2], [1, 2, 3]]), "at least two positives"),
+    ],
+)
+def test_invalid_input_raises(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,4 +1,4 @@
-"""Intervals against R, scipy and the coverage they promise."""
+"""Confidence intervals against R (tests/reference/paired.R), scipy, statsmodels and simulated coverage."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 def mean_of(values):
-    """The weighted mean as a bootstrap statistic."""
+    """Return the weighted mean of values as a bootstrap statistic."""
     return lambda weights: weights @ values / weights.sum(axis=1)
 
 
-def test_wilson_as_in_r():
-    with open(REFERENCE / "wilson.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            found = wilson_interval(int(row["successes"]), int(row["n"]), float(row["level"]))
-            assert found[:2] == pytest.approx((float(row["ci_low"]), float(row["ci_high"])), abs=1e-12)
-            expected = proportion_confint(int(row["successes"]), int(row["n"]), 1 - float(row["level"]), "wilson")
-            assert found[:2] == pytest.approx(expected, abs=1e-12)
+with open(REFERENCE / "wilson.csv", newline="") as file:
+    WILSON = list(csv.DictReader(file))
 
 
-def test_wilson_of_nothing_is_undefined():
+@pytest.mark.parametrize("row", WILSON, ids=lambda row: f"{row['successes']}-{row['n']}-{row['level']}")
+def test_wilson_interval_matches_r_and_statsmodels(row):
+    successes, n, level = int(row["successes"]), int(row["n"]), float(row["level"])
+    found = wilson_interval(successes, n, level)
+    assert found[:2] == pytest.approx((float(row["ci_low"]), float(row["ci_high"])), abs=1e-12)
+    assert found[:2] == pytest.approx(proportion_confint(successes, n, 1 - level, "wilson"), abs=1e-12)
+
+
+def test_wilson_interval_without_cases_is_undefined():
     assert wilson_interval(0, 0) == (None, None, "undefined: no case")
 
 
-def test_weights_are_counts_of_drawn_groups():
+def test_weights_count_how_often_each_group_is_drawn():
     codes = group_codes(6, ["b", "a", "b", "c", "c", "c"])
     weights = next(bootstrap_weights(codes, 50, seed=0))
     assert weights.shape == (50, 6)
     assert (weights[:, 0] == weights[:, 2]).all() and (weights[:, 3] == weights[:, 5]).all()
-    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many groups drawn as there are
+    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # each sample draws three groups
 
 
-def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
+def test_weights_do_not_depend_on_the_block_size(monkeypatch):
     codes = np.arange(11)
     together = np.concatenate(list(bootstrap_weights(codes, 40, seed=3)))
     monkeypatch.setattr(intervals, "BLOCK_VALUES", 3 * 11)
@@ -57,7 +60,7 @@ def test_samples_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_bootstrap_of_a_skewed_mean_as_scipys(method):
+def test_interval_of_a_skewed_mean_matches_scipy(method):
     values = np.random.default_rng(0).exponential(size=60)
     found = bootstrap_interval(mean_of(values), 60, replicates=20_000, method=method)
     expected = stats.bootstrap(
@@ -66,7 +69,7 @@ def test_bootstrap_of_a_skewed_mean_as_scipys(method):
     assert found[:2] == pytest.approx(tuple(expected), abs=0.012)  # Monte Carlo error of both
 
 
-def test_bca_corrects_the_bias_of_a_variance_as_scipys():
+def test_bca_interval_of_a_biased_variance_matches_scipy():
     values = np.random.default_rng(0).exponential(size=40)
 
     def variance(weights):
@@ -81,7 +84,7 @@ def test_bca_corrects_the_bias_of_a_variance_as_scipys():
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_groups_widen_the_interval_to_its_true_coverage(method):
+def test_resampling_groups_gives_the_nominal_coverage_of_clustered_cases(method):
     generator = np.random.default_rng(2)
     groups, covered = np.repeat(np.arange(40), 4), {"cases": 0, "groups": 0}
     for seed in range(100):
@@ -100,22 +103,26 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_without_an_interval_the_method_says_why(method):
+def test_missing_interval_is_none_with_the_reason(method):
     assert "equal" in bootstrap_interval(mean_of(np.ones(9)), 9, method=method).method
     rare = bootstrap_interval(lambda weights: np.where(weights[:, 0] > 0, 1.0, np.nan), 9, method=method)
     assert rare[:2] == (None, None)
     assert "undefined in" in rare.method
 
 
-def test_a_few_undefined_samples_are_left_out():
+def test_a_few_undefined_samples_are_ignored():
     found = percentile_interval(np.append(np.linspace(0, 1, 101), [np.nan] * 5))
     assert found[:2] == pytest.approx((0.025, 0.975))
 
 
-def test_wrong_input_is_refused():
-    with pytest.raises(ValueError, match="method"):
-        bootstrap_interval(mean_of(np.ones(3)), 3, method="basic")
-    with pytest.raises(ValueError, match="one entry per case"):
-        group_codes(3, ["a", "b"])
-    with pytest.raises(ValueError, match="at least 1"):
-        bootstrap_interval(mean_of(np.ones(0)), 0)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bootstrap_interval(mean_of(np.ones(3)), 3, method="basic"), "`method` must be 'percentile' or 'bca'"),
+        (lambda: group_codes(3, ["a", "b"]), "one entry per case"),
+        (lambda: bootstrap_interval(mean_of(np.ones(0)), 0), "`n` must be at least 1"),
+    ],
+)
+def test_invalid_input_raises(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -10,8 +10,9 @@ from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import make_loss
 from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms, layer_of, make_multipliers
-from keras_radtl.strategies.optimizers import make_optimizer
+from keras_radtl.strategies.optimizers import make_optimizer, optimizer_settings
 from keras_radtl.strategies.phases import Phase, compile_phase
+from keras_radtl.strategies.table import group_factors
 
 
 def two_layers(first=1.0, second=1.0):
@@ -24,7 +25,7 @@ def two_layers(first=1.0, second=1.0):
 
 
 def steps(name, variables, gradients, rates=None, count=3, **options):
-    optimizer = make_optimizer(TrainingConfig(optimizer=name, **options), 0.1)
+    optimizer = make_optimizer(optimizer_settings(TrainingConfig(optimizer=name, **options)), 0.1)
     optimizer.set_multipliers(rates)
     for _ in range(count):
         optimizer.apply_gradients([(np.array(g, "float32"), v) for g, v in zip(gradients, variables, strict=True)])
@@ -102,11 +103,11 @@ def test_group_rates_go_from_the_head_down_and_the_last_repeats(classifier):
         assert factor == expected[layer.split("/")[0].split("_")[0]]
 
 
-def test_too_many_group_rates(classifier):
+def test_too_many_group_rates():
     with pytest.raises(
         UserError, match="`group_rates` must have at most 4 factors, for the head and 3 groups. Received: 5"
     ):
-        GroupMultipliers(classifier, (1.0,) * 5, "stages")
+        group_factors(TrainingConfig(group_rates=(1.0,) * 5), ("stem", "middle", "last"))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -118,8 +119,9 @@ def test_group_rates_act_in_the_trainer(classifier, batch, weights, optimizer):
         training = TrainingConfig(optimizer=optimizer, group_rates=group_rates)
         everything = frozenset(la.name for la in classifier.layers if la.weights and la.name != "head")
         set_trainable(classifier, everything)
-        rates = make_multipliers(classifier, training, False)
-        compile_phase(classifier, Phase("all", everything, 1, 0.01), training, make_loss(False), rates)
+        rates = make_multipliers(classifier, training.group_rates, "stages", False)
+        phase, settings = Phase("all", everything, 1, 0.01), optimizer_settings(training)
+        compile_phase(classifier, phase, settings, make_loss(False), rates)
         before = weights(classifier)
         classifier.train_on_batch(*batch)
         return {path: value - before[path] for path, value in weights(classifier).items()}
@@ -131,18 +133,24 @@ def test_group_rates_act_in_the_trainer(classifier, batch, weights, optimizer):
         assert np.abs(plain[path]).max() > 1e-5
 
 
-def test_both_ways_at_once_are_refused(classifier):
+def test_both_ways_at_once_are_refused():
     for given in ({"group_rates": (1.0,)}, {"group_decay": 0.5}):
-        with pytest.raises(UserError, match=f"`{next(iter(given))}` must not be given with the strategy auto_rgn"):
-            make_multipliers(classifier, TrainingConfig(**given), auto_rates=True)
+        training = TrainingConfig(strategy="auto_rgn", **given)
+        with pytest.raises(UserError, match=f"`{next(iter(given))}` cannot be used with strategy auto_rgn"):
+            group_factors(training, ("stem", "middle", "last"))
 
 
-def test_a_decay_factor_is_a_list_of_its_powers(classifier):
-    by_decay = make_multipliers(classifier, TrainingConfig(group_decay=0.5), auto_rates=False)
-    by_list = make_multipliers(classifier, TrainingConfig(group_rates=(1.0, 0.5, 0.25, 0.125)), auto_rates=False)
-    assert by_decay.means() == by_list.means() and len(set(by_list.means().values())) == 4
-    assert make_multipliers(classifier, TrainingConfig(), auto_rates=False) is None
+def test_a_decay_factor_is_a_list_of_its_powers():
+    groups = ("stem", "middle", "last")
+    assert group_factors(TrainingConfig(group_decay=0.5), groups) == (1.0, 0.5, 0.25, 0.125)
+    assert group_factors(TrainingConfig(group_rates=(1.0, 0.5)), groups) == (1.0, 0.5)
 
 
-def test_without_either_there_are_none(classifier):
-    assert make_multipliers(classifier, TrainingConfig(), auto_rates=False) is None
+def test_the_last_factor_repeats(classifier):
+    short, long = (make_multipliers(classifier, f, "stages", False) for f in ((1.0, 0.5), (1.0, 0.5, 0.5, 0.5)))
+    assert short.means() == long.means() and len(set(short.means().values())) == 2
+
+
+def test_without_factors_there_are_no_multipliers(classifier):
+    assert group_factors(TrainingConfig(), ("stem",)) == ()
+    assert make_multipliers(classifier, (), "stages", auto_rates=False) is None

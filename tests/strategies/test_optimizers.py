@@ -12,7 +12,7 @@ import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from keras_radtl.config import TrainingConfig, UserError
-from keras_radtl.strategies.optimizers import OPTIMIZERS, get_optimizer, make_optimizer
+from keras_radtl.strategies.optimizers import OPTIMIZERS, get_optimizer, make_optimizer, optimizer_settings
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "optimizers_torch.json").read_text())
 RATE = REFERENCE["rate"]
@@ -24,7 +24,7 @@ def variables(values):
 
 
 def optimizer(name, rate=RATE, **options):
-    return make_optimizer(TrainingConfig(optimizer=name, **options), rate)
+    return make_optimizer(optimizer_settings(TrainingConfig(optimizer=name, **options)), rate)
 
 
 def step(optimizer, held, gradients):
@@ -143,7 +143,7 @@ def test_an_optimizer_survives_its_configuration(name):
 
 
 def test_names_in_any_case_and_the_list_of_them():
-    assert get_optimizer("RAdam") is OPTIMIZERS["radam"]
+    assert get_optimizer("RAdam") == OPTIMIZERS["radam"] == "RAdam"
     with pytest.raises(UserError, match="Unknown optimizer `lion`. Known: adam, adamw, radam, sgd"):
         get_optimizer("lion")
 

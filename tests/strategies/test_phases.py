@@ -8,16 +8,16 @@ import pytest
 from keras_radtl.config import TrainingConfig
 from keras_radtl.models.groups import set_trainable
 from keras_radtl.models.losses import make_loss
+from keras_radtl.strategies.optimizers import optimizer_settings
 from keras_radtl.strategies.phases import Phase, compile_phase
-from keras_radtl.strategies.table import plan_phases
 
 
 def enter(model, phase, training):
     set_trainable(model, phase.layers)
-    compile_phase(model, phase, training, make_loss(False))
+    compile_phase(model, phase, optimizer_settings(training), make_loss(False))
 
 
-def test_each_phase_has_a_fresh_optimizer_with_its_rate(classifier, batch):
+def test_each_phase_has_a_fresh_optimizer_with_its_rate(classifier, batch, plan_phases):
     training = TrainingConfig(strategy="lp_ft", epochs=2, learning_rate=0.125)
     first, second = plan_phases(classifier, training)
     enter(classifier, first, training)
@@ -42,7 +42,7 @@ def test_a_step_moves_what_trains_and_nothing_else(classifier, batch, weights, l
     assert {path.split("/")[0] for path in expected} == {"head", *layers}
 
 
-def test_the_step_of_the_phase_before_is_not_used_again(classifier, batch, weights):
+def test_the_step_of_the_phase_before_is_not_used_again(classifier, batch, weights, plan_phases):
     """Keras keeps the traced step until the next compile, whatever the flags say."""
     training = TrainingConfig(strategy="lp_ft", epochs=2)
     for phase in plan_phases(classifier, training):
@@ -63,4 +63,4 @@ def test_an_optimizer_that_holds_something_else_is_a_defect(classifier, monkeypa
     build = keras.optimizers.Optimizer.build
     monkeypatch.setattr(keras.optimizers.Optimizer, "build", lambda self, variables: build(self, variables[:1]))
     with pytest.raises(RuntimeError, match="optimizer of phase `probe`"):
-        compile_phase(classifier, phase, TrainingConfig(), make_loss(False))
+        compile_phase(classifier, phase, optimizer_settings(TrainingConfig()), make_loss(False))

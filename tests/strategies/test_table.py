@@ -6,7 +6,7 @@ import pytest
 
 from keras_radtl.config import TrainingConfig, UserError
 from keras_radtl.models.groups import layer_groups
-from keras_radtl.strategies.table import STRATEGIES, get_strategy, plan_phases
+from keras_radtl.strategies.table import STRATEGIES, get_strategy
 
 STEM, MIDDLE, LAST = (
     frozenset(f"{name}_{kind}" for kind in ("conv", "bn", "relu")) for name in ("stem", "middle", "last")
@@ -14,8 +14,12 @@ STEM, MIDDLE, LAST = (
 EVERYTHING = STEM | MIDDLE | LAST
 
 
-def plan(model, strategy, **options):
-    return plan_phases(model, TrainingConfig(strategy=strategy, **{"epochs": 12, **options}))
+@pytest.fixture
+def plan(plan_phases):
+    def make(model, strategy, **options):
+        return plan_phases(model, TrainingConfig(strategy=strategy, **{"epochs": 12, **options}))
+
+    return make
 
 
 def opened(model, phase):
@@ -36,14 +40,14 @@ def opened(model, phase):
         ("g_fl", [STEM, STEM | MIDDLE, EVERYTHING]),
     ],
 )
-def test_what_opens_in_which_order(classifier, strategy, steps):
+def test_what_opens_in_which_order(classifier, strategy, steps, plan):
     assert [opened(classifier, phase) for phase in plan(classifier, strategy)] == steps
 
 
 @pytest.mark.parametrize(
     ("unfreeze", "layers"), [("none", frozenset()), ("top1", LAST), ("top2", LAST | MIDDLE), ("all", EVERYTHING)]
 )
-def test_fixed_opens_what_unfreeze_says(classifier, unfreeze, layers):
+def test_fixed_opens_what_unfreeze_says(classifier, unfreeze, layers, plan):
     (phase,) = plan(classifier, "fixed", unfreeze=unfreeze)
     assert opened(classifier, phase) == layers and phase.epochs == 12
 
@@ -60,21 +64,21 @@ def test_fixed_opens_what_unfreeze_says(classifier, unfreeze, layers):
         ("g_fl", 10, [3, 3, 4]),
     ],
 )
-def test_epochs_are_divided(classifier, strategy, epochs, parts):
+def test_epochs_are_divided(classifier, strategy, epochs, parts, plan):
     assert [phase.epochs for phase in plan(classifier, strategy, epochs=epochs)] == parts
 
 
-def test_epochs_of_each_phase_can_be_given(classifier):
+def test_epochs_of_each_phase_can_be_given(classifier, plan):
     assert [phase.epochs for phase in plan(classifier, "lp_ft", phase_epochs=(7, 1))] == [7, 1]
 
 
-def test_phase_names_and_rates(classifier):
+def test_phase_names_and_rates(classifier, plan):
     phases = plan(classifier, "g_lf", learning_rate=0.5)
     assert [phase.name for phase in phases] == ["classifier", "last", "middle", "stem"]
     assert {phase.learning_rate for phase in phases} == {0.5}
 
 
-def test_wrong_numbers_of_epochs(classifier):
+def test_wrong_numbers_of_epochs(classifier, plan):
     with pytest.raises(UserError, match="`phase_epochs` must have 2 numbers, for classifier, all. Received: 3"):
         plan(classifier, "lp_ft", phase_epochs=(1, 1, 1))
     with pytest.raises(
@@ -98,7 +102,7 @@ def test_an_unknown_strategy_lists_the_known_ones():
         get_strategy("lpft")
 
 
-def test_gradual_unfreezing_of_a_real_backbone_ends_with_everything():
+def test_gradual_unfreezing_of_a_real_backbone_ends_with_everything(plan):
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.classifier import build_classifier
 

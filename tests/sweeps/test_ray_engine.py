@@ -1,4 +1,4 @@
-"""On a cluster of two nodes: the same results as on this machine, also when a worker is killed."""
+"""The Ray engine: what a Ray process returns, and a cluster of two nodes on which a worker is killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from keras_radtl.runs.files import read_csv
 from keras_radtl.sweeps.execute import execute_sweep
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.local_engine import run_local
-from keras_radtl.sweeps.run_list import RunSpec
+from keras_radtl.sweeps.ray_engine import _execute, _workers, run_ray
+from keras_radtl.sweeps.run_list import RunSpec, to_json
 
 RUN = {
     "data": {"image_size": 32, "phantoms": {"count": 40, "image_size": 32}},
@@ -57,11 +58,10 @@ def _kill_first_worker(killed: list[int]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of Ray about its own sockets and processes
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster, tiny_backbone):
-    from keras_radtl.sweeps.ray_engine import run_ray
-
     base = update(Config(), RUN)
     runs = [RunSpec(f"seed{seed}", replace(base, seed=seed), {"seed": seed}) for seed in (0, 1)]
     options = SweepOptions(module=str(write_list("return []")))
@@ -83,3 +83,19 @@ def test_two_nodes_give_the_results_of_one_machine(tmp_path, write_list, cluster
     for run in runs:
         one, other = (results.folder.run(run.name) / "predictions_test.csv" for results in (far, near))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_ray_process_returns_the_files_of_a_run_or_the_reason(write_list, tiny_backbone):
+    """Called here, without Ray."""
+    options = asdict(SweepOptions(module=str(write_list("return []"))))
+    base = update(Config(), RUN)
+    refused = update(base, {"data": {"path": "/nowhere"}})
+    try:
+        error, seconds, files = _execute(to_json([RunSpec("a", base, {})])[0], options)
+        assert error is None and seconds > 0
+        assert {"status.json", "metrics.json", "predictions_test.csv"} <= set(files)
+        error, _, files = _execute(to_json([RunSpec("b", refused, {})])[0], options)
+        assert "/nowhere" in error and files == {}
+    finally:
+        _workers.pop("cache").cleanup()
+        _workers.clear()

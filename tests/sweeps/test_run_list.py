@@ -1,4 +1,4 @@
-"""Lists of runs: names, the order that shares work, batches for one process, and loading by name."""
+"""Lists of runs: names, the order that shares work, batches for one process, and loading a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from keras_radtl.sweeps.run_list import (
     check_runs,
     cut_batches,
     from_json,
-    known_lists,
     load_list,
     name_of,
     order_runs,
@@ -66,9 +65,9 @@ def test_runs_with_one_split_seed_share_their_data(tiny):
             model={"backbone": backbone},
         )
         for seed in (0, 1)
-        for backbone in "xy"
+        for backbone in ("resnet50", "vgg19")
     ]
-    assert [r.name for r in order_runs(runs)] == ["x0", "y0", "x1", "y1"]  # one data set: image_size is given
+    assert [r.name for r in order_runs(runs)] == ["resnet500", "vgg190", "resnet501", "vgg191"]  # one data set
 
 
 def test_batches_are_bounded_and_of_one_device(tiny):
@@ -82,11 +81,15 @@ def test_runs_survive_json(tiny):
     assert from_json(to_json(runs)) == runs
 
 
-def test_lists_by_path_and_by_name(tmp_path):
-    assert "grid176" in known_lists()
-    assert load_list("grid176").__doc__.startswith("The 176 runs")
-    (tmp_path / "empty.py").write_text("")
-    with pytest.raises(UserError, match="must define runs"):
-        load_list(str(tmp_path / "empty.py"))
-    with pytest.raises(UserError, match="grid176"):
+def test_a_list_is_a_python_file_that_defines_runs(tmp_path):
+    file = tmp_path / "empty.py"
+    file.write_text("def runs(choices):\n    return []\n")
+    assert load_list(file).runs(None) == []
+    file.write_text("")
+    with pytest.raises(UserError, match=r"empty.py must define runs\(choices\)"):
+        load_list(str(file))
+    with pytest.raises(UserError, match="No such list of runs"):
         load_list("grid177")
+    (tmp_path / "list.txt").write_text("")
+    with pytest.raises(UserError, match="must be a Python file"):
+        load_list(tmp_path / "list.txt")

@@ -1,4 +1,4 @@
-"""The table of strategies on runs whose figures are known: choice of the rate, means, marks, wins, tests, gaps."""
+"""The table of strategies on runs with known metrics: choice of the rate, means, marks, wins, tests, gaps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_radtl.sweeps.folder import SweepFolder
 from keras_radtl.sweeps.results import Results
 from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.strategy_comparison import compare_strategies, failed_cells
-from keras_radtl.sweeps.strategy_report import comparison_text, markdown, write_comparison
+from keras_radtl.sweeps.strategy_report import markdown, strategy_text, write_strategy_comparison
 
 CASES = 60
 TARGETS = np.arange(CASES) % 3 == 0
@@ -128,15 +128,15 @@ def test_three_classes_are_tested_by_permutation(tmp_path):
 
 def test_tables_mark_the_best_and_name_what_failed(results, tmp_path):
     found = compare_strategies(results)
-    text = comparison_text(found, ansi=True)
+    text = strategy_text(found, ansi=True)
     row = next(line for line in text.splitlines() if line.startswith("lp "))
     assert row.count("\033[1;4m") == 5, "best of its column and of all backbones"
-    assert "\033" not in comparison_text(found, ansi=False)
+    assert "\033" not in strategy_text(found, ansi=False)
     assert "failed: lp_ft, R: lp_ft-0.1-2: not enough memory" in text
     assert "better than ft by more than 0.1 %: lp 5 of 5" in text
     best = f"{found.cells['R', 'lp'].mean('map'):.3f}"
     assert f"<u>**{best} (" in markdown(found)
-    files = write_comparison(tmp_path / "out", found)
+    files = write_strategy_comparison(tmp_path / "out", found)
     rows = {row["strategy"]: row for row in read_csv(files[0])}
     assert (rows["lp"]["map_best"], rows["ft"]["map_best"]) == ("1", "0")
     assert math.isclose(float(rows["ft"]["kappa_mean"]), found.cells["R", "ft"].mean("kappa"))
@@ -152,5 +152,5 @@ def test_a_cell_without_any_run_stays_in_the_table(tmp_path):
     write_run(folder, "ft", scores(1, 1.0), 0.8)
     folder.set_failure("lp", "boom", 0.1)
     found = compare_strategies(Results(folder, runs, {}))
-    text = comparison_text(found, ansi=False)
+    text = strategy_text(found, ansi=False)
     assert "failed: lp, R: lp: boom" in text and text.count("failed  ") >= 4

@@ -10,6 +10,7 @@ from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.training.batch_sources import FeatureSource, PixelSource, make_batch_source
 from keras_radtl.training.phase_loop import TrainingJob
+from keras_radtl.training.plan import make_plan
 from keras_radtl.training.run_options import RunOptions
 
 
@@ -19,9 +20,9 @@ def job(tiny_data, configure, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "cache"))
 
     def make(values=None, **options):
-        config = configure(values)
+        plan = make_plan(configure(values))
         return TrainingJob(
-            config,
+            plan,
             tiny_data,
             tiny_data.splits[0],
             RunDirectory(tmp_path / "run"),
@@ -34,9 +35,9 @@ def job(tiny_data, configure, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def model(tiny_data, configure):
-    from keras_radtl.training.train import build
+    from keras_radtl.training.build import build
 
-    made = build(configure(), tiny_data, 0)
+    made = build(make_plan(configure()), tiny_data, 0)
     set_trainable(made, trainable_layers(made, "top1"))
     return made
 
@@ -93,7 +94,7 @@ def test_a_rate_does_not_matter_but_a_weight_below_the_cut_does(job, model, tmp_
     assert entries(tmp_path) == 2
 
 
-@pytest.mark.parametrize("options", [{"reuse": False}, {"feature_cache_gb": 0.0}])
+@pytest.mark.parametrize("options", [{"reuse": False}, {"feature_cache_size": 0.0}])
 def test_without_room_or_wish_it_is_pixels(job, model, options):
     assert isinstance(make_batch_source(model, job(**options), 2), PixelSource)
 

@@ -1,12 +1,15 @@
-"""The store of activations: computed once, sound or made again, shared, bounded."""
+"""The store of activations: computed once, recomputed when damaged, shared, limited in size."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 
 from keras_radtl.training.feature_store import FeatureStore, default_folder
@@ -200,15 +203,22 @@ def test_a_full_disk_leaves_no_entry(store, monkeypatch):
     assert entries(store) == []
 
 
+def test_the_folder_is_below_the_cache_folder_of_the_user(monkeypatch):
+    monkeypatch.delenv("KERAS_RADTL_CACHE", raising=False)
+    assert default_folder() == Path(platformdirs.user_cache_dir("keras_radtl", appauthor=False)) / "features"
+    monkeypatch.setenv("KERAS_RADTL_CACHE", "~/a")
+    assert default_folder() == Path.home() / "a" / "features"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG folders of Linux")
 @pytest.mark.parametrize(
     ("variables", "folder"),
     [
-        ({"KERAS_RADTL_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "/a/features"),
         ({"XDG_CACHE_HOME": "/b"}, "/b/keras_radtl/features"),
         ({"HOME": "/home/x"}, "/home/x/.cache/keras_radtl/features"),
     ],
 )
-def test_where_the_store_is(monkeypatch, variables, folder):
+def test_the_folder_on_linux(monkeypatch, variables, folder):
     for name in ("KERAS_RADTL_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

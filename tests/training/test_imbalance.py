@@ -21,19 +21,19 @@ CONFIG = {
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.training.train import load_data
+    from keras_radtl.training.load import load_data
 
-    return load_data(update(Config(), CONFIG), tmp_path_factory.mktemp("pixels"))
+    return load_data(update(Config(), CONFIG))
 
 
 @pytest.fixture
 def run(dataset, tmp_path):
     """Return a function from training options to the finished run; `where` names its folder."""
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
     def go(where="run", reuse=True, **training) -> RunDirectory:
         config = update(update(Config(), CONFIG), {"training": training})
-        return train(config, RunOptions(tmp_path / where, reuse=reuse, figures=False, save_model=False), dataset)
+        return train_run(config, RunOptions(tmp_path / where, reuse=reuse, figures=False, save_model=False), dataset)
 
     return go
 
@@ -87,8 +87,8 @@ def test_patience_waits_for_a_lower_loss(run):
 
 
 def test_the_penalty_of_the_head_is_in_the_history_and_not_in_the_validation(dataset, tmp_path):
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
     config = update(update(Config(), CONFIG), {"model": {"head": {"l2": 10.0, "input_dropout": 0.5}}})
-    row = read_csv(train(config, RunOptions(tmp_path / "run", figures=False), dataset) / "history.csv")[0]
+    row = read_csv(train_run(config, RunOptions(tmp_path / "run", figures=False), dataset) / "history.csv")[0]
     assert float(row["loss"]) > float(row["penalty"]) > float(row["val_loss"])

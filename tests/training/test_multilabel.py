@@ -84,10 +84,10 @@ def test_unknown_labels_do_not_count_in_the_metrics(labelled, tiny_backbone, tmp
 
 
 def test_the_model_of_several_labels_predicts_new_pictures(labelled, tiny_backbone, tmp_path):
-    from keras_radtl.runs.trained_model import load_run
+    from keras_radtl.runs.trained_model import load_models
 
     assert fit(labelled, "lists", tmp_path / "run") == 0
-    loaded = load_run(tmp_path / "run")
+    loaded = load_models(tmp_path / "run")
     assert (loaded.classes, loaded.multilabel) == (LABELS, True)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), np.uint8)
     assert loaded.logits(pixels).shape == (3, 2)

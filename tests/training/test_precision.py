@@ -23,21 +23,21 @@ policies = pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat1
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.training.train import load_data
+    from keras_radtl.training.load import load_data
 
-    return load_data(update(Config(), CONFIG), tmp_path_factory.mktemp("pixels"))
+    return load_data(update(Config(), CONFIG))
 
 
 @pytest.fixture
 def run(dataset, tmp_path, monkeypatch):
     from keras_radtl.models import precision as module
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
-    monkeypatch.setattr(module, "require_gain", lambda precision: None)
+    monkeypatch.setattr(module, "require_gain", lambda precision, device: None)
 
     def go(where, reuse=True, **training):
         config = update(update(Config(), CONFIG), {"training": training})
-        return train(config, RunOptions(tmp_path / where, reuse=reuse, figures=False), dataset)
+        return train_run(config, RunOptions(tmp_path / where, reuse=reuse, figures=False), dataset)
 
     return go
 
@@ -51,12 +51,12 @@ def logits(run):
 def test_a_run_is_recorded_reloads_and_is_near_that_in_float32(precision, run):
     import keras
 
-    from keras_radtl.runs.trained_model import load_run
+    from keras_radtl.runs.trained_model import load_models
 
     mixed, plain = run("mixed", precision=precision, learning_rate=1e-4), run("plain", learning_rate=1e-4)
     assert keras.config.dtype_policy().name == "float32"  # restored
     assert read_json(mixed / "summary.json")["precision"] == precision
-    loaded = load_run(mixed.path)
+    loaded = load_models(mixed.path)
     assert loaded.models[0].get_layer("stem_conv").compute_dtype == precision.removeprefix("mixed_")
     assert {w.dtype for w in loaded.models[0].weights} <= {"float32", "uint32"}
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
@@ -107,14 +107,15 @@ def test_the_loss_is_scaled_for_float16_alone(tiny_backbone):
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.losses import make_loss
     from keras_radtl.models.precision import dtype_policy
-    from keras_radtl.strategies.phases import compile_phase
-    from keras_radtl.strategies.table import plan_phases
+    from keras_radtl.strategies.optimizers import optimizer_settings
+    from keras_radtl.strategies.phases import Phase, compile_phase
 
     for precision, scaled in (("mixed_float16", True), ("mixed_bfloat16", False), ("float32", False)):
         training = TrainingConfig(precision=precision)
         with dtype_policy(precision):
             model = build_classifier(ModelConfig("tiny", weights="none"), 2, (16, 16, 1), seed=0)
-        compile_phase(model, plan_phases(model, training)[0], training, make_loss(False))
+        phase = Phase("fixed", frozenset(), 1, 0.1)
+        compile_phase(model, phase, optimizer_settings(training), make_loss(False), scale_loss=scaled)
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) is scaled
 
 

@@ -11,13 +11,13 @@ from keras_radtl.training.run_options import RunOptions
 
 
 def test_the_store_in_bytes():
-    assert RunOptions(Path("x"), feature_cache_gb=0.5).cache_bytes == 500_000_000
+    assert RunOptions(Path("x"), feature_cache_size=0.5).cache_bytes == 500_000_000
 
 
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"feature_cache_gb": -1.0}, "`feature_cache_size` must be >= 0"),
+        ({"feature_cache_size": -1.0}, "`feature_cache_size` must be >= 0"),
         ({"feature_dtype": "int8"}, "`feature_dtype` must be"),
     ],
 )

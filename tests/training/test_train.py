@@ -134,17 +134,17 @@ def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tm
 
 def test_it_does_not_go_on_with_other_data(go, tmp_path, stop_in, pictures, configure, tiny_data):
     from keras_radtl.training.run_options import RunOptions
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
     folder = tmp_path / "data"
     shutil.copytree(pictures, folder)
     config = configure({"data": {"path": str(folder)}})
     with stop_in(1):
-        train(config, RunOptions(tmp_path / "run", figures=False))
+        train_run(config, RunOptions(tmp_path / "run", figures=False))
     first, second, *_ = sorted((folder / "benign mass").iterdir())
     shutil.copy(first, second)
-    with pytest.raises(UserError, match="cannot be resumed, since data_sha256: .* --overwrite starts over"):
-        train(config, RunOptions(tmp_path / "run", figures=False))
+    with pytest.raises(UserError, match="cannot be resumed: data_sha256: .* `overwrite=True` starts over"):
+        train_run(config, RunOptions(tmp_path / "run", figures=False))
 
 
 def test_the_best_epoch_is_the_one_that_is_kept(go, tmp_path):
@@ -162,9 +162,9 @@ def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
     run = go(tmp_path / "run", {"epochs": 1})
     model = keras.saving.load_model(run / "model.keras", compile=False)
     rows = {row["case"]: row for row in read_csv(run / "predictions_test.csv")}
-    cases = [i for i, case in enumerate(tiny_data.table.cases) if case in rows]
+    cases = [i for i, case in enumerate(tiny_data.cases.cases) if case in rows]
     expected = [
-        [float(rows[tiny_data.table.cases[i]][f"logit_{name}"]) for name in tiny_data.table.classes] for i in cases
+        [float(rows[tiny_data.cases.cases[i]][f"logit_{name}"]) for name in tiny_data.cases.classes] for i in cases
     ]
     np.testing.assert_allclose(model.predict(tiny_data.pixels[cases], verbose=0), expected, atol=1e-5)
 
@@ -172,12 +172,13 @@ def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
 @pytest.fixture(scope="module")
 def folds(tiny_backbone, configure, tmp_path_factory):
     """Return a function (folder) that runs three folds of one epoch."""
+    from keras_radtl.training.load import load_data
     from keras_radtl.training.run_options import RunOptions
-    from keras_radtl.training.train import load_data, train
+    from keras_radtl.training.train import train_run
 
     config = configure({"split": {"folds": 3}, "training": {"epochs": 2}})
-    dataset = load_data(config, tmp_path_factory.mktemp("folds"))
-    return lambda folder: train(config, RunOptions(folder, figures=False), dataset).path
+    dataset = load_data(config)
+    return lambda folder: train_run(config, RunOptions(folder, figures=False), dataset).path
 
 
 def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(
@@ -185,7 +186,7 @@ def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(
 ):
     run = folds(tmp_path_factory.mktemp("folds") / "whole")
     pooled = read_csv(run / "predictions_test.csv")
-    assert [row["case"] for row in pooled] == list(tiny_data.table.cases)
+    assert [row["case"] for row in pooled] == list(tiny_data.cases.cases)
     split = {row["case"]: row for row in read_csv(run / "split.csv")}
     for fold in (1, 2, 3):
         tested = read_csv(run / f"fold_{fold}" / "predictions_test.csv")

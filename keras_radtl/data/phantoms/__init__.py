@@ -1,1 +1,1 @@
-"""Simulated breast-ultrasound images with known answers."""
+"""Simulated breast-ultrasound images with known class, patient and lesion mask."""

@@ -1,13 +1,12 @@
-"""Ultrasound physics in small: breast tissue as maps of echo and attenuation, and the B-mode image made of them.
+"""A simple simulation of ultrasound: maps of echo and attenuation of breast tissue, and the B-mode image of them.
 
-A map is a float32 array (grid, grid); rows go down in depth, columns go across. Echo is in decibel, attenuation in
-decibel per image depth (there and back). Lengths are fractions of the image side, so that the same numbers hold for
-any grid.
+A map is a float32 array of shape (grid, grid); rows are depth, columns are lateral positions. Echo is in decibels,
+attenuation in decibels per image depth (round trip). Lengths are fractions of the image side and so do not depend on
+the grid.
 
-A B-mode image is the logarithm of an envelope: many scatterers smaller than the pulse add up with random phase, the
-pulse (finer along the depth than across) blurs the complex sum, and its magnitude is Rayleigh distributed: speckle.
-What lies below a place is darkened or brightened by the attenuation summed on the way, so that posterior shadow and
-enhancement are not painted but follow.
+A B-mode image is the logarithm of an envelope. Many scatterers smaller than the pulse add up with random phase. The
+pulse, narrower along the depth than laterally, blurs the complex sum, and its magnitude is Rayleigh distributed
+(speckle). The attenuation is accumulated along the depth, which causes posterior shadows and enhancement.
 
 Reference: Burckhardt 1978, Speckle in ultrasound B-mode scans; Wagner et al. 1983, Statistics of speckle in
 ultrasound B-scans (IEEE Transactions on Sonics and Ultrasonics).
@@ -20,17 +19,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-_TRANSITION = 0.03  # thickness of a boundary between two layers, fraction of the image side
-_CUBIC_LOSS = 1.12  # cubic interpolation makes the standard deviation of noise smaller by this, along each axis
-_NOISE_FLOOR = -70.0  # decibel, electronic noise that time-gain compensation lifts with depth
+_TRANSITION = 0.03  # thickness of the boundary between two layers, fraction of the image side
+_CUBIC_LOSS = 1.12  # factor by which cubic interpolation reduces the standard deviation of noise, per axis
+_NOISE_FLOOR = -70.0  # decibels; electronic noise, amplified with depth by time-gain compensation
 
 
 class Tissue(NamedTuple):
-    """What the sound meets.
+    """Acoustic properties of the tissue.
 
     Attributes:
-        echo: float32 (grid, grid), decibel; 0 is a bright reflector.
-        attenuation: float32 (grid, grid), decibel per image depth.
+        echo: float32 array of shape (grid, grid) in decibels; 0 is a bright reflector.
+        attenuation: float32 array of shape (grid, grid) in decibels per image depth.
     """
 
     echo: np.ndarray
@@ -41,15 +40,15 @@ class Anatomy(NamedTuple):
     """The layers of one breast; depths and lengths are fractions of the image side.
 
     Attributes:
-        fat: depth where the fat under the skin ends.
-        gland: depth where the glandular tissue ends.
-        muscle: depth where the pectoral muscle ends.
-        wave: amplitude of the boundaries.
-        tilt: slope of the layers, depth per width.
-        density: 0 (glandular tissue like fat) to 1 (bright and dense).
-        streaks: decibel of the fibres.
-        lobules: decibel by which lobules of fat inside the gland are darker.
-        ligaments: number of Cooper ligaments that cast a shadow.
+        fat: Depth where the subcutaneous fat ends.
+        gland: Depth where the glandular tissue ends.
+        muscle: Depth where the pectoral muscle ends.
+        wave: Amplitude of the waves of the boundaries.
+        tilt: Slope of the layers, depth per width.
+        density: Density of the glandular tissue, from 0 (like fat) to 1 (bright and dense).
+        streaks: Echo level of the fibres in decibels.
+        lobules: Decibels by which fat lobules in the gland are darker than the gland.
+        ligaments: Number of Cooper ligaments that cast a shadow.
     """
 
     fat: float
@@ -64,16 +63,16 @@ class Anatomy(NamedTuple):
 
 
 class Scanner(NamedTuple):
-    """Settings of the machine.
+    """Settings of the ultrasound scanner.
 
     Attributes:
-        dynamic_range: decibel from black to white.
-        gain: decibel added.
-        slope: decibel that time-gain compensation leaves over (> 0) or lacks (< 0) at the bottom.
-        bend: decibel that it leaves over at half depth.
-        lateral: standard deviation of the pulse across, fraction of the image side.
-        axial: the same along the depth.
-        looks: images averaged by spatial compounding.
+        dynamic_range: Decibels from black to white.
+        gain: Gain in decibels.
+        slope: Decibels by which time-gain compensation is too high (> 0) or too low (< 0) at the bottom.
+        bend: Decibels by which it is too high at half depth.
+        lateral: Lateral standard deviation of the pulse, fraction of the image side.
+        axial: Standard deviation of the pulse along the depth, fraction of the image side.
+        looks: Number of images averaged by spatial compounding.
     """
 
     dynamic_range: float
@@ -86,7 +85,7 @@ class Scanner(NamedTuple):
 
 
 def draw_anatomy(random: np.random.Generator) -> Anatomy:
-    """Draw the layers of one breast."""
+    """Draw random layers of one breast."""
     fat = random.uniform(0.10, 0.30)
     gland = fat + random.uniform(0.30, 0.50)
     return Anatomy(
@@ -103,7 +102,7 @@ def draw_anatomy(random: np.random.Generator) -> Anatomy:
 
 
 def draw_scanner(random: np.random.Generator) -> Scanner:
-    """Draw the settings of one examination."""
+    """Draw random settings of one examination."""
     return Scanner(
         dynamic_range=random.uniform(48, 60),
         gain=random.normal(-3, 3),
@@ -116,19 +115,20 @@ def draw_scanner(random: np.random.Generator) -> Scanner:
 
 
 def smooth_noise(random: np.random.Generator, grid: int, height: float, width: float) -> np.ndarray:
-    """Return smooth noise of mean 0 and variance about 1.
+    """Return smooth noise with mean 0 and a variance of about 1.
 
     Args:
-        random: generator.
-        grid: side of the map in pixels.
-        height: length of its structures along the depth, fraction of the side.
-        width: the same across.
+        random: Random generator.
+        grid: Side of the map in pixels.
+        height: Size of the structures along the depth, fraction of the side.
+        width: Lateral size of the structures, fraction of the side.
+
     Returns:
         float32 array of shape (grid, grid).
     """
     rows, columns = max(2, round(1 / height)) + 3, max(2, round(1 / width)) + 3
     coarse = random.standard_normal((rows, columns), np.float32)
-    # one coarse cell of margin on each side, where the interpolation has no neighbours
+    # a margin of one coarse cell on each side, where the interpolation lacks neighbours
     shape = (round(grid * columns / (columns - 2)), round(grid * rows / (rows - 2)))
     fine = cv2.resize(coarse, shape, interpolation=cv2.INTER_CUBIC)
     top, left = (shape[1] - grid) // 2, (shape[0] - grid) // 2
@@ -136,7 +136,7 @@ def smooth_noise(random: np.random.Generator, grid: int, height: float, width: f
 
 
 def smooth_line(random: np.random.Generator, grid: int, length: float) -> np.ndarray:
-    """Return smooth noise along one row, float32 (1, grid), of mean 0 and variance about 1."""
+    """Return smooth noise along one row, float32 of shape (1, grid), with mean 0 and a variance of about 1."""
     columns = max(2, round(1 / length)) + 3
     coarse = random.standard_normal((1, columns), np.float32)
     fine = cv2.resize(coarse, (round(grid * columns / (columns - 2)), 1), interpolation=cv2.INTER_CUBIC)
@@ -145,17 +145,20 @@ def smooth_line(random: np.random.Generator, grid: int, length: float) -> np.nda
 
 
 def ridges(noise: np.ndarray, width: float) -> np.ndarray:
-    """Return thin winding lines, in [0, 1], along the zeros of smooth noise."""
+    """Return thin curved lines, with values in [0, 1], along the zeros of smooth noise."""
     return np.exp(-np.square(noise / width))
 
 
 def breast(anatomy: Anatomy, grid: int, random: np.random.Generator) -> Tissue:
-    """Make the healthy tissue of one view: skin, fat, gland, muscle and what lies below.
+    """Make the healthy tissue of one view: skin, fat, gland, muscle and the tissue below.
 
     Args:
-        anatomy: layers of the breast; the view draws its own waves and fibres.
-        grid: side of the maps in pixels.
-        random: generator of the view.
+        anatomy: Layers of the breast.
+        grid: Side of the maps in pixels.
+        random: Random generator of the waves and fibres of this view.
+
+    Returns:
+        `Tissue` with maps of shape (grid, grid).
     """
     depth = np.linspace(0, 1, grid, dtype=np.float32)[:, None]
     across = np.linspace(-0.5, 0.5, grid, dtype=np.float32)[None, :]
@@ -191,7 +194,7 @@ def _layers(depth, boundaries, values) -> np.ndarray:
 
 
 def _fibres(anatomy, depth, fat, gland, muscle, bend, grid, random) -> np.ndarray:
-    """Draw septa in the fat, fibres and fat lobules in the gland and long fibres in the muscle."""
+    """Draw septa in the fat, fibres and fat lobules in the gland, and long fibres in the muscle."""
     rows, columns = np.mgrid[:grid, :grid].astype(np.float32)
     rows = rows - grid * np.broadcast_to(bend, rows.shape).astype(np.float32)
 
@@ -215,7 +218,7 @@ def _fibres(anatomy, depth, fat, gland, muscle, bend, grid, random) -> np.ndarra
 
 
 def _ligament_shadow(depth, across, fat, random) -> np.ndarray:
-    """Draw the attenuation of one Cooper ligament: a slanted sheet in the fat that darkens what is below it."""
+    """Draw the attenuation of one Cooper ligament, an oblique sheet in the fat that casts a shadow."""
     foot, slant = random.uniform(-0.5, 0.5), random.normal(0, 0.8)
     width, strength = random.uniform(0.02, 0.08), random.uniform(30, 130)
     sheet = np.exp(-np.square((across - foot - slant * depth) / width))
@@ -223,19 +226,20 @@ def _ligament_shadow(depth, across, fat, random) -> np.ndarray:
 
 
 def b_mode(tissue: Tissue, scanner: Scanner, random: np.random.Generator) -> np.ndarray:
-    """Scan the tissue.
+    """Simulate the B-mode image of the tissue.
 
     Args:
-        tissue: maps of echo and attenuation.
-        scanner: settings.
-        random: generator of the speckle.
+        tissue: Maps of echo and attenuation.
+        scanner: Settings of the scanner.
+        random: Random generator of the speckle.
+
     Returns:
         uint8 array of shape (grid, grid).
     """
     grid = len(tissue.echo)
     depth = np.linspace(0, 1, grid, dtype=np.float32)[:, None]
     loss = np.cumsum(tissue.attenuation, axis=0, dtype=np.float32) / grid
-    loss = cv2.GaussianBlur(loss, (0, 0), 0.014 * grid, sigmaY=0.004 * grid)  # a beam is wider than a line
+    loss = cv2.GaussianBlur(loss, (0, 0), 0.014 * grid, sigmaY=0.004 * grid)  # the beam is wider than one column
     compensation = (
         np.median(loss, axis=1, keepdims=True) + scanner.slope * depth + 4 * scanner.bend * depth * (1 - depth)
     )

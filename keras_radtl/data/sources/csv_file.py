@@ -1,16 +1,17 @@
-"""A CSV of paths and labels, one row per image, with optional groups and split.
+"""Read a CSV file of paths and labels, one row per image, with optional groups and split.
 
-Columns are found by name, in any case:
+Columns are found by name; upper and lower case do not matter:
 
 | column | names |
 |---|---|
-| path, relative to the folder of the CSV | path, image, filename, file and the like |
-| label | label, class, target, diagnosis, or the only one that ends in `_label`; or named by `label` |
-| several labels | 0/1 columns named by `labels` (empty, NaN and -1 are unknown), or one column of lists joined by ";" |
-| group | group, patient, patient_id, subject, exam, exam_id and the like; or named by `groups` |
-| split | split (train, val, valid, validation, test), or fold (whole numbers: each fold is tested once) |
+| path, relative to the folder of the CSV file | path, image, filename, file and similar (see `PATH_NAMES`) |
+| label | the column that `label` names; else label, class, target, diagnosis, or the only `*_label` column |
+| several labels | the 0/1 columns in `labels` (empty, NaN and -1: unknown), or one column of labels joined by ";" |
+| group | the column that `groups` names; else group, patient, subject, exam and similar (see `GROUP_NAMES`) |
+| split | split (train, val or test, also training, valid, validation), or fold (integers; each fold is tested once) |
 
-The text must be UTF-8, with or without byte order mark; comma, semicolon and tab separate. Every fault names its row.
+The file must be UTF-8, with or without byte order mark, and separated by commas, semicolons or tabs. Error messages
+name the row.
 """
 
 from __future__ import annotations
@@ -35,22 +36,29 @@ UNKNOWN_VALUES = ("", "nan", "na", "n/a", "#n/a", "null", "<na>")
 
 
 def read(path: Path, config: DataConfig) -> CaseTable:
-    """Read the cases of one CSV.
+    """Read the cases of a CSV file.
+
+    Args:
+        path: The CSV file.
+        config: Names of the columns of labels and groups.
+
+    Returns:
+        The `CaseTable`.
 
     Raises:
-        UserError: for a missing column, and for any fault of a row, naming it.
+        UserError: If a column is missing or a row is invalid; the message names the column or row.
     """
     rows = read_rows(path)
-    path_column = rows.find(PATH_NAMES) or _miss(rows, "path", "path, image, filename or file")
+    path_column = rows.find(PATH_NAMES) or _raise_missing(rows, "path", "path, image, filename or file")
     paths = rows.convert(path_column, Root(path.parent).find)
     label_columns = _label_columns(rows, config)
     group_column = _group_column(rows, config)
     used = [*label_columns, group_column, rows.find(("split",)), rows.find(("fold",))]
-    keep, notes = _drop_repeats(rows, paths, [rows.column(name) for name in used if name])
+    keep, notes = _drop_repeated_rows(rows, paths, [rows.column(name) for name in used if name])
     rows, paths = rows.take(keep), tuple(paths[i] for i in keep)
     labels, classes, targets, multilabel = _targets(rows, label_columns, bool(config.labels))
     cases = case_names(paths)
-    given, split_notes = _given(rows)
+    predefined_splits, split_notes = _predefined_splits(rows)
     table = CaseTable(
         path.stem,
         path.parent,
@@ -60,14 +68,14 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         classes,
         targets,
         multilabel,
-        given,
+        predefined_splits,
         labels,
         notes=(*notes, *split_notes),
     )
     return _with_groups(table, rows, group_column, config)
 
 
-def _miss(rows: Rows, what: str, names: str):
+def _raise_missing(rows: Rows, what: str, names: str):
     raise UserError(f"{rows.file}: no {what} column ({names}). Columns: {', '.join(rows.header)}")
 
 
@@ -80,14 +88,16 @@ def _label_columns(rows: Rows, config: DataConfig) -> list[str]:
 
 
 def label_column(rows: Rows, label: str | None) -> str:
-    """Return the column that holds the label: the one asked for, else the one whose name says so."""
+    """Return the name of the label column: `label` if it is given, else the column with a known name."""
     if label is not None:
         return rows.named(label, "label")
     found = rows.find(LABEL_NAMES)
     endings = [name for name in rows.header if name.lower().endswith("_label")]
     if found is None and len(endings) > 1:
-        raise UserError(f"{rows.file}: several label columns ({', '.join(endings)}); name one by --label")
-    return found or (endings[0] if endings else _miss(rows, "label", "label, class, target, diagnosis, *_label"))
+        raise UserError(f"{rows.file}: several label columns ({', '.join(endings)}); select one with `label`")
+    return found or (
+        endings[0] if endings else _raise_missing(rows, "label", "label, class, target, diagnosis, *_label")
+    )
 
 
 def _group_column(rows: Rows, config: DataConfig) -> str | None:
@@ -97,8 +107,8 @@ def _group_column(rows: Rows, config: DataConfig) -> str | None:
     return rows.named(config.groups, "groups") if named else None
 
 
-def _drop_repeats(rows: Rows, paths: Sequence[str], others: list[list[str]]) -> tuple[list[int], tuple[str, ...]]:
-    """Return the rows to keep: a path that comes again with the same label, group and split counts once."""
+def _drop_repeated_rows(rows: Rows, paths: Sequence[str], others: list[list[str]]) -> tuple[list[int], tuple[str, ...]]:
+    """Return the rows to keep and a note; repeated rows of a path must have the same label, group and split."""
     first: dict[str, int] = {}
     keep = []
     for i, name in enumerate(paths):
@@ -108,16 +118,16 @@ def _drop_repeats(rows: Rows, paths: Sequence[str], others: list[list[str]]) -> 
             continue
         for column in others:
             if column[i] != column[j]:
-                was = f"{column[j]!r} in row {rows.numbers[j]}"
-                raise UserError(f"{rows.where(i)}: {name} has {column[i]!r} here and {was}")
+                earlier = f"{column[j]!r} in row {rows.numbers[j]}"
+                raise UserError(f"{rows.where(i)}: {name} has {column[i]!r} here and {earlier}")
     repeated = len(paths) - len(keep)
-    return keep, (f"left out: repeated rows: {repeated}",) if repeated else ()
+    return keep, (f"repeated rows excluded: {repeated}",) if repeated else ()
 
 
 def _targets(rows: Rows, columns: list[str], several: bool):
-    """Return labels as spelled, classes, targets, and whether a case may have several labels."""
+    """Return the labels as spelled in the file, the classes, the targets, and whether the task is multi-label."""
     if several:
-        targets = np.array([rows.convert(name, _flag) for name in columns], np.float32).T
+        targets = np.array([rows.convert(name, _label_value) for name in columns], np.float32).T
         targets = np.ascontiguousarray(targets)
         classes = tuple(columns)
         labels = tuple(";".join(np.array(classes)[row == 1].tolist()) for row in targets)
@@ -133,13 +143,17 @@ def _targets(rows: Rows, columns: list[str], several: bool):
 
 
 def clean_label(text: str) -> str:
-    """Return a label as it stands; refuse an empty or unknown one."""
+    """Return a label unchanged.
+
+    Raises:
+        UserError: If the label is missing.
+    """
     if text.lower() in UNKNOWN_VALUES:
         raise UserError(f"the label is missing. Received: {text!r}")
     return text
 
 
-def _flag(text: str) -> float:
+def _label_value(text: str) -> float:
     if text.lower() in UNKNOWN_VALUES:
         return np.nan
     try:
@@ -147,7 +161,7 @@ def _flag(text: str) -> float:
     except ValueError:
         value = None
     if value not in (0, 1, -1):
-        raise UserError(f"a label of several must be 0, 1, or empty, NaN or -1 (unknown). Received: {text!r}")
+        raise UserError(f"the label must be 0, 1, or empty, NaN or -1 (unknown). Received: {text!r}")
     return value if value >= 0 else np.nan
 
 
@@ -158,21 +172,22 @@ def _with_groups(table: CaseTable, rows: Rows, column: str | None, config: DataC
     alone = names.count("")
     groups = tuple(name or f"{case} (alone)" for name, case in zip(names, table.cases, strict=True))
     table = replace(table, groups=groups, group_source=f"column {column}")
-    return table.with_notes(f"column {column} is empty in {alone} rows: each a group of its own") if alone else table
+    note = f"rows without {column}: {alone}; each is a separate group"
+    return table.with_notes(note) if alone else table
 
 
-def _given(rows: Rows) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    """Return the split of the column `split`, else the folds of `fold`, else nothing; and notes."""
+def _predefined_splits(rows: Rows) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Return the split of the column `split`, else the folds of the column `fold`, else nothing; and notes."""
     split, fold = rows.find(("split",)), rows.find(("fold",))
     if split:
         parts = tuple(rows.convert(split, _part))
-        return (parts,), (f"column {fold} is not used: column {split} gives the split",) if fold else ()
+        return (parts,), (f"column {fold} is not used, because column {split} defines the split",) if fold else ()
     if not fold:
         return (), ()
     numbers = rows.convert(fold, _fold_number)
     folds = sorted(set(numbers))
     if len(folds) < 2:
-        raise UserError(f"{rows.file}: column {fold} holds one fold only: {folds[0]}")
+        raise UserError(f"{rows.file}: column {fold} must have at least two folds. Received: {folds[0]}")
     return tuple(tuple("test" if n == f else "train" for n in numbers) for f in folds), ()
 
 
@@ -185,5 +200,5 @@ def _part(text: str) -> str:
 def _fold_number(text: str) -> int:
     whole = text.removesuffix(".0")
     if not (whole.isascii() and whole.isdigit() and len(whole) < 10):
-        raise UserError(f"fold must be a whole number. Received: {text!r}")
+        raise UserError(f"fold must be an integer >= 0. Received: {text!r}")
     return int(whole)

@@ -1,11 +1,12 @@
-"""A folder of class folders, with or without train, val and test folders above them.
+"""Read a folder of class folders, optionally inside train, val and test folders.
 
     root/benign/benign (1).png               root/train/benign/a.png
-    root/malignant/malignant (1).png         root/val/benign/b.png        (validation and valid too, any case)
+    root/malignant/malignant (1).png         root/val/benign/b.png
                                              root/test/benign/c.png
 
-Files with `_mask` in their name, hidden files and files that are not PNG, JPEG, BMP or TIFF are left out and counted
-in the notes. Folders inside a class folder belong to that class.
+Split folders may also be called training, valid, validation and testing, in upper or lower case. Files with `_mask` in
+their name, hidden files and files other than PNG, JPEG, BMP and TIFF are excluded, and the notes report their number.
+Images in subfolders of a class folder belong to that class.
 """
 
 from __future__ import annotations
@@ -25,26 +26,34 @@ SPLIT_FOLDERS |= {"test": "test", "testing": "test"}
 
 
 def read(path: Path, config: DataConfig) -> CaseTable:
-    """Read the images below `path`; the names of the class folders are the classes.
+    """Read the images in a folder; the names of the class folders are the classes.
+
+    Args:
+        path: The folder.
+        config: How groups are found.
+
+    Returns:
+        The `CaseTable`.
 
     Raises:
-        UserError: for an empty folder, fewer than two classes, split folders beside others, or a link out of `path`.
+        UserError: If there are no images or fewer than two classes, if the folder has both split folders and other
+            folders, or if a link leaves the folder.
     """
     parts = _split_folders(path)
-    left_out: Counter = Counter()
+    excluded: Counter = Counter()
     rows = []  # (relative path, class, part)
     for prefix, part in parts.items() if parts else [("", "")]:
         for class_name in _folders(path / prefix):
             below = f"{prefix}/{class_name}" if prefix else class_name
-            names = [f"{below}/{name}" for name in _images(path / below, left_out)]
-            left_out[f"class folders without an image ({below})"] += not names
+            names = [f"{below}/{name}" for name in _images(path / below, excluded)]
+            excluded[f"class folders without images ({below})"] += not names
             rows += [(name, class_name, part) for name in names]
-    notes = tuple(f"left out: {what}: {count}" for what, count in left_out.items() if count)
+    notes = tuple(f"excluded: {what}: {count}" for what, count in excluded.items() if count)
     if not rows:
         detail = f" ({'; '.join(notes)})" if notes else ""
         raise UserError(f"No images in class folders: expected {path}/<class>/*.png{detail}")
     rows.sort()
-    paths, labels, given = zip(*rows, strict=True)
+    paths, labels, split = zip(*rows, strict=True)
     root = Root(path)
     for name in paths:
         _check(root, name, path)
@@ -58,7 +67,7 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         cases,
         classes,
         targets,
-        given=(given,) if parts else (),
+        predefined_splits=(split,) if parts else (),
         labels=labels,
         notes=notes,
     )
@@ -78,33 +87,34 @@ def _folders(path: Path) -> list[str]:
 
 
 def _split_folders(path: Path) -> dict[str, str]:
-    """Return folder name -> part when the folders of `path` are the parts of a split, else nothing."""
+    """Return the part of each split folder in `path`, or an empty dict if there are none."""
     names = _folders(path)
     parts = {name: SPLIT_FOLDERS[name.lower()] for name in names if name.lower() in SPLIT_FOLDERS}
     if not parts:
         return {}
     others = [name for name in names if name not in parts]
     if others:
-        raise UserError(f"{path}: split folders ({', '.join(parts)}) stand beside other folders ({', '.join(others)})")
-    twice = [part for part, count in Counter(parts.values()).items() if count > 1]
-    if twice:
-        raise UserError(f"{path}: two folders for {twice[0]}: {', '.join(n for n in parts if parts[n] == twice[0])}")
+        raise UserError(f"{path} has both split folders ({', '.join(parts)}) and other folders ({', '.join(others)})")
+    repeated = [part for part, count in Counter(parts.values()).items() if count > 1]
+    if repeated:
+        names = ", ".join(name for name in parts if parts[name] == repeated[0])
+        raise UserError(f"{path} has several folders for {repeated[0]}: {names}")
     return parts
 
 
-def _images(path: Path, left_out: Counter) -> Iterator[str]:
-    """Yield image paths relative to the class folder; count what is left out."""
+def _images(path: Path, excluded: Counter) -> Iterator[str]:
+    """Yield image paths relative to the class folder; count the excluded files in `excluded`."""
     for folder, folders, names in os.walk(path, onerror=_raise):
-        left_out["linked folders"] += sum(os.path.islink(os.path.join(folder, name)) for name in folders)
+        excluded["linked folders"] += sum(os.path.islink(os.path.join(folder, name)) for name in folders)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if name.startswith("."):
-                left_out["hidden files"] += 1
+                excluded["hidden files"] += 1
             elif not is_image_name(name):
                 suffix = os.path.splitext(name)[1].lower() or "no suffix"
-                left_out[f"files that are not {', '.join(s[1:] for s in IMAGE_SUFFIXES)} ({suffix})"] += 1
+                excluded[f"files that are not {', '.join(s[1:] for s in IMAGE_SUFFIXES)} ({suffix})"] += 1
             elif "_mask" in os.path.splitext(name)[0].lower():
-                left_out["files with _mask in their name"] += 1
+                excluded["files with _mask in their name"] += 1
             else:
                 yield os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
 

@@ -1,4 +1,4 @@
-"""Which cases belong to one patient or exam when no column says so."""
+"""Find the patient or exam of each case when no column defines it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from dataclasses import replace
 from keras_radtl.config import UserError
 from keras_radtl.data.table import GROUPS_OFF, NO_GROUPS, CaseTable
 
-UNKNOWN = "no patient groups known: every image counts as a patient of its own; give --groups if some belong together"
+UNKNOWN = "no patient groups known: every image is treated as a separate patient. Set `groups` to define patients"
 
 
 def find_groups(table: CaseTable, groups: str) -> CaseTable:
-    """Return the table with the groups that the option `groups` names.
+    """Return the table with the groups that the option `groups` defines.
 
     Args:
-        table: a table from a source without columns, or whose columns do not name groups.
-        groups: "auto" (none known), "none" (not wanted) or "re:" and a regular expression that is searched in each
-            path; its first bracket, or the whole match, is the group.
+        table: A table from a source without a column of groups.
+        groups: "auto" (groups are unknown; adds a note), "none" (the user chose to split without groups) or "re:"
+            followed by a regular expression that is searched in each path. The group is the first capturing group of
+            the match, or the whole match if the expression has none.
+
+    Returns:
+        The table with new `groups` and `group_source`.
+
     Raises:
-        UserError: when the expression is not valid or some path does not match, or a column is asked for.
+        UserError: If `groups` is the name of a column, if the expression is invalid, or if it does not match a path.
     """
     if groups == "auto":
         return replace(table, groups=table.cases, group_source=NO_GROUPS).with_notes(UNKNOWN)
@@ -27,7 +32,7 @@ def find_groups(table: CaseTable, groups: str) -> CaseTable:
         return replace(table, groups=table.cases, group_source=GROUPS_OFF)
     if not groups.startswith("re:"):
         raise UserError(
-            f"`groups` must be auto, none or re:<regular expression> for this data; only a CSV has columns. "
+            f"`groups` must be auto, none or re:<regular expression> for data without a column of that name. "
             f"Received: groups={groups!r}"
         )
     return replace(table, groups=_match(table.paths, groups[3:]), group_source=f"expression {groups[3:]}")
@@ -39,13 +44,15 @@ def _match(paths: tuple[str, ...], expression: str) -> tuple[str, ...]:
     except re.error as error:
         raise UserError(f"`groups` is not a valid regular expression: {error}. Received: re:{expression}") from None
     found = [pattern.search(path) for path in paths]
-    missed = [path for path, match in zip(paths, found, strict=True) if match is None]
-    if missed:
+    unmatched = [path for path, match in zip(paths, found, strict=True) if match is None]
+    if unmatched:
         raise UserError(
-            f"`groups`: re:{expression} does not match {len(missed)} of {len(paths)} paths. First: {missed[0]}"
+            f"`groups`: re:{expression} does not match {len(unmatched)} of {len(paths)} paths. First: {unmatched[0]}"
         )
     named = [match.group(1 if pattern.groups else 0) for match in found]
     empty = [path for path, name in zip(paths, named, strict=True) if not name]
     if empty:
-        raise UserError(f"`groups`: re:{expression} finds an empty group in {len(empty)} paths. First: {empty[0]}")
+        raise UserError(
+            f"`groups`: re:{expression} matches an empty group in {len(empty)} of {len(paths)} paths. First: {empty[0]}"
+        )
     return tuple(named)

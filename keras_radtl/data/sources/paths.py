@@ -1,4 +1,4 @@
-"""Which files count as images, and how a path that data bring along is kept inside the data root."""
+"""Recognize image files by name, and keep the paths of a table inside the data root."""
 
 from __future__ import annotations
 
@@ -11,48 +11,51 @@ from pathlib import Path
 from keras_radtl.config import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-PLAIN = re.compile(r"(?!\.)[^/]+(/(?!\.)[^/]+)*").fullmatch  # a path that normpath would not change
+IS_NORMALIZED = re.compile(r"(?!\.)[^/]+(/(?!\.)[^/]+)*").fullmatch  # paths that `normpath` leaves unchanged
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether a file name ends like a PNG, JPEG, BMP or TIFF."""
+    """Return whether a file name has the suffix of a PNG, JPEG, BMP or TIFF file."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def normal_path(text: str) -> str:
-    """Return a path of a table, also with "\\" or "./", as a plain relative path with "/".
+def normalize_path(text: str) -> str:
+    """Return a path of a table as a relative path with "/", without "." and "..".
+
+    Args:
+        text: The path as written in the table; it may contain "\\", "./" and "..".
 
     Raises:
-        UserError: when it is absolute or leaves its root by "..".
+        UserError: If the path is absolute, has a drive letter or leaves the data root.
     """
     path = text.replace("\\", "/")
-    if path.startswith("/") or path[1:2] == ":":
-        raise UserError(f"paths must be relative to the data root. Received: {text!r}")
-    if not PLAIN(path):
+    if not IS_NORMALIZED(path):
         path = posixpath.normpath(path)
+    if path.startswith("/") or ":" in (text[1:2], path[1:2]):
+        raise UserError(f"paths must be relative to the data root. Received: {text!r}")
     if path == ".." or path.startswith("../"):
         raise UserError(f"path leaves the data root. Received: {text!r}")
     return path
 
 
 class Root:
-    """A data root that checks files: there, regular, and inside, links followed."""
+    """A data root that checks that files exist, are regular files and are inside the root after resolving links."""
 
     def __init__(self, folder: Path):
         self._real = os.path.realpath(folder)
         self._inside: dict[str, bool] = {}
 
     def find(self, text: str) -> str:
-        """Return the path of a table as a plain relative path, after `check`."""
-        path = normal_path(text)
+        """Return a path of a table after `normalize_path` and `check`."""
+        path = normalize_path(text)
         self.check(path)
         return path
 
     def check(self, path: str) -> None:
-        """Refuse the relative `path` unless it is a regular file inside the root.
+        """Check that the relative `path` is a regular file inside the root.
 
         Raises:
-            UserError: naming the path and the reason.
+            UserError: If it is not; the message has the path and the reason.
         """
         full = f"{self._real}/{path}"
         try:

@@ -1,4 +1,4 @@
-"""The rows of a CSV as text, each with its place in the file for messages."""
+"""Read the rows of a CSV file as text, with their line numbers for error messages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from keras_radtl.config import UserError
 
-FORMULA_STARTS = "=@+-"  # what a spreadsheet takes for a formula
-MOST_BYTES = 1 << 30  # a larger CSV is refused before it is read
+FORMULA_STARTS = "=@+-"  # a spreadsheet reads such a cell as a formula
+MAX_BYTES = 1 << 30  # larger files are an error, raised before reading
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Rows:
     """A CSV file in memory.
 
     Attributes:
-        file: path as the user gave it.
-        header: column names, stripped.
-        rows: stripped cells, as many per row as columns.
-        numbers: line of each row in the file; the header stands in line 1.
+        file: Path of the file as given by the user.
+        header: Column names, stripped.
+        rows: Stripped cells; every row has one cell per column.
+        numbers: Line number of each row in the file; the header is line 1.
     """
 
     file: Path
@@ -34,19 +34,23 @@ class Rows:
     numbers: list[int]
 
     def where(self, index: int) -> str:
-        """Return file and row, for messages."""
+        """Return the file and the line number of a row, for messages."""
         return f"{self.file}, row {self.numbers[index]}"
 
     def find(self, names: Sequence[str]) -> str | None:
-        """Return the column whose name, in any case, comes first in `names`, or None."""
+        """Return the column for the first of `names` that exists, ignoring case, or None."""
         lower = {name.lower(): name for name in self.header}
         return next((lower[name] for name in names if name in lower), None)
 
     def named(self, name: str, option: str) -> str:
-        """Return the column that an option names, in any case.
+        """Return the column called `name`, ignoring case.
+
+        Args:
+            name: Name of the column.
+            option: The option that names it, for the message.
 
         Raises:
-            UserError: listing the columns.
+            UserError: If there is no such column; the message lists the columns.
         """
         if name in self.header:
             return name
@@ -58,15 +62,15 @@ class Rows:
 
     def column(self, name: str) -> list[str]:
         """Return the cells of a column."""
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+        index = self.header.index(name)
+        return [row[index] for row in self.rows]
 
     def convert(self, name: str, function: Callable[[str], Any]) -> list:
-        """Return `function` of every cell of a column.
+        """Apply `function` to every cell of a column and return the results.
 
         Raises:
-            UserError: what `function` raises, with file and row in front; and for a cell that a spreadsheet would run
-                as a formula.
+            UserError: If `function` raises one, or if a cell looks like a spreadsheet formula. The message starts with
+                the file and the row.
         """
         result = []
         for index, text in enumerate(self.column(name)):
@@ -79,7 +83,7 @@ class Rows:
         return result
 
     def take(self, indices: Sequence[int]) -> Rows:
-        """Return these rows."""
+        """Return the selected rows."""
         return Rows(self.file, self.header, [self.rows[i] for i in indices], [self.numbers[i] for i in indices])
 
 
@@ -88,13 +92,20 @@ def _is_formula(text: str) -> bool:
 
 
 def read_rows(path: Path) -> Rows:
-    """Read a CSV in UTF-8, separated by comma, semicolon or tab.
+    """Read a CSV file in UTF-8, separated by commas, semicolons or tabs.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The `Rows` without blank rows.
 
     Raises:
-        UserError: for other text, NUL bytes, doubled column names and rows of another length, naming the row.
+        UserError: If the file is not UTF-8 or contains NUL bytes, if two columns have the same name, or if a row has
+            too many or too few cells; the message names the row.
     """
-    if path.stat().st_size > MOST_BYTES:
-        raise UserError(f"{path} is larger than {MOST_BYTES >> 20} MiB")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path} must be at most {MAX_BYTES >> 20} MiB. Received: {path.stat().st_size >> 20} MiB")
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -122,11 +133,12 @@ def read_rows(path: Path) -> Rows:
 
 
 def _check(path: Path, header: tuple[str, ...], rows: list[list[str]], numbers: list[int]) -> None:
-    twice = [name for name, count in Counter(name.lower() for name in header if name).items() if count > 1]
-    if twice:
-        raise UserError(f"{path}: two columns are called {twice[0]}")
+    repeated = [name for name, count in Counter(name.lower() for name in header if name).items() if count > 1]
+    if repeated:
+        raise UserError(f"{path} has several columns called {repeated[0]}")
     if not rows:
-        raise UserError(f"{path} holds a header and no rows")
+        raise UserError(f"{path} has a header but no rows")
     for row, number in zip(rows, numbers, strict=True):
         if len(row) != len(header):
-            raise UserError(f"{path}, row {number}: {len(row)} cells, and the header has {len(header)}")
+            found = f"{len(row)} {'cell' if len(row) == 1 else 'cells'}"
+            raise UserError(f"{path}, row {number} has {found}, but the header has {len(header)}")

@@ -1,13 +1,15 @@
-"""Which backbones, weights and scalings a model configuration asks for: one branch per backbone, checked by name."""
+"""The branches of a classifier: one per backbone, with its weights and scaling; names are checked, files are not read."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.backbones.table import BackboneSpec, get_backbone
+from keras_radtl.models.backbones.table import WITHOUT_WEIGHTS, BackboneSpec, get_backbone
 from keras_radtl.models.layers.scalings import get_scaling
 
 WEIGHT_FILES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pt", ".pth")
@@ -17,30 +19,39 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Branch:
-    """One backbone of a classifier."""
+    """One backbone of a classifier.
+
+    Attributes:
+        spec: its row in the table of backbones.
+        weights: a weight set or a file.
+        scaling: pixel scaling, by name.
+        prefix: before the names of its layers: empty, or `backbone1_`, `backbone2_` when there are two.
+        assumed_scaling: whether the scaling was assumed, because a weight file does not name its own.
+    """
 
     spec: BackboneSpec
-    weights: str  # a weight set or a file
+    weights: str
     scaling: str
-    prefix: str  # before the names of its layers: empty, or `backbone1_`, `backbone2_` where there are two
+    prefix: str
+    assumed_scaling: bool = False
 
     @property
-    def torch_geometry(self) -> bool:
-        """Whether the weights are a torch checkpoint for a graph that differs from Keras' own."""
+    def torch_variant(self) -> bool:
+        """Whether the weights are a PyTorch checkpoint for a graph that differs from that of Keras."""
         return self.spec.torch_build is not None and self.weights.lower().endswith(TORCH_FILES)
 
 
 def branches(config: ModelConfig) -> tuple[Branch, ...]:
-    """Return the branches of a classifier, in the order in which their features are joined.
+    """Return the branches of a classifier, in the order in which their features are concatenated.
 
-    Backbones, weights and scalings may each be joined by `+`; a single one stands for all branches.
+    Backbones, weights and scalings may each be joined by `+`; a single one applies to all branches.
 
     Args:
         config: ModelConfig.
     Returns:
         tuple of Branch, at least one.
     Raises:
-        UserError: for an unknown backbone, weight set, scaling or file, or numbers of them that do not match.
+        UserError: for an unknown backbone, weight set or scaling, or for numbers of them that do not match.
     """
     parts = {
         "backbone": config.backbone.split("+"),
@@ -56,40 +67,63 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
     return tuple(_branch(*row, prefix=f"backbone{i}_" if count > 1 else "") for i, row in enumerate(rows, start=1))
 
 
-def default_image_size(config: ModelConfig) -> int:
-    """Return the side in pixels that the backbones of a configuration were pretrained at, the largest if they differ."""
-    return max(branch.spec.image_size for branch in branches(config))
+def image_size(parts: Iterable[Branch]) -> int:
+    """Return the input size of the pretraining in pixels, the largest when the backbones differ."""
+    return max(branch.spec.image_size for branch in parts)
+
+
+def join_groups(lists: Iterable[Sequence]) -> list[tuple]:
+    """Pair the layer groups of several backbones from the output end; returns tuples from input to output."""
+    joined = zip_longest(*(reversed(groups) for groups in lists))
+    return [tuple(part for part in parts if part is not None) for parts in joined][::-1]
+
+
+def group_names(parts: Iterable[Branch], counting: str, weighted: bool = False) -> tuple[str, ...]:
+    """Return the names of the layer groups, from input to output, as `models.groups.layer_groups` names them.
+
+    Args:
+        parts: the branches.
+        counting: str, `stages`, `reference` or `fts`.
+        weighted: bool, only groups that hold weights.
+    Raises:
+        UserError: when a backbone is not counted that way.
+    """
+    joined = join_groups([[name for name, _ in branch.spec.boundaries(counting)] for branch in parts])
+    chosen = [names for names in joined if not weighted or any(name not in WITHOUT_WEIGHTS for name in names)]
+    return tuple("+".join(names) for names in chosen)
+
+
+def require_weight_files(parts: Iterable[Branch]) -> None:
+    """Require that the weight files of branches exist, and log a scaling that was assumed.
+
+    Raises:
+        UserError: naming the file.
+    """
+    for branch in parts:
+        if branch.weights not in branch.spec.weights and not Path(branch.weights).is_file():
+            raise UserError(f"No such weight file: {branch.weights}")
+        if branch.assumed_scaling:
+            _log.warning("%s does not name its pixel scaling; `scaling` %s is assumed", branch.weights, branch.scaling)
 
 
 def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Branch:
     spec = get_backbone(backbone.strip())
     weights = weights.strip()
-    if weights not in spec.weights:
-        _require_weight_file(spec, weights)
-    if scaling is None:
-        scaling = _default_scaling(spec, weights)
-    get_scaling(scaling)
-    return Branch(spec, weights, scaling, prefix)
+    _require_weights(spec, weights)
+    known = spec.scalings.get("imagenet" if weights == "none" else weights)
+    if scaling is None and known is None:
+        torch = weights.lower().endswith(TORCH_FILES) and spec.torch_build is not None
+        return Branch(spec, weights, "torch" if torch else spec.scalings["imagenet"], prefix, assumed_scaling=True)
+    get_scaling(scaling or known)
+    return Branch(spec, weights, scaling or known, prefix)
 
 
-def _require_weight_file(spec: BackboneSpec, weights: str) -> None:
+def _require_weights(spec: BackboneSpec, weights: str) -> None:
+    if weights in spec.weights or weights.lower().endswith(WEIGHT_FILES):
+        return
     if weights == "radimagenet":
         raise UserError(f"There are no RadImageNet weights for {spec.display_name}. Known: {', '.join(spec.weights)}")
-    if not weights.lower().endswith(WEIGHT_FILES):
-        raise UserError(
-            f"Unknown weights {weights!r} for {spec.display_name}. Known: {', '.join(spec.weights)}, or a file "
-            f"({', '.join(WEIGHT_FILES)})"
-        )
-    if not Path(weights).is_file():
-        raise UserError(f"No such weight file: {weights}")
-
-
-def _default_scaling(spec: BackboneSpec, weights: str) -> str:
-    if weights in spec.scalings:
-        return spec.scalings[weights]
-    if weights == "none":
-        return spec.scalings["imagenet"]
-    torch = weights.lower().endswith(TORCH_FILES) and spec.torch_build is not None
-    scaling = "torch" if torch else spec.scalings["imagenet"]
-    _log.warning("A weight file does not say how its pixels were scaled: %s is taken for %s", scaling, weights)
-    return scaling
+    raise UserError(
+        f"Unknown weights {weights!r} for {spec.display_name}. Known: {', '.join(spec.weights)}, or a file "
+        f"({', '.join(WEIGHT_FILES)})"
+    )

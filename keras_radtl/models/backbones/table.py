@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError
-from keras_radtl.models.backbones import efficientnet_lite
-from keras_radtl.models.backbones import torch_variants as torch_geometry
+from keras_radtl.models.backbones import efficientnet_lite, torch_variants
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Boundaries = tuple[tuple[str, str], ...]
-POOLING = "pooling"  # the global average pooling that `classifier` puts behind each backbone
+POOLING = "pooling"  # the global average pooling that `classifier` puts after each backbone
+WITHOUT_WEIGHTS = frozenset({"relu", "maxpool", "avgpool"})  # groups of the `reference` counting that hold no weights
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ _RESNET50 = BackboneSpec(
         ("layer4", "conv5_block3_out"),
     ),
     gradcam_layers=("conv4_block6_out", "conv5_block3_out"),
-    torch_build=torch_geometry.resnet50_torch,
+    torch_build=torch_variants.resnet50_torch,
 )
 
 _EFFICIENTNET_LITE0 = BackboneSpec(
@@ -155,7 +159,7 @@ _DENSENET121 = BackboneSpec(
         ("denseblock4", "relu"),
     ),
     gradcam_layers=("conv5_block16_concat",),
-    torch_build=torch_geometry.densenet121_torch,
+    torch_build=torch_variants.densenet121_torch,
 )
 
 _INCEPTION_V3 = BackboneSpec(
@@ -224,3 +228,26 @@ def get_backbone(name: str) -> BackboneSpec:
         if key == spec.name.replace("_", "") or _ALIASES.get(key) == spec.name:
             return spec
     raise UserError(f"Unknown backbone {name!r}. Known: {', '.join(BACKBONES)}")
+
+
+def list_backbones() -> pd.DataFrame:
+    """Return the backbones, one row each, indexed by name.
+
+    Returns:
+        DataFrame with `display_name`, `image_size` and `minimum_size` in pixels, `features` (channels of the last
+        feature map), `weights` (names of the weight sets) and `groups` (layer groups from input to output).
+    """
+    import pandas as pd
+
+    rows = {
+        spec.name: {
+            "display_name": spec.display_name,
+            "image_size": spec.image_size,
+            "minimum_size": spec.minimum_size,
+            "features": spec.features,
+            "weights": ", ".join(spec.weights),
+            "groups": ", ".join(name for name, _ in spec.stages),
+        }
+        for spec in BACKBONES.values()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("backbone")

@@ -1,47 +1,46 @@
-"""Read the structure of a weight file in a child process first, with bounded time and memory.
+"""Read the structure of a weight file in a child process first, with limited time and memory.
 
-The HDF5 library is written in C, and a damaged or crafted file can make it crash or turn in circles. A child process
-that dies or hangs costs an error message; the process that trains never opens a file that its child did not survive.
+The HDF5 library is written in C: a damaged or crafted file can crash it or make it loop forever. When a child process
+dies or hangs, the file is refused; the process that trains opens only files that its child has read.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from keras_radtl.child_process import ask, describe_end
 from keras_radtl.config import UserError
 from keras_radtl.models.weights.hdf5 import open_weights
 
 SECONDS = 60.0  # InceptionResNetV2 takes 3 on a slow machine
-_EXTRA_MEMORY = 4 << 30  # bytes of address space beside the file itself; Python and its libraries reserve one
-_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # for the same
+_EXTRA_MEMORY = 4 << 30  # bytes of address space in addition to the file; Python and its libraries reserve 1 GiB
+_ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)  # each thread reserves some
 
 
 def probe_weights(path: Path, expected_bytes: int, seconds: float = SECONDS) -> None:
-    """Raise what `open_weights` would raise for a file, and also when opening it crashes or does not end.
+    """Open a weight file in a child process and refuse it when that fails, crashes or does not end.
 
     Args:
         path: regular file.
         expected_bytes: int, size of the backbone's variables as float32.
         seconds: float, time limit.
     Raises:
-        UserError: when the file is refused, or the child process does not come back.
+        UserError: the error of `open_weights`, or a description of how the child process ended.
     """
-    package_root = str(Path(__file__).parents[3])
-    search_path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "keras_radtl.models.weights.probe", str(path), str(expected_bytes)]
-    environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path}
+    arguments = ["-m", "keras_radtl.models.weights.probe", str(path), str(expected_bytes)]
     try:
-        child = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment)
-    except subprocess.TimeoutExpired:
+        reply = ask(arguments, seconds=seconds, environment={**os.environ, **_ONE_THREAD})
+    except TimeoutError:
         raise UserError(f"{path}: refused, reading its structure does not end (after {seconds:g} s)") from None
-    if child.returncode == 2:
-        raise UserError(child.stderr.strip())
-    if child.returncode != 0:
-        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"{path}: refused, reading its structure fails (exit code {child.returncode}: {last})")
+    if reply.code == 2:
+        raise UserError(reply.error.strip())
+    if reply.code != 0:
+        last = f": {reply.problem}" if reply.code > 0 and reply.error.strip() else ""
+        raise UserError(f"{path}: refused, the process that reads its structure {describe_end(reply.code)}{last}")
 
 
 def main(arguments: list[str]) -> int:

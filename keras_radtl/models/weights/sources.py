@@ -100,8 +100,8 @@ def _keras_file(file: KerasFile, display_name: str) -> Path:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"The ImageNet weights of {display_name} could not be downloaded ({reason}). Put {file.address} at "
-            f"{home / 'models' / file.name} (MD5 {file.md5}), or use --weights none, a weight file, or "
-            f"--backbone efficientnet_lite0, whose weights are installed"
+            f"{home / 'models' / file.name} (MD5 {file.md5}), or use `weights=none`, a weight file, or "
+            f"`backbone=efficientnet_lite0`, whose weights are installed"
         ) from None
 
 
@@ -123,8 +123,8 @@ def _radimagenet_file(spec, weights_dir: str | Path | None) -> Path:
     folder = weights_dir or os.environ.get(WEIGHTS_VARIABLE)
     if not folder:
         raise UserError(
-            f"The RadImageNet weights come from their authors (github.com/BMEII-AI/RadImageNet): name the folder that "
-            f"holds {names[0]} by --weights-dir or the variable {WEIGHTS_VARIABLE}"
+            f"The RadImageNet weights come from their authors (github.com/BMEII-AI/RadImageNet): set "
+            f"`weights_dir` or the variable {WEIGHTS_VARIABLE} to the folder with {names[0]}"
         )
     if not Path(folder).is_dir():
         raise UserError(f"`weights_dir` must be a folder. Received: weights_dir={str(folder)!r}")

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.models.backbones import efficientnet_lite
-from keras_radtl.models.backbones import torch_variants as torch_geometry
+from keras_radtl.models.backbones import efficientnet_lite, torch_variants
 from keras_radtl.models.backbones.torch_variants import DENSENET121_LAYERS, RESNET50_BLOCKS
 
 _BATCHNORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -77,8 +76,8 @@ SCHEMES: dict[str, tuple[Callable[[], dict[str, str]], ...]] = {
     "efficientnet_lite0": (efficientnet_lite.torch_modules,),
 }
 EPSILONS = {  # of the BatchNorm that the checkpoints were trained with
-    "resnet50": torch_geometry.BATCHNORM_EPSILON,
-    "densenet121": torch_geometry.BATCHNORM_EPSILON,
+    "resnet50": torch_variants.BATCHNORM_EPSILON,
+    "densenet121": torch_variants.BATCHNORM_EPSILON,
     "efficientnet_lite0": efficientnet_lite.BATCHNORM_EPSILON,
 }
 

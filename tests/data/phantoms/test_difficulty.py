@@ -1,8 +1,9 @@
-"""The promise of the default difficulty: neither trivial nor hopeless for a linear probe of a frozen network."""
+"""The default difficulty: a linear probe of a frozen backbone has an AUC between 0.80 and 0.95."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
@@ -13,7 +14,8 @@ from keras_radtl.config import HeadConfig, ModelConfig, PhantomConfig
 from keras_radtl.data.phantoms.generate import make_phantoms
 
 
-def test_linear_probe_of_the_default_reaches_between_80_and_95_percent_auc():
+@pytest.mark.slow
+def test_auc_of_a_linear_probe_at_the_default_difficulty():
     import keras
 
     from keras_radtl.models.classifier import build_classifier

@@ -1,4 +1,4 @@
-"""CSV files of paths and labels; every fault names its row."""
+"""CSV files of paths and labels; error messages name the row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_radtl.data.table import GROUPS_OFF, NO_GROUPS
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that writes a CSV beside the images a.png ... h.png and reads it."""
+    """Return a function that writes a CSV file next to the images a.png ... h.png and reads it."""
     for name in "abcdefgh":
         (tmp_path / f"{name}.png").write_bytes(b"x")
 
@@ -30,16 +30,16 @@ def test_columns_are_found_by_name(read):
     table = read("Image,Patient_ID,Diagnosis,age\na.png,p1,benign,40\nb.png,p1,malignant,50\nc.png,p2,benign,60\n")
     assert table.cases == ("a", "b", "c") and table.classes == ("benign", "malignant")
     assert table.targets.tolist() == [0, 1, 0] and table.groups == ("p1", "p1", "p2")
-    assert table.group_source == "column Patient_ID" and table.given == () and table.name == "cases"
+    assert table.group_source == "column Patient_ID" and table.predefined_splits == () and table.name == "cases"
 
 
 @pytest.mark.parametrize("name", ["path", "image", "FILENAME", "file"])
 @pytest.mark.parametrize("label", ["label", "class", "target", "diagnosis", "acl_label"])
-def test_names_of_path_and_label(read, name, label):
+def test_path_and_label_columns_have_several_names(read, name, label):
     assert read(f"{name},{label}\na.png,0\nb.png,1\n").targets.tolist() == [0, 1]
 
 
-def test_label_by_name(read):
+def test_label_column_can_be_selected(read):
     text = "path,label,grade\na.png,x,2\nb.png,y,10\n"
     assert read(text, label="grade").classes == ("2", "10")
     assert read(text, label="Grade").classes == ("2", "10")
@@ -58,16 +58,16 @@ def test_label_by_name(read):
         "path,label,name\na.png,x,Jos\u00e9\u2028z\nb.png,y,\n".encode(),
     ],
 )
-def test_forms_of_the_same_table(read, text):
+def test_encodings_separators_and_quotes(read, text):
     table = read(text)
     assert table.paths == ("a.png", "b.png") and table.labels == ("x", "y")
 
 
-def test_repeated_rows_are_noted(read):
-    assert "repeated rows: 1" in read("path,label\na.png,x\nb.png,y\nb.png,y\n").notes[0]
+def test_repeated_rows_are_excluded_and_reported(read):
+    assert "repeated rows excluded: 1" in read("path,label\na.png,x\nb.png,y\nb.png,y\n").notes[0]
 
 
-FAULTS = {
+ERRORS = {
     "no path column": ("name,label\na.png,x\n", r"cases.csv: no path column .* Columns: name, label"),
     "no label column": ("path,age\na.png,1\n", "no label column"),
     "several label columns": ("path,a_label,b_label\na.png,1,2\n", r"several label columns \(a_label, b_label\)"),
@@ -88,33 +88,36 @@ FAULTS = {
     "formula": ("path,label\na.png,x\nb.png,=1+1\n", "row 3: column label starts like a spreadsheet formula"),
     "formula path": ("path,label\n@SUM(A1).png,x\n", "row 2: column path starts like"),
     "one class": ("path,label\na.png,x\nb.png,x\n", "At least two classes are needed. Found: x"),
-    "case of labels": ("path,label\na.png,Benign\nb.png,benign\n", "differ only in upper and lower case"),
+    "case of labels": (
+        "path,label\na.png,Benign\nb.png,benign\n",
+        "must differ in more than upper and lower case. Received: Benign, benign",
+    ),
     "empty": ("", "is empty"),
     "blank": ("\n\n", "is empty"),
-    "header only": ("path,label\n", "holds a header and no rows"),
-    "long row": ("path,label\na.png,x\nb.png,y,z\n", "row 3: 3 cells, and the header has 2"),
-    "short row": ("path,label\na.png,x\nb.png\n", "row 3: 1 cells"),
-    "column twice": ("path,label,Label\na.png,x,y\n", "two columns are called label"),
+    "header only": ("path,label\n", "has a header but no rows"),
+    "long row": ("path,label\na.png,x\nb.png,y,z\n", "row 3 has 3 cells, but the header has 2"),
+    "short row": ("path,label\na.png,x\nb.png\n", "row 3 has 1 cell, but"),
+    "repeated column": ("path,label,Label\na.png,x,y\n", "has several columns called label"),
     "Latin-1": ("path,label\na.png,x\nb.png,caf\xe9\n".encode("latin-1"), "row 3: byte 0xe9 is not UTF-8"),
     "UTF-16": ("path,label\na.png,x\n".encode("utf-16"), "row 1: byte 0xff is not UTF-8"),
     "NUL": (b"path,label\na.png,x\nb\0.png,y\n", "row 3: NUL byte"),
     "open quote": ('path,label\n"a.png,x\nb.png,y\n', "row 3: unexpected end of data"),
     "part": ("path,label,split\na.png,x,train\nb.png,y,dev2\n", "row 3: split must be one of train"),
     "no part": ("path,label,split\na.png,x,train\nb.png,y,\n", "row 3: split must be"),
-    "fold": ("path,label,fold\na.png,x,1\nb.png,y,two\n", "row 3: fold must be a whole number. Received: 'two'"),
-    "one fold": ("path,label,fold\na.png,x,1\nb.png,y,1\n", "holds one fold only: 1"),
+    "fold": ("path,label,fold\na.png,x,1\nb.png,y,two\n", "row 3: fold must be an integer >= 0. Received: 'two'"),
+    "one fold": ("path,label,fold\na.png,x,1\nb.png,y,1\n", "column fold must have at least two folds. Received: 1"),
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_fault(read, name):
-    text, message = FAULTS[name]
+@pytest.mark.parametrize("name", ERRORS)
+def test_invalid_table_is_a_one_line_error(read, name):
+    text, message = ERRORS[name]
     with pytest.raises(UserError, match=message) as caught:
         read(text)
     assert "\n" not in str(caught.value)
 
 
-def test_links_out_of_the_root(read, tmp_path, tmp_path_factory):
+def test_links_that_leave_the_root_are_errors(read, tmp_path, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (outside / "x.png").write_bytes(b"x")
     (tmp_path / "link.png").symlink_to(outside / "x.png")
@@ -131,7 +134,7 @@ def test_groups(read):
     text = "path,label,patient,exam\na.png,x,p1,e1\nb.png,y,,e1\nc.png,y,nan,e2\n"
     table = read(text)
     assert table.groups[0] == "p1" and len(set(table.groups)) == 3
-    assert "column patient is empty in 2 rows" in table.notes[-1]
+    assert "rows without patient: 2" in table.notes[-1]
     assert read(text, groups="exam").groups == ("e1", "e1", "e2")
     assert read(text, groups="none").group_source == GROUPS_OFF
     assert read("path,label\na.png,x\nb.png,y\n").group_source == NO_GROUPS
@@ -141,21 +144,21 @@ def test_groups(read):
 
 def test_split_column(read):
     table = read("path,label,split\na.png,x,train\nb.png,y,Validation\nc.png,y,test\nd.png,x,valid\n")
-    assert table.given == (("train", "val", "test", "val"),)
+    assert table.predefined_splits == (("train", "val", "test", "val"),)
 
 
 def test_fold_column_tests_each_fold_once(read):
     table = read("path,label,fold\na.png,x,3\nb.png,y,1\nc.png,y,1.0\nd.png,x,2\n")
-    assert table.given == (
+    assert table.predefined_splits == (
         ("train", "test", "test", "train"),
         ("train", "train", "train", "test"),
         ("test", "train", "train", "train"),
     )
 
 
-def test_split_goes_before_fold(read):
+def test_split_column_takes_precedence_over_fold(read):
     table = read("path,label,split,fold\na.png,x,train,0\nb.png,y,test,1\n")
-    assert table.given == (("train", "test"),) and "column fold is not used" in "".join(table.notes)
+    assert table.predefined_splits == (("train", "test"),) and "column fold is not used" in "".join(table.notes)
 
 
 def test_several_label_columns(read):
@@ -164,7 +167,7 @@ def test_several_label_columns(read):
     nan = np.nan
     np.testing.assert_array_equal(table.targets, np.array([[1, 0], [0, nan], [nan, 1], [nan, 0]], np.float32))
     assert table.multilabel and table.classes == ("edema", "effusion") and table.labels == ("edema", "", "effusion", "")
-    with pytest.raises(UserError, match=r"row 2: a label of several must be 0, 1.*Received: '2'"):
+    with pytest.raises(UserError, match=r"row 2: the label must be 0, 1.*Received: '2'"):
         read("path,edema,effusion\na.png,2,0\n", labels=("edema", "effusion"))
     with pytest.raises(UserError, match="labels='pneumonia'"):
         read(text, labels=("edema", "pneumonia"))
@@ -172,7 +175,7 @@ def test_several_label_columns(read):
         read(text, labels=("edema",), label="edema")
 
 
-def test_list_of_labels(read):
+def test_labels_joined_by_semicolons(read):
     table = read("path,label\na.png,edema;effusion\nb.png,none\nc.png,effusion\n")
     assert table.multilabel and table.classes == ("edema", "effusion", "none")
     assert table.targets.tolist() == [[1, 1, 0], [0, 0, 1], [0, 1, 0]]
@@ -180,7 +183,7 @@ def test_list_of_labels(read):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80) | st.text('path,label\n;"ab.png01=-\r\t \0\\/', max_size=80).map(str.encode))
-def test_any_bytes_give_a_table_or_one_line(read, tail):
+def test_any_bytes_give_a_table_or_a_one_line_error(read, tail):
     for text in (tail, b"path,label\na.png,x\n" + tail):
         try:
             table = read(text)

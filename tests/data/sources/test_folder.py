@@ -1,4 +1,4 @@
-"""Folders of class folders, with and without split folders above."""
+"""Folders of class folders, with and without split folders."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_class_folders(busi_like):
     assert table.classes == ("benign", "malignant", "normal") and table.targets.tolist() == [0, 0, 0, 1, 1, 1, 2]
     assert table.paths[0] == "benign/benign (1).png" and table.cases[0] == "benign/benign (1)"
     assert table.groups == table.cases and table.group_source == NO_GROUPS
-    assert "no patient groups known" in table.notes[-1] and table.given == ()
+    assert "no patient groups known" in table.notes[-1] and table.predefined_splits == ()
     assert read(busi_like, positive="malignant").classes == ("other", "malignant")
 
 
-def test_masks_hidden_and_foreign_files_are_left_out_and_counted(busi_like, write_image):
+def test_masks_hidden_files_and_other_formats_are_excluded_and_counted(busi_like, write_image):
     write_image("benign/benign (1)_mask.png")
     write_image("benign/benign (1)_mask_1.png")
     (busi_like / "benign" / "Thumbs.db").write_bytes(b"x")
@@ -44,7 +44,7 @@ def test_masks_hidden_and_foreign_files_are_left_out_and_counted(busi_like, writ
     table = read(busi_like)
     assert len(table) == 7
     notes = "\n".join(table.notes)
-    for part in ("_mask in their name: 2", "(.dcm): 1", "(.db): 1", "hidden files: 1", "without an image (empty): 1"):
+    for part in ("_mask in their name: 2", "(.dcm): 1", "(.db): 1", "hidden files: 1", "without images (empty): 1"):
         assert part in notes
 
 
@@ -56,30 +56,30 @@ def test_split_folders(tmp_path, write_image, names):
         write_image(f"{part}/a/1.png", seed)
         write_image(f"{part}/b/deep/1.png", seed + 10)
     table = read(tmp_path)
-    part_of = dict(zip(table.paths, table.given[0], strict=True))
+    part_of = dict(zip(table.paths, table.predefined_splits[0], strict=True))
     assert part_of == {
-        f"{part}/{name}": given
-        for part, given in zip(names, ("train", "val", "test"), strict=True)
+        f"{folder}/{name}": part
+        for folder, part in zip(names, ("train", "val", "test"), strict=True)
         for name in ("a/1.png", "b/deep/1.png")
     }
     assert table.classes == ("a", "b")
 
 
-def test_split_folders_beside_others(tmp_path, write_image):
+def test_split_folders_and_other_folders_are_an_error(tmp_path, write_image):
     write_image("train/a/1.png")
     write_image("benign/1.png")
-    with pytest.raises(UserError, match=r"split folders \(train\) stand beside other folders \(benign\)"):
+    with pytest.raises(UserError, match=r"both split folders \(train\) and other folders \(benign\)"):
         read(tmp_path)
 
 
-def test_two_folders_for_one_part(tmp_path):
+def test_two_folders_for_one_part_are_an_error(tmp_path):
     for name in ("train", "val", "valid"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match="two folders for val: val, valid"):
+    with pytest.raises(UserError, match="several folders for val: val, valid"):
         read(tmp_path)
 
 
-def test_nothing_to_read(tmp_path, write_image):
+def test_missing_images_and_classes_are_errors(tmp_path, write_image):
     with pytest.raises(UserError, match="No such file or folder"):
         read(tmp_path / "missing")
     with pytest.raises(UserError, match="No images in class folders"):
@@ -93,7 +93,7 @@ def test_nothing_to_read(tmp_path, write_image):
         read(tmp_path)
 
 
-def test_links_out_of_the_root_are_refused(busi_like, tmp_path_factory):
+def test_links_that_leave_the_root_are_errors(busi_like, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "secret.png"
     outside.write_bytes(b"x")
     link = busi_like / "benign" / "link.png"
@@ -106,24 +106,24 @@ def test_links_out_of_the_root_are_refused(busi_like, tmp_path_factory):
         read(busi_like)
 
 
-def test_links_inside_the_root_are_fine(busi_like):
+def test_links_inside_the_root_are_read(busi_like):
     (busi_like / "benign" / "copy.png").symlink_to(busi_like / "benign" / "benign (1).png")
     assert len(read(busi_like)) == 8
 
 
-def test_a_pipe_is_not_an_image(busi_like):
+def test_pipes_are_errors(busi_like):
     os.mkfifo(busi_like / "benign" / "pipe.png")
     with pytest.raises(UserError, match="pipe.png is not a regular file"):
         read(busi_like)
 
 
-def test_groups_by_expression(busi_like):
+def test_groups_by_regular_expression(busi_like):
     table = read(busi_like, groups=r"re:\((\d+)\)")
     assert table.groups == ("1", "10", "2", "1", "10", "2", "1") and table.group_source.startswith("expression")
     assert read(busi_like, groups="none").group_source == GROUPS_OFF
 
 
-def test_real_breast_ultrasound(shared_data):
+def test_busi(shared_data):
     table = read(shared_data / "busi", positive="malignant")
     assert len(table) == 624 and table.classes == ("other", "malignant")
     assert int(table.targets.sum()) == sum(label == "malignant" for label in table.labels) == 168

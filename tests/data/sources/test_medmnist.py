@@ -1,9 +1,8 @@
-"""MedMNIST files: read without pickle, and refused when they lie about themselves."""
+"""MedMNIST files: read without pickle; errors for invalid arrays and wrong declared sizes."""
 
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 
 import numpy as np
@@ -33,11 +32,11 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (5, 5, 3), (4, 6, 1)])
-def test_three_parts_become_the_given_split(read, shape):
+def test_parts_are_the_predefined_split(read, shape):
     values = arrays(shape=shape)
     table = read(values)
     assert table.cases[:2] == ("train/000000", "train/000001") and table.cases[-1] == "test/000001"
-    assert table.given == (("train",) * 6 + ("val",) * 2 + ("test",) * 2,) and table.classes == ("0", "1")
+    assert table.predefined_splits == (("train",) * 6 + ("val",) * 2 + ("test",) * 2,) and table.classes == ("0", "1")
     assert table.targets.tolist() == [0, 1] * 5 and table.root is None
     np.testing.assert_array_equal(table.pixels[6], values["val_images"][0].reshape(table.pixels[6].shape))
     assert read(values, positive="0").classes == ("1", "0")
@@ -49,7 +48,7 @@ def test_class_numbers_are_sorted_by_value(read):
     assert read(values).classes == ("0", "1", "2", "9", "10")
 
 
-def test_several_labels(read):
+def test_multilabel_task(read):
     table = read(arrays(labels=3))
     assert table.multilabel and table.targets.shape == (10, 3) and table.labels[0] == "1"
 
@@ -57,24 +56,24 @@ def test_several_labels(read):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"val_labels": None}, "it has no val_labels. Arrays: train_images"),
-        ({"val_images": np.zeros((2, 5, 5), np.float32)}, "val_images must be uint8"),
-        ({"val_images": np.zeros((2, 5, 5, 5), np.uint8)}, "val_images must be uint8"),
-        ({"val_images": np.zeros((2, 6, 6), np.uint8)}, "differ in shape"),
-        ({"val_images": np.zeros((0, 5, 5), np.uint8)}, "not empty"),
-        ({"val_labels": np.zeros((3, 1), int)}, r"val_labels must be whole numbers \(2, n_labels\)"),
-        ({"val_labels": np.zeros((2, 1))}, "val_labels must be whole numbers"),
-        ({"val_labels": np.full((2, 1), -1)}, "whole numbers from 0"),
-        ({"val_labels": np.array([[None], [None]])}, "it holds Python objects"),
+        ({"val_labels": None}, "it has no array val_labels. Arrays: train_images"),
+        ({"val_images": np.zeros((2, 5, 5), np.float32)}, "val_images must be non-empty uint8"),
+        ({"val_images": np.zeros((2, 5, 5, 5), np.uint8)}, "val_images must be non-empty uint8"),
+        ({"val_images": np.zeros((2, 6, 6), np.uint8)}, "shapes of images and labels must be equal"),
+        ({"val_images": np.zeros((0, 5, 5), np.uint8)}, "val_images must be non-empty"),
+        ({"val_labels": np.zeros((3, 1), int)}, r"val_labels must be integers of shape \(2, n_labels\)"),
+        ({"val_labels": np.zeros((2, 1))}, "val_labels must be integers"),
+        ({"val_labels": np.full((2, 1), -1)}, "labels must be integers >= 0"),
+        ({"val_labels": np.array([[None], [None]])}, "it contains Python objects"),
     ],
 )
-def test_wrong_arrays(read, change, message):
+def test_invalid_arrays_are_errors(read, change, message):
     values = {key: value for key, value in {**arrays(), **change}.items() if value is not None}
     with pytest.raises(UserError, match=message):
         read(values)
 
 
-def test_pickled_code_does_not_run(read, tmp_path):
+def test_pickled_code_is_not_run(read, tmp_path):
     class Trap:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
@@ -93,14 +92,12 @@ def test_declared_size_must_be_the_stored_size(read, tmp_path):
             buffer = io.BytesIO()
             np.save(buffer, value)
             archive.writestr(f"{name}.npy", bomb.getvalue() if name == "train_images" else buffer.getvalue())
-    start = time.monotonic()
-    with pytest.raises(UserError, match="declares 1000000000000 bytes and holds 0"):
+    with pytest.raises(UserError, match="declares 1000000000000 bytes but has 0"):
         read(None)
-    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200, 700, -20])
-def test_damaged_file(read, tmp_path, cut):
+def test_truncated_file_is_an_error(read, tmp_path, cut):
     read(arrays())
     path = tmp_path / "set.npz"
     path.write_bytes(path.read_bytes()[:cut])
@@ -108,7 +105,7 @@ def test_damaged_file(read, tmp_path, cut):
         read(None)
 
 
-def test_flipped_bytes_never_crash(read, tmp_path):
+def test_flipped_bytes_give_a_table_or_a_user_error(read, tmp_path):
     read(arrays())
     path = tmp_path / "set.npz"
     good, random = path.read_bytes(), np.random.default_rng(0)
@@ -124,4 +121,8 @@ def test_flipped_bytes_never_crash(read, tmp_path):
 
 def test_real_chest_radiographs(shared_data):
     table = read_table(DataConfig(path=str(shared_data / "pneumonia_28.npz")))
-    assert len(table) == 3166 and table.targets.sum() == 1583 and set(table.given[0]) == {"train", "val", "test"}
+    assert (
+        len(table) == 3166
+        and table.targets.sum() == 1583
+        and set(table.predefined_splits[0]) == {"train", "val", "test"}
+    )

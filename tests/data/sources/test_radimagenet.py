@@ -1,4 +1,4 @@
-"""The folder layout of RadImageNet's tasks: five tables of folds, exams by file name."""
+"""Folders of RadImageNet tasks: tables of five folds, exams from file names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMAGES = [f"{exam}_sagittal_{slice_}.000000.png" for exam in range(1000, 1015) f
 
 
 def write_task(folder, names=IMAGES, prefix="", column="acl_label", whole_exams=True, below="images/"):
-    """Write five folds; a label belongs to an exam; `whole_exams` keeps the slices of one exam in one part."""
+    """Write five folds; images of an exam have one label, and with `whole_exams` they are in one part."""
     (folder / "images").mkdir()
     (folder / "dataframe").mkdir()
     for name in names:
@@ -21,8 +21,8 @@ def write_task(folder, names=IMAGES, prefix="", column="acl_label", whole_exams=
     for fold in range(5):
         rows = {"train": [], "val": [], "test": []}
         for i, name in enumerate(names):
-            place = (i // 2 if whole_exams else i) + 3 * fold
-            part = "test" if place % 15 < 3 else "val" if place % 15 < 6 else "train"
+            position = ((i // 2 if whole_exams else i) + 3 * fold) % 15
+            part = "test" if position < 3 else "val" if position < 6 else "train"
             rows[part].append(f"{below}{name},{'yes' if (i // 2) % 2 else 'no'}\n")
         for part, lines in rows.items():
             table = folder / "dataframe" / f"{prefix}{part}_fold{fold + 1}.csv"
@@ -38,13 +38,14 @@ def read(folder, **options):
     ("prefix", "column", "below"),
     [("", "acl_label", "images/"), ("breast_", "label", "images/"), ("", "acl_label", "")],
 )
-def test_layout(tmp_path, prefix, column, below):
+def test_layouts(tmp_path, prefix, column, below):
     table = read(write_task(tmp_path, prefix=prefix, column=column, below=below))
-    assert len(table) == 30 and len(table.given) == 5 and table.classes == ("no", "yes") and table.positive == "yes"
+    assert len(table) == 30 and len(table.predefined_splits) == 5
+    assert table.classes == ("no", "yes") and table.positive == "yes"
     assert table.paths[0] == "images/1000_sagittal_1.000000.png" and table.groups[:3] == ("1000", "1000", "1001")
     assert table.group_source == "exam number in the file name"
-    for given in table.given:
-        assert [given.count(part) for part in ("train", "val", "test")] == [18, 6, 6]
+    for parts in table.predefined_splits:
+        assert [parts.count(part) for part in ("train", "val", "test")] == [18, 6, 6]
 
 
 def test_every_case_is_tested_once(tmp_path):
@@ -54,10 +55,10 @@ def test_every_case_is_tested_once(tmp_path):
     assert sorted(np.concatenate([split.test for split in splits])) == list(range(30))
 
 
-def test_divided_exams_are_an_error_unless_asked_for(tmp_path):
+def test_divided_exams_are_an_error_unless_groups_are_off(tmp_path):
     folder = write_task(tmp_path, whole_exams=False)
     table = read(folder)
-    with pytest.raises(UserError, match=r"Group `1\d+` \(exam number.*\) stands in .*fold 1.*`--groups none` keeps"):
+    with pytest.raises(UserError, match=r"Group `1\d+` \(exam number.*\) is in both .*fold 1.*`groups='none'` uses"):
         make_splits(table, np.arange(30), SplitConfig(), True, 0)
     assert len(make_splits(read(folder, groups="none"), np.arange(30), SplitConfig(), True, 0)) == 5
     whole = make_splits(table, np.arange(30), SplitConfig(folds=4), False, 0)
@@ -65,15 +66,15 @@ def test_divided_exams_are_an_error_unless_asked_for(tmp_path):
         assert not {table.groups[i] for i in split.test} & {table.groups[i] for i in split.train}
 
 
-def test_no_exam_in_the_names(tmp_path):
+def test_file_names_without_exam_numbers(tmp_path):
     names = [f"malignant ({i}).png" for i in range(30)]
     table = read(write_task(tmp_path, names))
     assert table.group_source == "none" and "no patient groups known" in table.notes[-1]
 
 
-def test_exam_in_some_names(tmp_path):
+def test_some_file_names_without_exam_numbers(tmp_path):
     table = read(write_task(tmp_path, [*IMAGES[:28], "x.png", "y.png"]))
-    assert "no exam number in 2 of 30 file names" in table.notes[-1] and len(set(table.groups)) == 16
+    assert "file names without exam number: 2 of 30" in table.notes[-1] and len(set(table.groups)) == 16
 
 
 def replace_in(path, old, new):
@@ -82,7 +83,7 @@ def replace_in(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-def test_faults_name_file_and_row(tmp_path):
+def test_errors_name_file_and_row(tmp_path):
     folder = write_task(tmp_path)
     table = folder / "dataframe" / "test_fold1.csv"
     good = table.read_text()
@@ -100,11 +101,11 @@ def test_faults_name_file_and_row(tmp_path):
         table.write_text(good)
     with (folder / "dataframe" / "val_fold1.csv").open("a") as file:
         file.write(good.splitlines()[1] + "\n")
-    with pytest.raises(UserError, match=r"test_fold1.csv, row 2: .* stands in val and test of fold 1"):
+    with pytest.raises(UserError, match=r"test_fold1.csv, row 2: .* is in both val and test of fold 1"):
         read(folder)
 
 
-def test_missing_table_and_two_tasks(tmp_path):
+def test_missing_table_or_two_tasks_are_errors(tmp_path):
     folder = write_task(tmp_path)
     (folder / "dataframe" / "val_fold3.csv").unlink()
     with pytest.raises(UserError, match="No such file: .*val_fold3.csv"):
@@ -114,9 +115,9 @@ def test_missing_table_and_two_tasks(tmp_path):
         read(folder)
 
 
-def test_images_that_a_fold_leaves_out(tmp_path):
+def test_images_in_no_part_of_a_fold_are_reported(tmp_path):
     folder = write_task(tmp_path)
     table = folder / "dataframe" / "train_fold2.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
     read_back = read(folder)
-    assert read_back.given[1].count("") == 1 and "in no table of a fold: fold 2: 1" in read_back.notes[0]
+    assert read_back.predefined_splits[1].count("") == 1 and "in no part of a fold: fold 2: 1" in read_back.notes[0]

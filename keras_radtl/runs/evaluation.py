@@ -1,0 +1,79 @@
+"""A run's models on new labelled images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_radtl.config import DataConfig, UserError
+from keras_radtl.data.sources import read_table
+from keras_radtl.data.table import CaseTable
+from keras_radtl.runs.progress import Progress
+from keras_radtl.runs.results import Predictions, split_metrics
+from keras_radtl.runs.tables import metrics_frame
+from keras_radtl.runs.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Predictions for labelled images and their metrics.
+
+    Attributes:
+        cases: the case table.
+        predictions: indices of the cases and their logits, float32 (n, n_classes).
+        values: by metric, the fields `value`, `ci_low`, `ci_high`, `n` and `method`.
+    """
+
+    cases: CaseTable
+    predictions: Predictions
+    values: dict[str, dict]
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row per metric: `value`, `ci_low`, `ci_high`, `n`, `method`."""
+        return metrics_frame(self.values)
+
+    def _repr_html_(self) -> str:
+        return self.metrics.to_html()
+
+
+def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evaluation:
+    """Predict labelled images and compute the metrics.
+
+    Args:
+        trained: from `load_models`.
+        data: the images and labels.
+        seed: of the bootstrap intervals.
+    Raises:
+        UserError: for data that cannot be read, or with a class that the run does not have.
+    """
+    table = align_classes(read_table(data), trained.classes)
+    with Progress("images", len(table)) as progress:
+        pixels = trained.read(table, progress.update)
+    with Progress("predicting", len(table) * len(trained.models)) as progress:
+        predictions = Predictions(np.arange(len(table)), trained.logits(pixels, progress.advance))
+    return Evaluation(table, predictions, split_metrics(table, predictions, seed))
+
+
+def align_classes(table: CaseTable, classes: tuple[str, ...]) -> CaseTable:
+    """Return a table whose targets are numbered by the classes of a run.
+
+    Raises:
+        UserError: when the data have a class that the run does not have.
+    """
+    unknown = [name for name in table.classes if name not in classes]
+    if unknown:
+        here, there = ", ".join(table.classes), ", ".join(classes)
+        raise UserError(f"The run has no class {', '.join(unknown)}. Classes of the data: {here}; of the run: {there}")
+    if table.multilabel:
+        targets = np.full((len(table), len(classes)), np.nan, np.float32)
+        targets[:, [classes.index(name) for name in table.classes]] = table.targets
+    else:
+        number = np.array([*(classes.index(name) for name in table.classes), -1], np.int32)
+        targets = number[table.targets]
+    return replace(table, classes=classes, targets=targets)

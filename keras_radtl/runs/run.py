@@ -1,0 +1,156 @@
+"""A run as a Python object: its configuration, tables, figures and models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_radtl.config import Config, UserError
+from keras_radtl.config.arguments import expand
+from keras_radtl.config.serialization import update
+from keras_radtl.runs.directory import SUMMARY, RunDirectory
+from keras_radtl.runs.evaluation import Evaluation, evaluate_models
+from keras_radtl.runs.files import read_json
+from keras_radtl.runs.new_images import list_images, predict_images
+from keras_radtl.runs.run_plots import RunPlots
+from keras_radtl.runs.tables import read_history, read_metrics, read_predictions
+from keras_radtl.runs.trained_model import TrainedModel, load_models
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+class Run(RunPlots):
+    """A finished run, as `train` returns it and `load_run` opens it. Files are read when they are needed.
+
+    Args:
+        path: the run directory.
+    Raises:
+        UserError: when the folder is not a finished run.
+    """
+
+    def __init__(self, path: str | Path):
+        self.directory = RunDirectory(Path(path))
+        self.config: Config = self.directory.config()
+        if not self.directory.finished:
+            raise UserError(f"{path} is not finished; run the command that started it again to resume")
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self.directory.path
+
+    @cached_property
+    def summary(self) -> dict:
+        """The content of `summary.json`: classes, image shape, best epoch or fold AUCs, parameters, seconds."""
+        return read_json(self.directory / SUMMARY)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class or label names, in the order of the logits."""
+        return tuple(self.summary["classes"])
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a case may have several labels."""
+        return self.summary["multilabel"]
+
+    @property
+    def folds(self) -> int:
+        """Number of folds; 0 for one split."""
+        return len(self.summary.get("fold_auc", ()))
+
+    @cached_property
+    def metrics(self) -> dict[str, pd.DataFrame]:
+        """Metrics by split; DataFrames indexed by metric with `value`, `ci_low`, `ci_high`, `n` and `method`.
+
+        A cross-validated run has only the split `test`: the pooled predictions of all folds.
+        """
+        return read_metrics(self.directory)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch: phase, losses, validation metrics and learning rate; with folds also `fold`."""
+        return read_history(self.directory, self.folds)
+
+    def predictions(self, split: str = "test") -> pd.DataFrame:
+        """Return the predictions of a split.
+
+        Args:
+            split: `train`, `val` or `test`.
+        Returns:
+            DataFrame with `case`, `path`, `group`, `split`, `label`, `predicted`, `logit_<class>` and `prob_<class>`.
+        """
+        return read_predictions(self.directory, split)
+
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The models with what they need to predict."""
+        return load_models(self.path)
+
+    @property
+    def models(self) -> tuple[keras.Model, ...]:
+        """The models, one per fold, from uint8 images to float32 logits."""
+        return self.trained.models
+
+    def predict(self, images: Sequence[str | Path] | str | Path) -> pd.DataFrame:
+        """Predict image files; the logits of all folds are averaged.
+
+        Args:
+            images: files and folders; a folder stands for all images in and below it.
+        Returns:
+            DataFrame with `path`, `prob_<class>` for each class and `predicted`; a cross-validated run also has
+            `sd_<class>`, the standard deviation of the probability over the folds.
+        Raises:
+            UserError: naming a file that cannot be read.
+        """
+        import pandas as pd
+
+        found = predict_images(self.trained, list_images(images))
+        columns = {"path": found.paths}
+        columns |= {f"prob_{name}": found.probabilities[:, i] for i, name in enumerate(found.classes)}
+        columns["predicted"] = found.predicted
+        if found.spread is not None:
+            columns |= {f"sd_{name}": found.spread[:, i] for i, name in enumerate(found.classes)}
+        return pd.DataFrame(columns)
+
+    def evaluate(self, data: str | Path, **overrides) -> Evaluation:
+        """Evaluate the models on other labelled images.
+
+        Args:
+            data: folder of class folders, CSV or `.npz`.
+            overrides: `label`, `positive`, `groups` and other keys of the section `data`; the rest is as in the run.
+        Returns:
+            Evaluation, with `metrics` as a DataFrame.
+        Raises:
+            UserError: for data that cannot be read, or with a class that the run does not have.
+        """
+        changes = expand({"data": data, **overrides})
+        if set(changes) != {"data"}:
+            raise UserError(f"`evaluate` takes keys of the section data. Received: {', '.join(changes)}")
+        return evaluate_models(self.trained, update(self.trained.data, changes["data"], "data"), self.config.seed)
+
+    def __repr__(self) -> str:
+        auc = self.metrics["test"]["value"].get("auc") if "test" in self.metrics else None
+        shown = f", test AUC {auc:.3f}" if auc is not None else ""
+        return f"Run({str(self.path)!r}, {self.config.model.backbone}, {' / '.join(self.classes)}{shown})"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        tables = "".join(f"<h4>{split}</h4>{frame.to_html()}" for split, frame in self.metrics.items())
+        return f"<p>{html.escape(repr(self))}</p>{tables}"
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a finished run.
+
+    Args:
+        path: the run directory.
+    Raises:
+        UserError: when the folder is not a finished run.
+    """
+    return Run(path)

@@ -1,0 +1,1 @@
+"""Studies: the lists of runs and search spaces that come with the package, found by name."""

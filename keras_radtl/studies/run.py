@@ -1,0 +1,131 @@
+"""Sweeps from Python: `run_sweep`, which does what the command `sweep` does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from keras_radtl.config import Config, UserError, require
+from keras_radtl.config.arguments import KEYS, expand
+from keras_radtl.studies.table import get_study
+from keras_radtl.sweeps.choices import Choices
+from keras_radtl.sweeps.folder import SweepOptions
+from keras_radtl.sweeps.run_list import RunSpec
+from keras_radtl.sweeps.spelling import ARGUMENTS
+from keras_radtl.sweeps.study import Study, study_of_runs
+from keras_radtl.sweeps.sweep import SweepResult, get_engine, list_runs, prepare_sweep
+
+logger = logging.getLogger(__name__)
+
+
+def run_sweep(
+    study: str | PathLike | Sequence[RunSpec],
+    output: str | PathLike | None = None,
+    *,
+    data: str | PathLike | Mapping[str, str | PathLike] | None = None,
+    skip_missing: Sequence[str] = (),
+    dry_run: bool = False,
+    engine: str = "local",
+    ray_address: str | None = None,
+    runs_per_process: int = 32,
+    reuse: bool = True,
+    feature_cache_size: float = 8.0,
+    save_models: bool = False,
+    figures: bool = False,
+    **choices,
+) -> SweepResult:
+    """Run the runs of a study that are not finished yet, and compare all of them.
+
+    Work that runs share is done once. An interrupted sweep resumes when it is called again with the same arguments.
+
+    Example:
+        ```python
+        result = run_sweep("grid176", data="BUSI", tasks="breast", pretraining="ImageNet", heads=["Linear", "Conv"])
+        result.table.sort_values("test_auc")
+        ```
+
+    Args:
+        study: name of a study (`fts`, `grid176`, `unfreezing`, `radimagenet24`) or of a file in `tuners/`, path of a
+            Python file that defines `runs(choices)`, or a sequence of `RunSpec`.
+        output: folder of the sweep; default: `saved_models/sweep-NAME`. Required for a sequence of `RunSpec`.
+        data: images, or a dict from tasks to images for a study with several tasks.
+        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs that miss them are skipped.
+        dry_run: list the runs with an estimate of disk space and time, and run none.
+        engine: `local`, or `ray` for the machines of a Ray cluster.
+        ray_address: of a running Ray cluster; None starts one on this machine.
+        runs_per_process: at most this many runs in one process.
+        reuse: compute frozen layers once for all runs; the results are the same without.
+        feature_cache_size: of the activations of frozen layers, in gigabytes.
+        save_models: save the model of every run, not only its results.
+        figures: draw the figures of every run, not only those of the sweep.
+        choices: levels by the name of a factor (`backbones=["ResNet50"]`), and configuration values as in
+            `Config.preset` (`epochs=3`, `**{"augment.rotation": 0}`).
+    Returns:
+        The table of all runs and the text of the comparison.
+    Raises:
+        UserError: naming the argument, the rule and the value; or when something is missing that runs need.
+        Stopped: after Ctrl-C or SIGTERM.
+    """
+    found = get_study(study) if isinstance(study, str | PathLike) else study_of_runs(study)
+    chosen = choices_from(found, data, choices)
+    if not found.name and output is None:
+        raise UserError("`output` must be given for a sequence of RunSpec")
+    run_engine = get_engine(engine, ray_address, ARGUMENTS)
+    options = SweepOptions(
+        reuse=reuse,
+        feature_cache_size=feature_cache_size,
+        save_models=save_models,
+        figures=figures,
+        module=found.file,
+        per_process=runs_per_process,
+    )
+    folder = None if output is None else Path(output)
+    sweep = prepare_sweep(found, list_runs(found, chosen), folder, options, skip_missing, ARGUMENTS)
+    if dry_run:
+        return sweep.preview()
+    if sweep.unfinished:
+        logger.info(sweep.describe_disk())
+    return sweep.execute(run_engine)
+
+
+def choices_from(study: Study, data: str | PathLike | Mapping | None, keywords: Mapping[str, object]) -> Choices:
+    """Return what the arguments of `run_sweep` choose.
+
+    Args:
+        study: the study.
+        data: one path, or paths by task.
+        keywords: levels by the name of a factor, and configuration values as in `Config.preset`.
+    Raises:
+        UserError: for an unknown argument, task or level.
+    """
+    names = [factor.name for factor in study.every_factor]
+    levels = {name: value for name, value in keywords.items() if name in names}
+    overrides = {name: value for name, value in keywords.items() if name not in names}
+    paths: dict[str, str] = {}
+    if isinstance(data, Mapping):
+        unknown = [task for task in data if task not in study.tasks]
+        known = f"a dict from tasks ({', '.join(study.tasks)})" if study.tasks else "one path for a study without tasks"
+        require(not unknown, "data", known, unknown[0] if unknown else None)
+        paths = {task: str(path) for task, path in data.items()}
+    elif data is not None:
+        overrides["data"] = data
+    try:
+        asked = expand(overrides)
+    except UserError as error:
+        raise UserError(f"{error}" + (f". Factors of this study: {', '.join(names)}" if names else "")) from None
+    short = {key: name for name, key in KEYS.items()}
+    spelled = {key: ARGUMENTS.argument(short.get(key, key)) for key in _leaves(asked)}
+    return Choices(
+        study, lambda values: Config.from_layers("quickstart", values, asked), spelled, levels, paths, ARGUMENTS
+    )
+
+
+def _leaves(values: Mapping, where: str = "") -> list[str]:
+    """Return the dotted keys of nested values."""
+    keys = []
+    for name, value in values.items():
+        key = f"{where}{name}"
+        keys += _leaves(value, f"{key}.") if isinstance(value, Mapping) else [key]
+    return keys

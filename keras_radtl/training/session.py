@@ -1,0 +1,68 @@
+"""Everything that a training changes in its process, in one context manager that restores it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from keras_radtl.reproducibility import import_tensorflow, prepare
+from keras_radtl.runs.interrupt import StopRequest
+
+
+class TrainingSession(NamedTuple):
+    """What a training works with.
+
+    Attributes:
+        device: description, such as `CPU, 2 threads`.
+        stop: tells whether Ctrl-C or SIGTERM asked to stop.
+    """
+
+    device: str
+    stop: StopRequest
+
+
+@contextlib.contextmanager
+def training_session(seed: int, device: str, deterministic: bool) -> Iterator[TrainingSession]:
+    """Set seeds, determinism, graph options, device and signal handlers; restore all of them on exit.
+
+    A notebook is therefore not altered by a fit: the random states of Python, NumPy and TensorFlow, op determinism, the
+    session of Keras (layer name counters, dtype policy) and the signal handlers are those from before.
+
+    Args:
+        seed: in [0, 2^31).
+        device: `auto`, `cpu` or `gpu`; `cpu` places all operations on the processor.
+        deterministic: same bits for the same run on one machine.
+    Raises:
+        UserError: when a GPU is asked for and TensorFlow finds none.
+        Stopped: after Ctrl-C or SIGTERM, until `stop.defer()` is called.
+    """
+    with StopRequest(immediately=True) as stop, _preserved():
+        described = prepare(seed, device, deterministic)
+        with import_tensorflow().device("CPU:0") if device == "cpu" else contextlib.nullcontext():
+            yield TrainingSession(described, stop)
+
+
+@contextlib.contextmanager
+def _preserved() -> Iterator[None]:
+    tf = import_tensorflow()
+    import numpy as np
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import config
+
+    from keras_radtl.models.keras_internals import own_session
+
+    python, numpy, tensorflow = random.getstate(), np.random.get_state(), context.global_seed()
+    deterministic, options = config.is_op_determinism_enabled(), tf.config.optimizer.get_experimental_options()
+    try:
+        with own_session():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        context.set_global_seed(tensorflow)
+        if not deterministic:
+            config.disable_op_determinism()
+        arithmetic = options.get("arithmetic_optimization", True)
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": arithmetic})

@@ -1,0 +1,61 @@
+"""Messages speak of arguments in Python and of flags on the command line, from one source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import keras_radtl
+from keras_radtl.cli.wording import as_flags
+
+COMMAND_LINE = ("cli", "studies")  # rooms that may speak of flags
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("`image_size` must be at least 32", "--image-size must be at least 32"),
+        ("`training.epochs` must be >= 1", "--epochs must be >= 1"),
+        ("`overwrite=True` starts over", "--overwrite starts over"),
+        ("use `weights=none`", "use --weights none"),
+        ("use `on_bad_image='skip'`", "use --on-bad-image skip"),
+        ("`reuse=False` computes them again", "--no-reuse computes them again"),
+        ("`skip_missing=['acl', 'breast']`", "--skip-missing acl breast"),
+        ("use `data={'acl': 'PATH'}`", "use --data-acl PATH"),
+        ("Unknown backbone `resnet51`", "Unknown backbone `resnet51`"),
+        ("`augment.rotation` must be in [0, 180]", "`augment.rotation` must be in [0, 180]"),
+    ],
+)
+def test_arguments_become_flags(message, expected):
+    assert as_flags(message) == expected
+
+
+def test_the_same_mistake_in_both_doors(capsys):
+    from keras_radtl.fit import main
+
+    with pytest.raises(keras_radtl.UserError, match="^`image_size` must be in"):
+        keras_radtl.Config.preset(image_size=3)
+    assert main(["--image-size", "3"]) == 2
+    assert capsys.readouterr().err.startswith("error: --image-size must be in [8, 4096] pixels.")
+
+
+def _messages(path: Path):
+    """Yield the text of every string in a file that is not a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {id(n.body[0].value) for n in ast.walk(tree) if isinstance(n, documented) and ast.get_docstring(n)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.lineno, node.value
+
+
+def test_no_room_of_the_library_speaks_of_flags():
+    root, found = Path(keras_radtl.__file__).parent, []
+    for path in root.rglob("*/**/*.py"):
+        if path.relative_to(root).parts[0] in COMMAND_LINE or path.name == "__main__.py":
+            continue
+        found += [f"{path}:{n}: {text}" for n, text in _messages(path) if re.search(r"(^|[\s(`])--[a-z]", text)]
+    assert not [line for line in found if "pip install" not in line]
