@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from keras_radtl.strategies.table import list_strategies
     from keras_radtl.studies.run import run_sweep
     from keras_radtl.studies.search import run_search
-    from keras_radtl.training.load import load_data
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import load_data, train
 
 __all__ = [  # the public names, each imported when it is first used
     "Config",  # everything that decides the result of a run; Config.preset("breast", data="BUSI", folds=5)
@@ -83,8 +82,7 @@ _MODULES = {
     "keras_radtl.studies.search": ["run_search"],
     "keras_radtl.strategies.table": ["list_strategies"],
     "keras_radtl.studies.run": ["run_sweep"],
-    "keras_radtl.training.load": ["load_data"],
-    "keras_radtl.training.train": ["train"],
+    "keras_radtl.training.train": ["load_data", "train"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

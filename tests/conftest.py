@@ -163,7 +163,7 @@ def configure(pictures):
 @pytest.fixture(scope="module")
 def tiny_data(tiny_backbone, configure, tmp_path_factory):
     """Return the pictures as a data set."""
-    from keras_radtl.training.load import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(configure())
 

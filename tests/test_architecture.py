@@ -20,7 +20,7 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 FLOORS = (  # a room may import its own floor and those before it
-    {"config", "reproducibility", "child_process"},
+    {"config", "reproducibility", "system"},
     {"data"},
     {"models"},
     {"strategies"},

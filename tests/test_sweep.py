@@ -33,7 +33,7 @@ def rows_of(output):
 def test_a_sweep_equals_single_runs_and_is_not_repeated(tmp_path, write_list, capsys, tiny_backbone):
     from keras_radtl.sweeps.run_list import from_json
     from keras_radtl.training.run_options import RunOptions
-    from keras_radtl.training.train import train
+    from keras_radtl.training.train import train_run
 
     output, path = tmp_path / "sweep", write_list(HEADS)
     assert main([str(path), "--output", str(output), "--epochs", "2", "--runs-per-process", "3"]) == 0
@@ -56,7 +56,7 @@ def test_a_sweep_equals_single_runs_and_is_not_repeated(tmp_path, write_list, ca
     config = next(
         run.config for run in from_json(read_json(output / "plan.json")["runs"]) if run.name == "nonlinear-0.01"
     )
-    alone = train(config, RunOptions(tmp_path / "alone", reuse=False))
+    alone = train_run(config, RunOptions(tmp_path / "alone", reuse=False))
     for name in ("predictions_test.csv", "history.csv"):
         assert (alone / name).read_bytes() == (output / "runs" / "nonlinear-0.01" / name).read_bytes(), name
 

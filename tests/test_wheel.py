@@ -87,20 +87,20 @@ def test_a_dry_run_lists_the_runs_of_a_study(outside, tmp_path):
 
 
 def test_a_configuration_of_a_study(outside):
-    done = outside("-m", "keras_radtl.sweep", "fts", "--print-config", "--epochs", "7")
+    done = outside("-m", "keras_radtl.sweep", "fts", "--print-config", "--epochs", "20")
     assert done.returncode == 0, done.stderr
-    assert '"preset": "fts"' in done.stdout and '"epochs": 7' in done.stdout
+    assert '"preset": "fts"' in done.stdout and '"epochs": 20' in done.stdout
 
 
 def test_a_copied_tuner_is_a_command(outside, tmp_path):
     text = (ROOT / "tuners" / "fts.py").read_text(encoding="utf-8")
-    text = text.replace('"ResNet50"', '"InceptionV3"').replace('"epochs": 50', '"epochs": 9')
+    text = text.replace('"ResNet50"', '"InceptionV3"').replace('"epochs": 50', '"epochs": 30')
     copy = tmp_path / "mine.py"
     copy.write_text(text, encoding="utf-8")
     for start in (["mine.py"], ["-m", "keras_radtl.sweep", "mine.py"], [str(copy)]):
         done = outside(*start, "--print-config")
         assert done.returncode == 0, done.stderr
-        assert '"backbone": "InceptionV3"' in done.stdout and '"epochs": 9' in done.stdout
+        assert '"backbone": "InceptionV3"' in done.stdout and '"epochs": 30' in done.stdout
 
 
 def test_the_search_space_of_a_study(outside):

@@ -11,9 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_radtl.child_process import ask, describe_end
 from keras_radtl.diagnostics import device_probe
 from keras_radtl.diagnostics.device_probe import TOLERANCE
+from keras_radtl.system.child_process import ask, describe_end
 from keras_radtl.training.feature_store import default_folder
 
 PYTHON, TENSORFLOW, KERAS = ((3, 11), (3, 14)), ((2, 18), (2, 22)), ((3, 15), (4, 0))  # from, and below

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.child_process import PACKAGE_ROOT
 from keras_radtl.config import Config, UserError, to_dict
 from keras_radtl.runs.interrupt import StopRequest
+from keras_radtl.system.child_process import PACKAGE_ROOT
 from keras_radtl.training.run_options import RunOptions
 from keras_radtl.training.worker import DONE, REFUSED, train_task
 from keras_radtl.training.worker_process import WorkerProcess
@@ -46,7 +46,7 @@ class TrialProcess(WorkerProcess):
             Stopped: when a stop was requested.
         """
         run_options = RunOptions(output, resume=True, figures=False, test=False, **options)
-        self._result(train_task(f"trial {output.name}", config, run_options))
+        self._result(train_task(f"trial {output.name}", to_dict(config), run_options))
 
     def rehearse(self, configs: Sequence[Config]) -> dict:
         """Read the data and build the models of some configurations, without training.

@@ -40,18 +40,13 @@ def run_sweep(
 
     Work that runs share is done once. An interrupted sweep resumes when it is called again with the same arguments.
 
-    Example:
-        ```python
-        result = run_sweep("grid176", data="BUSI", tasks="breast", pretraining="ImageNet", heads=["Linear", "Conv"])
-        result.table.sort_values("test_auc")
-        ```
+    Example: `run_sweep("grid176", data="BUSI", tasks="breast", heads=["Linear", "Conv"]).table`.
 
     Args:
-        study: name of a study (`fts`, `grid176`, `unfreezing`, `radimagenet24`) or of a file in `tuners/`, path of a
-            Python file that defines `runs(choices)`, or a sequence of `RunSpec`.
+        study: name of a study such as `grid176`, path of a Python file with `runs(choices)`, or a sequence of `RunSpec`.
         output: folder of the sweep; default: `saved_models/sweep-NAME`. Required for a sequence of `RunSpec`.
-        data: images, or a dict from tasks to images for a study with several tasks.
-        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs that miss them are skipped.
+        data: path of the images, or a dict from tasks to paths.
+        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs that need one that is missing are skipped.
         dry_run: list the runs with an estimate of disk space and time, and run none.
         engine: `local`, or `ray` for the machines of a Ray cluster.
         ray_address: of a running Ray cluster; None starts one on this machine.
@@ -59,7 +54,7 @@ def run_sweep(
         reuse: compute frozen layers once for all runs; the results are the same without.
         feature_cache_size: of the activations of frozen layers, in gigabytes.
         save_models: save the model of every run, not only its results.
-        figures: draw the figures of every run, not only those of the sweep.
+        figures: draw the figures of every run.
         choices: levels by the name of a factor (`backbones=["ResNet50"]`), and configuration values as in
             `Config.preset` (`epochs=3`, `**{"augment.rotation": 0}`).
     Returns:
@@ -69,20 +64,15 @@ def run_sweep(
         Stopped: after Ctrl-C or SIGTERM.
     """
     found = get_study(study) if isinstance(study, str | PathLike) else study_of_runs(study)
-    chosen = choices_from(found, data, choices)
-    if not found.name and output is None:
+    folder = None if output is None else Path(output)
+    if folder is None and not found.name:
         raise UserError("`output` must be given for a sequence of RunSpec")
+    runs = list_runs(found, choices_from(found, data, choices))
     run_engine = get_engine(engine, ray_address, ARGUMENTS)
     options = SweepOptions(
-        reuse=reuse,
-        feature_cache_size=feature_cache_size,
-        save_models=save_models,
-        figures=figures,
-        module=found.file,
-        per_process=runs_per_process,
+        reuse, feature_cache_size, save_models, figures, module=found.file, per_process=runs_per_process
     )
-    folder = None if output is None else Path(output)
-    sweep = prepare_sweep(found, list_runs(found, chosen), folder, options, skip_missing, ARGUMENTS)
+    sweep = prepare_sweep(found, runs, folder, options, skip_missing, ARGUMENTS)
     if dry_run:
         return sweep.preview()
     if sweep.unfinished:
@@ -101,7 +91,7 @@ def choices_from(study: Study, data: str | PathLike | Mapping | None, keywords: 
         UserError: for an unknown argument, task or level.
     """
     names = [factor.name for factor in study.every_factor]
-    levels = {name: value for name, value in keywords.items() if name in names}
+    levels: dict = {name: value for name, value in keywords.items() if name in names}
     overrides = {name: value for name, value in keywords.items() if name not in names}
     paths: dict[str, str] = {}
     if isinstance(data, Mapping):

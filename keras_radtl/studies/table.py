@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from os import PathLike
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError
@@ -22,7 +23,7 @@ TUNERS = Path("tuners")
 _DEFINES_RUNS = re.compile(r"^(def runs\(|runs\b.*=)", re.MULTILINE)
 
 
-def get_study(name: str | Path) -> Study:
+def get_study(name: str | PathLike) -> Study:
     """Return a study.
 
     Args:
@@ -49,7 +50,7 @@ def known_studies() -> list[str]:
     return sorted({*STUDIES, *local})
 
 
-def get_space(source: str | Path, config: Config) -> Space:
+def get_space(source: str | PathLike, config: Config) -> Space:
     """Return a search space.
 
     Args:
@@ -62,7 +63,7 @@ def get_space(source: str | Path, config: Config) -> Space:
         return make_space(import_module(f"keras_radtl.studies.{source}").SPACE, config)
     if Path(source).suffix == ".py" and Path(source).is_file():
         return make_space(_space_of(Path(source)), config)
-    return read_space(source, config)
+    return read_space(str(source), config)
 
 
 def _space_of(path: Path) -> dict:

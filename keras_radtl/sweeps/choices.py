@@ -22,7 +22,7 @@ class Choices:
         configure: function from nested values to a configuration with these values above the preset and below
             everything that the user asked for.
         asked: by dotted configuration key that the user set, the flag or argument that set it.
-        levels: by factor, the chosen levels; all levels of the study for the others.
+        levels: by factor, the chosen level or levels; all levels of the study for the others.
         task_data: by task, the path of its images.
         spelling: how messages name what the user can set.
     """
@@ -32,7 +32,7 @@ class Choices:
         study: Study,
         configure: Callable[[Mapping], Config],
         asked: Mapping[str, str],
-        levels: Mapping[str, Sequence[Level]],
+        levels: Mapping[str, Level | Sequence[Level]],
         task_data: Mapping[str, str],
         spelling: Spelling,
     ):

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from keras_radtl.config import UserError
+from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.run_list import RunSpec, cut_batches
@@ -68,7 +68,7 @@ def _execute(run: RunSpec, worker: WorkerProcess, folder: SweepFolder, options: 
 
 def _train(run: RunSpec, worker: WorkerProcess, folder: SweepFolder, options: SweepOptions) -> Answer:
     """Train one run; when its process dies, train it once more in a process that does nothing else."""
-    task = train_task(run.name, run.config, options.run_options(folder.run(run.name).path))
+    task = train_task(run.name, to_dict(run.config), options.run_options(folder.run(run.name).path))
     answer = worker.ask(task)
     if answer.outcome != DIED:
         return answer

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from keras_radtl.child_process import python_path
-from keras_radtl.config import UserError
+from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.run_list import RunSpec, from_json, to_json
 from keras_radtl.sweeps.speed import try_speed
+from keras_radtl.system.child_process import python_path
 
 RETRIES = 3  # of a run whose worker died
 _POLL_SECONDS = 0.5
@@ -114,7 +114,7 @@ def _execute(item: dict, options: dict) -> tuple[str | None, float, dict[str, by
     (run,) = from_json([item])  # after the list of runs was loaded, which may add backbones
     with tempfile.TemporaryDirectory(prefix="keras_radtl-run-") as place:
         output = RunDirectory(Path(place) / run.name).path
-        answer = _workers["worker"].answer(train_task(run.name, run.config, settings.run_options(output)))
+        answer = _workers["worker"].answer(train_task(run.name, to_dict(run.config), settings.run_options(output)))
         if answer.outcome != DONE:
             return answer.text, time.monotonic() - started, {}
         paths = [path for path in sorted(output.rglob("*")) if path.is_file()]

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from keras_radtl.child_process import ask
 from keras_radtl.config import Config, HeadConfig, TrainingConfig, UserError
 from keras_radtl.sweeps.run_list import RunSpec
+from keras_radtl.system.child_process import ask
 from keras_radtl.training.plan import make_plan
 
 _IMAGES = 8  # in a batch that is timed

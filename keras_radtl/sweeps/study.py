@@ -65,8 +65,8 @@ class Factor:
         """
         if chosen is None:
             return self.levels
-        several = isinstance(chosen, Sequence) and not isinstance(chosen, str)
-        levels = tuple(self._cast(level) for level in (chosen if several else (chosen,)))
+        several = chosen if isinstance(chosen, Sequence) and not isinstance(chosen, str) else (chosen,)
+        levels = tuple(self._cast(level) for level in several)
         require(len(levels) > 0, self.name, "one or more levels", chosen)
         unknown = [level for level in levels if not self.free and level not in self.levels]
         known = ", ".join(map(str, self.levels))

@@ -1,36 +1,17 @@
-"""From a configuration to a dataset: what `train`, sweeps and searches read, once."""
+"""From a plan to a dataset: what `train`, sweeps and searches read, once."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
-import weakref
 from pathlib import Path
 
 import numpy as np
 
-from keras_radtl.config import Config
 from keras_radtl.data.dataset import Dataset, load_dataset
 from keras_radtl.runs.progress import Progress
-from keras_radtl.training.plan import Plan, make_plan
+from keras_radtl.training.plan import Plan
 
 logger = logging.getLogger(__name__)
-
-
-def load_data(config: Config) -> Dataset:
-    """Read, check and split the data of a configuration.
-
-    Args:
-        config: its sections `data` and `split` and its seed are used, and the backbone for the image size.
-    Returns:
-        Dataset. Pixels that do not fit in memory are mapped from a temporary file that lives as long as the dataset.
-    Raises:
-        UserError: for data or options that cannot be used, naming the file, row or argument.
-    """
-    folder = tempfile.TemporaryDirectory(prefix="keras_radtl-")
-    dataset = read_data(make_plan(config), Path(folder.name))
-    weakref.finalize(dataset, folder.cleanup)
-    return dataset
 
 
 def read_data(plan: Plan, cache: Path) -> Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError
@@ -18,6 +19,22 @@ from keras_radtl.training.plan import Plan, make_plan
 from keras_radtl.training.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
+
+
+def load_data(config: Config) -> Dataset:
+    """Read, check and split the data of a configuration.
+
+    Args:
+        config: its sections `data` and `split` and its seed are used, and the backbone for the image size.
+    Returns:
+        Dataset. Pixels that do not fit in memory are mapped from a temporary file that lives as long as the dataset.
+    Raises:
+        UserError: for data or options that cannot be used, naming the file, row or argument.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="keras_radtl-")
+    dataset = read_data(make_plan(config), Path(folder.name))
+    weakref.finalize(dataset, folder.cleanup)
+    return dataset
 
 
 def train(config: Config, output: str | Path, *, data: Dataset | None = None, **options) -> Run:

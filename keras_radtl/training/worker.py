@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_radtl.config import Config, UserError, from_dict, to_dict
+from keras_radtl.config import Config, UserError, from_dict
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.files import locked
@@ -61,16 +61,16 @@ class Answer:
     memory: int = 0
 
 
-def train_task(name: str, config: Config, options: RunOptions) -> dict:
+def train_task(name: str, config: dict, options: RunOptions) -> dict:
     """Return the task that trains one run.
 
     Args:
         name: of the run, for the log.
-        config: of the run.
+        config: of the run, as `config.to_dict` gives it.
         options: of the run.
     """
     values = {**asdict(options), "output": str(options.output)}
-    return {"task": "train", "name": name, "config": to_dict(config), "options": values}
+    return {"task": "train", "name": name, "config": config, "options": values}
 
 
 class Worker:

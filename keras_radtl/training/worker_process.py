@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.child_process import END_SECONDS, ChildProcess, describe_end
 from keras_radtl.config import UserError
 from keras_radtl.runs.interrupt import Stopped, StopRequest
+from keras_radtl.system.child_process import END_SECONDS, ChildProcess, describe_end
 from keras_radtl.training.worker import DIED, DISK_FULL, DONE, REFUSED, STOPPED, Answer
 
 _ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large heads: fewer page faults, the same bits

@@ -58,5 +58,5 @@ def test_what_no_trial_could_train_is_refused(rehearse, change, message):
 
 def test_a_trial_of_folds_is_refused_since_every_case_would_be_tested(tmp_path):
     config = update(Config(), {**BASE, "split": {"folds": 3}})
-    task = train_task("trial 0000", config, RunOptions(tmp_path / "run", figures=False, test=False))
+    task = train_task("trial 0000", to_dict(config), RunOptions(tmp_path / "run", figures=False, test=False))
     assert "`folds` must be None without test predictions" in TrialWorker(tmp_path).answer(task).text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import Config, update
+from keras_radtl.config import Config, to_dict, update
 from keras_radtl.sweeps.folder import SweepOptions
 from keras_radtl.sweeps.worker import SweepWorker, measure_task
 from keras_radtl.training.run_options import RunOptions
@@ -29,7 +29,7 @@ def base() -> Config:
 
 
 def run(worker: SweepWorker, name: str, config: Config, output, **options) -> Answer:
-    return worker.answer(train_task(name, config, SweepOptions(**options).run_options(output)))
+    return worker.answer(train_task(name, to_dict(config), SweepOptions(**options).run_options(output)))
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ CONFIG = {
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.training.load import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG))
 

@@ -23,7 +23,7 @@ policies = pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat1
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
     """Return simulated images, read once for all runs."""
-    from keras_radtl.training.load import load_data
+    from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG))
 

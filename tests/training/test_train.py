@@ -172,9 +172,8 @@ def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
 @pytest.fixture(scope="module")
 def folds(tiny_backbone, configure, tmp_path_factory):
     """Return a function (folder) that runs three folds of one epoch."""
-    from keras_radtl.training.load import load_data
     from keras_radtl.training.run_options import RunOptions
-    from keras_radtl.training.train import train_run
+    from keras_radtl.training.train import load_data, train_run
 
     config = configure({"split": {"folds": 3}, "training": {"epochs": 2}})
     dataset = load_data(config)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_radtl.child_process import ChildProcess
-from keras_radtl.config import Config, UserError, from_dict
+from keras_radtl.config import Config, UserError, from_dict, to_dict
 from keras_radtl.runs.files import locked
 from keras_radtl.runs.interrupt import Stopped
+from keras_radtl.system.child_process import ChildProcess
 from keras_radtl.training import worker as module
 from keras_radtl.training.run_options import RunOptions
 from keras_radtl.training.worker import Answer, Worker, train_task
@@ -93,7 +93,7 @@ def test_an_unexpected_error_is_logged_with_its_traceback(tmp_path, caplog):
 
 def test_a_training_task_survives_json(tmp_path):
     options = RunOptions(tmp_path / "run", resume=True, figures=False, checkpoint_seconds=5.0)
-    task = json.loads(json.dumps(train_task("a", Config(seed=3), options)))
+    task = json.loads(json.dumps(train_task("a", to_dict(Config(seed=3)), options)))
     assert from_dict(Config, task["config"]) == Config(seed=3)
     assert RunOptions(**{**task["options"], "output": tmp_path / "run"}) == options
 

@@ -10,9 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from keras_radtl.child_process import ask, describe_end
 from keras_radtl.config import UserError
 from keras_radtl.models.weights.hdf5 import open_weights
+from keras_radtl.system.child_process import ask, describe_end
 
 SECONDS = 60.0  # InceptionResNetV2 takes 3 on a slow machine
 _EXTRA_MEMORY = 4 << 30  # bytes of address space in addition to the file; Python and its libraries reserve 1 GiB

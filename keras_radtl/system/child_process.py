@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
-PACKAGE_ROOT = Path(__file__).parents[1]  # the folder from which this package was imported
+PACKAGE_ROOT = Path(__file__).parents[2]  # the folder from which this package was imported
 END_SECONDS = 10.0  # for a child to end after its stdin was closed
 _POLL_SECONDS = 0.2
 

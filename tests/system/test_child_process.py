@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_radtl.child_process import PACKAGE_ROOT, ChildProcess, ask, describe_end, python_path
+from keras_radtl.system.child_process import PACKAGE_ROOT, ChildProcess, ask, describe_end, python_path
 
 ECHO = "import json, sys\nfor line in sys.stdin: print(line, end='', flush=True)"
 
