@@ -1,11 +1,13 @@
-"""Register every Keras object of the package, so that `keras.saving.load_model` can load a model of a run.
+"""The Keras layers, losses and optimizers of the package.
+
+Importing this module registers them, so that `keras.saving.load_model` can load the model of a run:
 
     import keras
     import keras_radtl.layers
 
     model = keras.saving.load_model("saved_models/RUN/model.keras")
 
-The layers are also here to build models with.
+The same objects can be used to build other models.
 """
 
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization

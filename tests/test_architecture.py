@@ -86,8 +86,9 @@ def test_imports_run_one_way():
     for name, imported in IMPORTS.items():
         for other in imported:
             command = other in COMMAND_FILES and name != "keras_radtl.__main__" and name not in COMMAND_FILES
-            cli = room(other) == "cli" and room(name) in FLOOR and room(name) not in ("sweeps", "studies")
-            if command or cli or not (name in COMMAND_FILES or may_import(room(name), room(other))):
+            cli = room(other) == "cli" and room(name) != "cli" and name not in COMMAND_FILES
+            upwards = name not in COMMAND_FILES and not may_import(room(name), room(other))
+            if command or cli or upwards:
                 wrong.append(f"{name} -> {other}")
     assert not wrong
 
@@ -106,6 +107,56 @@ def test_no_module_imports_itself_by_any_way():
 
     for name in IMPORTS:
         visit(name, [])
+
+
+SEES_CONFIG = (  # rooms and modules whose functions may take the whole configuration
+    "config", "cli", "sweeps", "search", "studies", "runs.directory", "training.plan", "training.train",
+)  # fmt: skip
+
+
+def test_a_room_receives_its_section_of_the_configuration_or_the_plan():
+    wrong = []
+    for name, path in FILES.items():
+        inner = name.removeprefix("keras_radtl").removeprefix(".")
+        if name in COMMAND_FILES or inner in SEES_CONFIG or inner.split(".")[0] in SEES_CONFIG:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                kinds = [ast.unparse(a.annotation) for a in arguments if a.annotation]
+                wrong += [f"{name}.{node.name}" for kind in kinds if "Config" in kind.replace("|", " ").split()]
+    assert not wrong
+
+
+PRIVATE = "_inbound_nodes _outbound_nodes _nodes_by_depth _flatten_layers _keras_history _trainable_variables".split()
+PRIVATE += "_get_variable_index _momentums _velocities _use_weight_decay _all_reduce_sum_gradients".split()
+PRIVATE += ["_apply_weight_decay", "GLOBAL_STATE_TRACKER"]
+
+
+def test_private_attributes_of_keras_are_touched_in_one_module():
+    for name, path in FILES.items():
+        if name != "keras_radtl.models.keras_internals":
+            source = path.read_text(encoding="utf-8")
+            assert not [attribute for attribute in PRIVATE if attribute in source], name
+            assert "keras.src" not in source, name
+
+
+def test_child_processes_have_one_launcher():
+    using = [name for name, path in FILES.items() if "import subprocess" in path.read_text(encoding="utf-8")]
+    assert using == ["keras_radtl.system.child_process"]
+
+
+def test_names_of_strategies_stand_in_their_table_only():
+    from keras_radtl.strategies.table import STRATEGIES
+
+    allowed = {"keras_radtl.strategies.table", "keras_radtl.config.presets"}
+    for name, path in FILES.items():
+        if name in allowed or room(name) == "studies":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                values = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+                assert not values & set(STRATEGIES), f"{name}:{node.lineno}"
 
 
 def test_figures_take_results_and_know_no_run_or_model():

@@ -65,7 +65,7 @@ def test_a_sweep_equals_single_runs_and_is_not_repeated(tmp_path, write_list, ca
     assert (output / "results.csv").read_bytes() == before
     assert [p.stat().st_mtime_ns for p in output.rglob("status.json")] == times
     assert main([str(path), "--output", str(output), "--epochs", "3"]) == 2, "other configurations do not mix"
-    assert "training.epochs: 2 there, 3 now" in capsys.readouterr().err
+    assert "training.epochs: 2 before, 3 now" in capsys.readouterr().err
 
 
 def test_failed_runs_are_named_and_the_others_finish(tmp_path, write_list, capsys):

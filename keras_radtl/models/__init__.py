@@ -1,6 +1,6 @@
-"""Classifiers: pixel scaling, backbone, pooled features and head, as one flat functional Keras graph.
+"""Classifiers: pixel scaling, backbone, pooling and head in one flat functional Keras model.
 
-`backbones` has one row per backbone, `branches` reads which rows a configuration asks for, `scalings` and `head_sizes`
-hold numbers; these import without TensorFlow. `preprocessing`, `batchnorm` and `heads` are the registered layers,
-`classifier` puts everything together, `groups` freezes and unfreezes by layer group, `memory` estimates.
+`backbones` describes the available backbones, `weights` loads their pretrained weights, and `layers` has the registered
+Keras layers. `classifier` builds a model from these, `groups` freezes and unfreezes its layer groups, `prefix` separates
+the frozen part, `losses` and `probabilities` work on its logits, and `memory` estimates what training needs.
 """

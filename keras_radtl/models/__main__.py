@@ -1,27 +1,29 @@
-"""List the backbones: sizes, parameters, weight sets with their scaling, and layer groups of every counting."""
+"""List the backbones with their sizes, pretrained weights, pixel scaling and layer groups."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from keras_radtl.config import HeadConfig, ModelConfig, UserError
 from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec, get_backbone
 
-FACTS = ("backbone", "parameters", "features", "image size", "at least", "weights (scaling)", "Grad-CAM layers")
-GROUPS = ("backbone", "counting", "group", "layers", "parameters")
+BACKBONE_COLUMNS = (
+    "backbone", "parameters", "features", "image size", "minimum size", "weights (scaling)", "Grad-CAM layers",
+)  # fmt: skip
+GROUP_COLUMNS = ("backbone", "counting", "group", "layers", "parameters")
 
 
 def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
-    """Return the facts of one backbone and its layer groups.
-
-    Builds the model with random weights at the smallest image size.
+    """Return the table rows of one backbone, from a model with random weights at the minimum image size.
 
     Args:
-        spec: BackboneSpec.
+        spec: The backbone.
+
     Returns:
-        (values under `FACTS`, values under `GROUPS` for each group of each counting).
+        The row under `BACKBONE_COLUMNS`, and one row under `GROUP_COLUMNS` for each layer group of each counting.
     """
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.groups import layer_groups
@@ -32,8 +34,8 @@ def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
     groups = [(counting, group) for counting in spec.countings for group in layer_groups(model, counting)]
     parameters = sum(group.parameters for counting, group in groups if counting == "stages")
     weights = ", ".join(["none", *(f"{weights} ({scaling})" for weights, scaling in spec.scalings.items())])
-    checkpoints = ", torch file" if spec.torch_build else ""
-    facts = (
+    checkpoints = ", PyTorch checkpoint" if spec.torch_build else ""
+    row = (
         spec.display_name,
         parameters,
         spec.features,
@@ -42,13 +44,13 @@ def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
         weights + checkpoints,
         ", ".join(spec.gradcam_layers),
     )
-    return facts, [(spec.display_name, c, g.name, len(g.layers), g.parameters) for c, g in groups]
+    return row, [(spec.display_name, c, g.name, len(g.layers), g.parameters) for c, g in groups]
 
 
-def main(argv=None) -> int:
-    """Run the command; returns the exit code: 0, or 2 for an unknown backbone."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code: 0, or 2 for an unknown backbone."""
     parser = argparse.ArgumentParser(prog="python -m keras_radtl.models", description=__doc__)
-    parser.add_argument("backbones", nargs="*", help="names of backbones (default: all)")
+    parser.add_argument("backbones", nargs="*", help="names of the backbones to list (default: all)")
     try:
         specs = [get_backbone(name) for name in parser.parse_args(argv).backbones] or list(BACKBONES.values())
     except UserError as error:
@@ -56,13 +58,13 @@ def main(argv=None) -> int:
         return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     found = [backbone_rows(spec) for spec in specs]
-    print(_table(FACTS, [facts for facts, _ in found]), end="\n\n")
-    print(_table(GROUPS, [row for _, groups in found for row in groups]))
+    print(_table(BACKBONE_COLUMNS, [row for row, _ in found]), end="\n\n")
+    print(_table(GROUP_COLUMNS, [row for _, groups in found for row in groups]))
     return 0
 
 
 def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
-    """Return rows as a text table, numbers on the right."""
+    """Return a text table with right-aligned numbers."""
     from keras_radtl.reports.text_table import text_table
 
     numbers = [column for column, value in enumerate(rows[0]) if isinstance(value, int)]

@@ -1,7 +1,7 @@
-"""The backbones of a classifier: from the image to the last feature maps of one or more backbones.
+"""The backbones of a classifier, from the image to their last feature maps, and a cache to reuse them.
 
-Building one and loading its weights takes longer than some trainings of a head. Runs in a row therefore share it, one
-after the other (`BackboneCache`).
+Building a backbone and loading its pretrained weights can take longer than training a head. Consecutive runs in a
+process can therefore reuse one (`BackboneCache`).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 
 
 class Backbones(NamedTuple):
-    """What stands below the pooling.
+    """The part of a classifier before the pooling.
 
     Attributes:
-        image: symbolic uint8 input.
-        maps: last feature maps, one tensor a branch.
-        layers: all layers from `image` to `maps`.
-        reports: one per branch that loaded weights.
+        image: Symbolic uint8 input.
+        maps: Last feature map of each branch.
+        layers: All layers from `image` to `maps`.
+        reports: Report of each branch that loaded weights.
     """
 
     image: keras.KerasTensor
@@ -44,56 +44,79 @@ class Backbones(NamedTuple):
 def build_backbones(
     parts: tuple[Branch, ...], config: ModelConfig, image_shape: tuple[int, int, int], seed: int, load_weights: bool
 ) -> Backbones:
-    """Build the backbones with its first weights. Arguments as for `build_classifier`, `parts` as from `branches`."""
+    """Build the backbones with their initial or pretrained weights.
+
+    Args:
+        parts: The branches, from `branches`.
+        config: The model section of a configuration.
+        image_shape: (height, width, channels) of the uint8 images.
+        seed: Seed of the initial weights.
+        load_weights: Whether to load the pretrained weights.
+
+    Returns:
+        The input, the feature maps and the layers between them.
+
+    Raises:
+        UserError: If the pretrained weights cannot be loaded.
+    """
     image = keras.Input(image_shape, dtype="uint8", name="image")
     built = [_build_branch(branch, config, image, seed, load_weights) for branch in parts]
-    layers = {id(layer): layer for backbone, _ in built for layer in backbone.layers}  # the input is in every branch
+    layers = {id(layer): layer for backbone, _ in built for layer in backbone.layers}  # the input is shared
     reports = tuple(report for _, report in built if report)
     return Backbones(image, tuple(backbone.output for backbone, _ in built), tuple(layers.values()), reports)
 
 
 class BackboneCache:
-    """Makes backbone_cache as `build_backbones` does, and keeps the last one for a next classifier that begins with the same.
+    """A drop-in for `build_backbones` that reuses the last backbones if they are requested again.
 
-    Classifiers made from it share layers and variables: use one at a time. Each gets them as they were first built:
-    the first weights are put back, and what was built on the layers since is taken off.
+    Classifiers built with the same cache share layers and variables, so use only one of them at a time. Each call
+    returns the backbones as they were first built: with their original weights, and without the layers that an earlier
+    classifier added to the graph.
     """
 
     def __init__(self):
-        self.forget()
+        self.clear()
 
-    def __call__(self, parts, config: ModelConfig, image_shape, seed: int, load_weights: bool) -> Backbones:
+    def __call__(
+        self,
+        parts: tuple[Branch, ...],
+        config: ModelConfig,
+        image_shape: tuple[int, int, int],
+        seed: int,
+        load_weights: bool,
+    ) -> Backbones:
+        """Return the backbones, reused or newly built; the arguments are those of `build_backbones`."""
         policy = keras.config.dtype_policy().name
         key = (parts, config.batchnorm, config.weights_dir, tuple(image_shape), seed, load_weights, policy)
         if key == self._key:
             self.release()
-            _log.info("backbone and weights of the run before")
+            _log.info("Reusing the backbone of the previous run")
             return self._backbones
-        self.forget()
+        self.clear()
         self._backbones, self._key = build_backbones(parts, config, image_shape, seed, load_weights), key
         variables = [variable for layer in self._backbones.layers for variable in layer.variables]
-        self._first = [(variable, _read(variable)) for variable in variables]
+        self._initial = [(variable, _read(variable)) for variable in variables]
         nodes = [found for layer in self._backbones.layers for found in connections(layer)]
         self._nodes = [(found, len(found)) for found in nodes]
         return self._backbones
 
     def release(self) -> None:
-        """Let go of the classifier that was made last, and put the first weights back."""
+        """Detach the last classifier from the backbones and restore their original weights."""
         for layer in self._backbones.layers if self._backbones else ():
             layer.trainable = True
-        for variable, value in self._first:
+        for variable, value in self._initial:
             if _read(variable).tobytes() != value.tobytes():
                 variable.assign(value)
         for found, count in self._nodes:
             del found[count:]
 
-    def forget(self) -> None:
-        """Keep nothing."""
-        self._key, self._backbones, self._first, self._nodes = None, None, [], []
+    def clear(self) -> None:
+        """Remove the stored backbones."""
+        self._key, self._backbones, self._initial, self._nodes = None, None, [], []
 
 
 def _read(variable) -> np.ndarray:
-    """Return the value; nothing is copied on a processor, where TensorFlow does not write into what is held."""
+    """Return the value of a variable; on a CPU without a copy, since TensorFlow does not overwrite referenced memory."""
     return np.asarray(variable.value.read_value())
 
 
@@ -119,9 +142,9 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
 
 @lru_cache(maxsize=2)  # two branches
 def _template(build, scaling: str, name: str, image_shape: tuple[int, int, int], policy: str) -> keras.Model:
-    """Return a backbone with the layers and names that Keras gives it, to clone; folds and runs in a row share it.
+    """Return the backbone as Keras builds it, to be cloned for each fold or run.
 
-    Its layers keep the dtype policy of now, which is therefore given too.
+    Layers keep the dtype policy they were built under, so `policy` is part of the cache key.
     """
     image = keras.Input(image_shape, dtype="uint8", name="image")
     return keras.Model(image, build(PixelScaling(scaling, name, name="scaling")(image)))
@@ -137,7 +160,7 @@ def _prefixed(backbone: keras.Model, image, prefix: str) -> keras.Model:
 
 
 def _stable_names(model: keras.Model) -> dict[str, str]:
-    """Map layer names to names without the numbers that Keras counts over the whole process."""
+    """Map layer names to names that do not depend on the counters of the Keras session."""
     numbered = {}
     for layer in model.layers:
         base, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer.name).groups()
@@ -151,7 +174,7 @@ def _stable_names(model: keras.Model) -> dict[str, str]:
 
 
 def _seeded(layer_config: dict, seed: int) -> dict:
-    """Return a layer's configuration with every open seed in it set."""
+    """Return a layer's configuration in which every seed that is None is set."""
     result = dict(layer_config)
     for key, value in layer_config.items():
         if key == "seed" and value is None:

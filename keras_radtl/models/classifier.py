@@ -1,10 +1,10 @@
-"""The classifier: pixel scaling, one or more backbones, pooled features and a head, in one flat functional graph.
+"""The classifier: pixel scaling, one or two backbones, pooling and a head in one flat functional model.
 
     image (uint8) -> scaling -> backbone layers -> pooling -> head (float32 logits)
 
-Layer names of the backbone are those of `keras.applications`; names that Keras would number by what was built before
-are numbered from the start of the backbone, so that the same configuration always gives the same names. With two
-backbones all names of a branch begin with `backbone1_` or `backbone2_`, and `features` joins the pooled vectors.
+Backbone layers have the names of `keras.applications`. Names that Keras numbers over the whole session are renumbered
+from the start of the backbone, so the same configuration always gives the same names. With two backbones, the layer
+names begin with `backbone1_` and `backbone2_`, and the layer `features` concatenates the pooled vectors.
 """
 
 from __future__ import annotations
@@ -28,10 +28,15 @@ _log = logging.getLogger(__name__)
 
 
 class Classifier(NamedTuple):
-    """A classifier and where the weights of each branch came from."""
+    """A classifier with a report on its pretrained weights.
+
+    Attributes:
+        model: From uint8 images to float32 logits.
+        reports: Report of each branch that loaded weights.
+    """
 
     model: keras.Model
-    reports: tuple[WeightReport, ...]  # one per branch that loaded weights
+    reports: tuple[WeightReport, ...]
 
 
 def build_classifier(
@@ -43,20 +48,24 @@ def build_classifier(
     load_weights: bool = True,
     make_backbones: Callable[..., Backbones] = build_backbones,
 ) -> keras.Model:
-    """Build a classifier with its pretrained weights; see `assemble_classifier` for the report on them.
+    """Build a classifier with pretrained weights.
 
     Args:
-        config: ModelConfig.
-        num_classes: int, classes; with `multilabel`, labels.
-        image_shape: (height, width, channels) of the uint8 images, channels 1 or 3.
-        seed: int; equal seeds give equal initial weights, bit for bit.
-        multilabel: bool, one independent logit per label; softmax belongs to the other case.
-        load_weights: bool; False leaves the initial weights, to be overwritten from a file.
-        make_backbones: `build_backbones`, or a `BackboneCache` when classifiers are made and used one after the other.
+        config: The model section of a configuration.
+        num_classes: Number of classes, or of labels if `multilabel`.
+        image_shape: (height, width, channels) of the uint8 images, with 1 or 3 channels.
+        seed: Seed of the initial weights; equal seeds give bit-identical weights.
+        multilabel: Whether each logit is for an independent label (sigmoid) instead of a class (softmax).
+        load_weights: Whether to load the pretrained weights. Use False if the weights are loaded from a file later.
+        make_backbones: `build_backbones`, or a `BackboneCache` to build several classifiers one after the other.
+
     Returns:
-        keras.Model, flat and functional, from uint8 `image` to float32 logits (batch, num_classes).
+        Flat functional model from uint8 images (batch, height, width, channels) to float32 logits of shape (batch,
+        num_classes), not compiled.
+
     Raises:
-        UserError: unknown names, images too small, weights not loadable, or too little memory for the head.
+        UserError: If a name is unknown, the images are too small, the pretrained weights cannot be loaded, or the
+            head does not fit in memory.
     """
     return assemble_classifier(config, num_classes, image_shape, seed, multilabel, load_weights, make_backbones).model
 
@@ -70,7 +79,16 @@ def assemble_classifier(
     load_weights: bool = True,
     make_backbones: Callable[..., Backbones] = build_backbones,
 ) -> Classifier:
-    """Build a classifier and report on the weights that were loaded. Arguments as for `build_classifier`."""
+    """Build a classifier and return it with a report on the pretrained weights.
+
+    Args: Those of `build_classifier`.
+
+    Returns:
+        The model and its reports.
+
+    Raises:
+        UserError: As for `build_classifier`.
+    """
     parts = branches(config)
     _require_shape(parts, image_shape)
     if load_weights:
@@ -78,7 +96,7 @@ def assemble_classifier(
     if num_classes < (1 if multilabel else 2):
         rule = ">= 1 for a multi-label task" if multilabel else ">= 2"
         raise UserError(f"`num_classes` must be {rule}. Received: num_classes={num_classes}")
-    if config.head.pooling == "average":  # known before anything is built; else the image size decides
+    if config.head.pooling == "average":  # flattened features depend on the image size
         require_head_memory(config.head, sum(branch.spec.features for branch in parts), num_classes)
     pool = keras.layers.GlobalAveragePooling2D if config.head.pooling == "average" else keras.layers.Flatten
     backbones = make_backbones(parts, config, image_shape, seed, load_weights)

@@ -1,8 +1,8 @@
-"""Layer groups of a classifier: which layers they hold, which of them train, and a table of both.
+"""Layer groups of a classifier: their layers, which of them are trainable, and a summary table.
 
-A classifier tells its backbones by its scaling layers, so a model loaded from a file has the groups of the one saved.
-With two backbones the groups are joined from the output end: the last group of one with the last of the other, so that
-`top1` opens the deepest group of both.
+The scaling layers of a classifier name its backbones, so a model loaded from a file has the same groups as the saved
+one. With two backbones, groups are paired from the output backwards, the last group of one with the last group of the
+other, so that `top1` unfreezes the last group of both.
 """
 
 from __future__ import annotations
@@ -10,60 +10,76 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.branches import join_groups
 from keras_radtl.models.backbones.table import BackboneSpec, get_backbone
 
+if TYPE_CHECKING:
+    import keras
+
 HEAD = "head"
 SCALING = "scaling"
-_OUTSIDE = ("image", "features", HEAD)  # layers that belong to no backbone
+_OUTSIDE = ("image", "features", HEAD)  # layers outside the backbones
 
 
 @dataclass(frozen=True)
 class LayerGroup:
-    """Some layers of the backbone, next to each other in the graph."""
+    """Consecutive layers of a backbone.
+
+    Attributes:
+        name: Name of the group.
+        layers: Layer names from input to output, including layers without weights.
+        parameters: Number of parameters, including moving statistics.
+    """
 
     name: str
-    layers: tuple[str, ...]  # names, from input to output, with or without weights
-    parameters: int  # weights and moving statistics
+    layers: tuple[str, ...]
+    parameters: int
 
 
 class GroupRow(NamedTuple):
-    """One layer group, or the head, with its numbers of layers and parameters."""
+    """The size of one layer group or of the head.
+
+    Attributes:
+        group: Name of the group.
+        layers: Number of layers.
+        parameters: Number of parameters, including moving statistics.
+        trainable: Number of trainable parameters.
+    """
 
     group: str
     layers: int
-    parameters: int  # weights and moving statistics
-    trainable: int  # parameters
+    parameters: int
+    trainable: int
 
 
 def _size(weights) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def model_backbones(model) -> tuple[tuple[str, BackboneSpec], ...]:
-    """Return (prefix of layer names, BackboneSpec) of each backbone in a classifier, in the order of their features.
+def model_backbones(model: keras.Model) -> tuple[tuple[str, BackboneSpec], ...]:
+    """Return the layer name prefix and the spec of each backbone, in the order of the concatenated features.
 
     Raises:
-        ValueError: when the model was not made by `build_classifier`.
+        ValueError: If the model was not built by `build_classifier`.
     """
     found = [la for la in model.layers if la.name.endswith(SCALING) and getattr(la, "backbone", None)]
     if not found:
-        raise ValueError("`model` must be a classifier of this package: it has no scaling layer with a backbone")
+        raise ValueError("`model` must be built by `build_classifier`: it has no scaling layer that names a backbone")
     found.sort(key=lambda layer: layer.name)
     return tuple((layer.name.removesuffix(SCALING), get_backbone(layer.backbone)) for layer in found)
 
 
-def backbone_layers(model, prefix: str) -> tuple[str, ...]:
-    """Return the names of one backbone's layers, from input to output, with the pooling and without the scaling."""
+def backbone_layers(model: keras.Model, prefix: str) -> tuple[str, ...]:
+    """Return the layer names of one backbone from input to output, with its pooling but without its scaling."""
     names = (layer.name for layer in model.layers if layer.name not in _OUTSIDE)
     return tuple(n for n in names if n.startswith(prefix) and n != prefix + SCALING)
 
 
-def gradcam_layers(model) -> tuple[tuple[str, ...], ...]:
-    """Return the names of the layers whose maps explain a classifier, one tuple per backbone."""
+def gradcam_layers(model: keras.Model) -> tuple[tuple[str, ...], ...]:
+    """Return the names of the layers that Grad-CAM uses, one tuple per backbone."""
     return tuple(tuple(prefix + name for name in spec.gradcam_layers) for prefix, spec in model_backbones(model))
 
 
@@ -73,28 +89,30 @@ def _backbone_groups(model, prefix: str, spec: BackboneSpec, counting: str) -> l
     for group, boundary in spec.boundaries(counting):
         last = prefix + boundary
         if last not in names[start:]:
-            raise ValueError(f"{spec.display_name}: no layer {last!r} to end group {group!r}")
+            raise ValueError(f"{spec.display_name}: the last layer {last!r} of group {group!r} does not exist")
         end = names.index(last) + 1
         layers = names[start:end]
         groups.append(LayerGroup(group, layers, sum(_size(model.get_layer(n).weights) for n in layers)))
         start = end
     outside = [n for n in names[start:] if model.get_layer(n).weights]
     if outside:
-        raise ValueError(f"{spec.display_name}: layers with weights in no {counting} group: {', '.join(outside)}")
+        raise ValueError(f"{spec.display_name}: layers with weights outside all {counting} groups: {', '.join(outside)}")
     return groups
 
 
-def layer_groups(model, counting: str = "stages") -> tuple[LayerGroup, ...]:
-    """Return the layer groups of a classifier's backbone, from input to output; the head is not among them.
+def layer_groups(model: keras.Model, counting: str = "stages") -> tuple[LayerGroup, ...]:
+    """Return the layer groups of the backbones from input to output, without the head.
 
     Args:
-        model: keras.Model as made by `build_classifier`, or loaded from its file.
-        counting: str, `stages`, `reference` or `fts`.
+        model: Classifier built by `build_classifier` or loaded from a file.
+        counting: How layers are grouped: "stages", "reference" or "fts".
+
     Returns:
-        tuple of LayerGroup; every backbone layer that has weights is in exactly one.
+        Groups in which every backbone layer with weights occurs exactly once.
+
     Raises:
-        UserError: when the backbone is not counted that way.
-        ValueError: when a layer with weights is in no group.
+        UserError: If the backbone does not have this counting.
+        ValueError: If a layer with weights is in no group.
     """
     by_backbone = [_backbone_groups(model, prefix, spec, counting) for prefix, spec in model_backbones(model)]
     joined = []
@@ -104,18 +122,20 @@ def layer_groups(model, counting: str = "stages") -> tuple[LayerGroup, ...]:
     return tuple(joined)
 
 
-def trainable_layers(model, unfreeze: str, counting: str = "stages") -> tuple[str, ...]:
-    """Return the names of the backbone layers that `unfreeze` opens.
+def trainable_layers(model: keras.Model, unfreeze: str, counting: str = "stages") -> tuple[str, ...]:
+    """Return the names of the backbone layers that `unfreeze` makes trainable.
 
     Args:
-        model: keras.Model as made by `build_classifier`.
-        unfreeze: str, `none`, `all`, `topN` (N groups from the output end) or `layers:N` (the last N Keras layers of
-            the backbone with its pooling, as the `unfreezetop10` of the RadImageNet scripts counts them).
-        counting: str, `stages`, `reference` or `fts`.
+        model: Classifier built by `build_classifier`.
+        unfreeze: "none", "all", "topN" (the last N groups) or "layers:N" (the last N Keras layers of each backbone
+            including its pooling, which is how the RadImageNet scripts count `unfreezetop10`).
+        counting: How layers are grouped: "stages", "reference" or "fts".
+
     Returns:
-        tuple of str, from input to output.
+        Layer names from input to output.
+
     Raises:
-        UserError: when N exceeds what there is, with the groups.
+        UserError: If N exceeds the number of groups or layers.
     """
     groups = layer_groups(model, counting)
     if unfreeze in ("none", "all"):
@@ -125,7 +145,7 @@ def trainable_layers(model, unfreeze: str, counting: str = "stages") -> tuple[st
     count = int(unfreeze.removeprefix("top"))
     if count > len(groups):
         names = ", ".join(group.name for group in groups)
-        raise UserError(f"`unfreeze` must be at most top{len(groups)}, the groups are {names}. Received: {unfreeze}")
+        raise UserError(f"`unfreeze` must be at most top{len(groups)}; the groups are {names}. Received: unfreeze={unfreeze!r}")
     return tuple(name for group in groups[len(groups) - count :] for name in group.layers)
 
 
@@ -135,55 +155,59 @@ def _last_layers(model, count: int) -> tuple[str, ...]:
         names = backbone_layers(model, prefix)
         if count > len(names):
             limit = f"at most layers:{len(names)} for {spec.display_name}"
-            raise UserError(f"`unfreeze` must be {limit}. Received: layers:{count}")
+            raise UserError(f"`unfreeze` must be {limit}. Received: unfreeze='layers:{count}'")
         chosen.extend(names[len(names) - count :])
     return tuple(chosen)
 
 
-def set_trainable(model, layers: Collection[str]) -> tuple[str, ...]:
-    """Let the head and the named backbone layers train, and nothing else.
+def set_trainable(model: keras.Model, layers: Collection[str]) -> tuple[str, ...]:
+    """Make the head and the given backbone layers trainable and freeze all others.
 
-    Keras reads the flags when the model is compiled: compile again, with a new optimizer, after every change.
+    Compile the model with a new optimizer afterwards; Keras ignores changes of `trainable` until then.
 
     Args:
-        model: keras.Model as made by `build_classifier`.
-        layers: names of backbone layers, as `trainable_layers` gives them.
+        model: Classifier built by `build_classifier`.
+        layers: Names of backbone layers, such as those from `trainable_layers`.
+
     Returns:
-        tuple of str: the paths of all weights that now train, which are exactly the trainable weights of the head and
-        of the named layers.
+        Paths of all trainable weights: those of the head and of the given layers.
+
     Raises:
-        ValueError: when the model has no layer of that name.
+        ValueError: If the model has no layer of a given name.
     """
     wanted = {HEAD, *layers}
     unknown = wanted - {layer.name for layer in model.layers}
     if unknown:
-        raise ValueError(f"`layers` must be names of layers of the model. Received: {', '.join(sorted(unknown))}")
+        raise ValueError(f"`layers` must be layer names of the model. Unknown: {', '.join(sorted(unknown))}")
     model.trainable = True
     for layer in model.layers:
         layer.trainable = layer.name in wanted
     expected = {id(weight) for name in wanted for weight in model.get_layer(name).trainable_weights}
     if expected != {id(weight) for weight in model.trainable_weights}:
-        raise ValueError("The trainable weights of the model are not those of the layers asked for")
+        raise ValueError("the trainable weights of the model differ from those of the given layers")
     return tuple(weight.path for weight in model.trainable_weights)
 
 
 def _trainable_size(layer) -> int:
-    """Return how many parameters of a layer would train if it were set to."""
+    """Return the number of parameters of a layer that are trainable if the layer is."""
     before, layer.trainable = layer.trainable, True
     size = _size(layer.trainable_weights)
     layer.trainable = before
     return size
 
 
-def group_table(model, counting: str = "stages", layers: Collection[str] | None = None) -> tuple[GroupRow, ...]:
-    """Return one row per layer group and one for the head, with all and with the trainable parameters.
+def group_table(
+    model: keras.Model, counting: str = "stages", layers: Collection[str] | None = None
+) -> tuple[GroupRow, ...]:
+    """Return the number of parameters and of trainable parameters of each layer group and of the head.
 
     Args:
-        model: keras.Model as made by `build_classifier`.
-        counting: str, `stages`, `reference` or `fts`.
-        layers: names of the backbone layers that train besides the head; None: those that are trainable now.
+        model: Classifier built by `build_classifier`.
+        counting: How layers are grouped: "stages", "reference" or "fts".
+        layers: Names of the backbone layers to count as trainable. None means those that are trainable now.
+
     Returns:
-        GroupRow of each group, from input to output, the head last.
+        One row per group from input to output, then one for the head.
     """
     if layers is None:
         layers = {layer.name for layer in model.layers if layer.trainable}

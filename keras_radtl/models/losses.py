@@ -1,7 +1,8 @@
-"""Losses on logits: softmax for one label a case, sigmoid for several, unknown labels left out; both also as focal loss.
+"""Losses on logits: softmax for one class per case, sigmoid for several labels per case, both also as focal loss.
 
-Focal loss multiplies the cross-entropy of a class by (1 - p)^gamma, p being its probability, so that cases that are
-already right count less; gamma 0 is cross-entropy. Its factor is computed from logits, without the difference 1 - p.
+Focal loss multiplies the cross-entropy by (1 - p)^gamma, where p is the probability of the true class, so that cases
+that are already classified well have less weight. With gamma = 0 it equals cross-entropy. The factor is computed from
+the logits, because the difference 1 - p would lose precision.
 
 Reference: Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equations 4 and 5.
 """
@@ -11,17 +12,21 @@ from __future__ import annotations
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 register = keras.saving.register_keras_serializable(package="keras_radtl")
 
 
 @register
 class SparseFocalCrossentropy(keras.losses.Loss):
-    """Softmax focal loss; call with `y_true` int of shape (batch,) and `y_pred` logits (batch, classes >= 2).
+    """Softmax focal loss.
+
+    Call it with `y_true`, int of shape (batch,), and `y_pred`, logits of shape (batch, n_classes), for at least two
+    classes.
 
     Args:
-        gamma: float >= 0.
-        kwargs: those of `keras.losses.Loss`.
+        gamma: Exponent >= 0.
+        **kwargs: Arguments of `keras.losses.Loss`.
     """
 
     def __init__(self, gamma: float = 2.0, **kwargs):
@@ -41,28 +46,28 @@ class SparseFocalCrossentropy(keras.losses.Loss):
 
 @register
 class MaskedBinaryCrossentropy(keras.losses.Loss):
-    """Mean sigmoid cross-entropy over the labels of a case that are known; NaN is an unknown label.
+    """Mean sigmoid cross-entropy over the known labels of each case.
 
-    Call with `y_true` float of shape (batch, labels) with 0, 1 or NaN and `y_pred` logits of the same shape. A case
-    without a known label has loss 0.
+    Call it with `y_true`, float of shape (batch, n_labels) with 0, 1 or NaN for unknown labels, and `y_pred`, logits of
+    the same shape. The loss of a case without known labels is 0.
 
     Args:
-        gamma: float >= 0, of the focal loss; 0 is cross-entropy.
-        label_weights: list of (weight where absent, weight where present), one pair a label; None: ones.
-        kwargs: those of `keras.losses.Loss`.
+        gamma: Exponent >= 0 of the focal loss; 0 means cross-entropy.
+        label_weights: For each label, the weights of its absence and presence. None means 1.
+        **kwargs: Arguments of `keras.losses.Loss`.
     """
 
-    def __init__(self, gamma: float = 0.0, label_weights=None, **kwargs):
+    def __init__(self, gamma: float = 0.0, label_weights: ArrayLike | None = None, **kwargs):
         super().__init__(**kwargs)
         self.gamma = gamma
-        self.label_weights = None if label_weights is None else [[float(w) for w in pair] for pair in label_weights]
+        self.label_weights = None if label_weights is None else np.asarray(label_weights, float).tolist()
 
     def call(self, y_true, y_pred):
         y_pred = ops.cast(y_pred, "float32")
         y_true = ops.cast(y_true, "float32")
         known = ops.logical_not(ops.isnan(y_true))
         target = ops.where(known, y_true, 0.0)
-        each = ops.softplus((1 - 2 * target) * y_pred)  # whose gradient is right at a logit of 0 too
+        each = ops.softplus((1 - 2 * target) * y_pred)  # its gradient is also correct at a logit of 0
         if self.gamma:
             each = each * ops.exp(-self.gamma * ops.softplus(y_pred * (2 * target - 1)))
         if self.label_weights is not None:
@@ -76,12 +81,13 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 
 
 def make_loss(multilabel: bool, gamma: float = 0.0, label_weights: np.ndarray | None = None) -> keras.losses.Loss:
-    """Return the training loss: by softmax on class indices, or the masked one by sigmoid.
+    """Return the training loss: softmax on class indices, or masked sigmoid on labels.
 
     Args:
-        multilabel: bool, whether a case may have several labels.
-        gamma: float >= 0, exponent of the focal loss; 0 is cross-entropy.
-        label_weights: float (labels, 2), weights where a label is absent and present; for `multilabel` alone.
+        multilabel: Whether a case can have several labels.
+        gamma: Exponent >= 0 of the focal loss; 0 means cross-entropy.
+        label_weights: float array of shape (n_labels, 2), weights of the absence and presence of each label. Only
+            used if `multilabel`.
     """
     if multilabel:
         return MaskedBinaryCrossentropy(gamma, label_weights, name="loss")

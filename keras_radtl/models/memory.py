@@ -1,23 +1,33 @@
-"""The memory that a classifier needs, estimated before it is allocated."""
+"""Estimate the memory that a classifier needs, before it is allocated."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from keras_radtl.config import HeadConfig, UserError
 from keras_radtl.models.layers.head_sizes import head_parameters
 
-_FLOAT = 4  # bytes of a float32; weights, gradients and slots are float32 under every precision
+if TYPE_CHECKING:
+    import keras
+
+_FLOAT = 4  # bytes; weights, gradients and optimizer slots are float32 under every dtype policy
 _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # cgroup v2 and v1
 _DTYPE_BYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "uint8": 1}
 
 
 class MemoryEstimate(NamedTuple):
-    """Bytes by use."""
+    """Estimated memory in bytes.
+
+    Attributes:
+        parameters: Weights and moving statistics.
+        gradients: Gradients of the trainable weights.
+        optimizer: Optimizer slots.
+        activations: Layer outputs.
+    """
 
     parameters: int
     gradients: int
@@ -26,12 +36,12 @@ class MemoryEstimate(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Sum of all parts, in bytes."""
+        """The total in bytes."""
         return sum(self)
 
 
 def available_memory() -> int:
-    """Return the bytes of main memory that this process may still use, at most the limit of its container."""
+    """Return the available main memory in bytes, at most the limit of the container."""
     known = [psutil.virtual_memory().available]
     for path in map(Path, _CONTAINER_LIMITS):
         text = path.read_text().strip() if path.is_file() else ""
@@ -39,18 +49,19 @@ def available_memory() -> int:
     return min(known)
 
 
-def estimate_memory(model, batch_size: int, optimizer_slots: int = 2) -> MemoryEstimate:
-    """Estimate the memory that training a model needs, with its layers frozen as they are.
+def estimate_memory(model: keras.Model, batch_size: int, optimizer_slots: int = 2) -> MemoryEstimate:
+    """Estimate the memory to train a model with its current trainable layers.
 
-    Activations: the outputs of all layers from the first trainable one are kept for the gradient; below it, only the
-    largest layer output counts, twice: as input and as output.
+    Backpropagation needs the outputs of all layers from the first trainable layer on. Before it, only the input and
+    output of one layer are needed at a time, which counts as twice the largest output.
 
     Args:
-        model: keras.Model, functional.
-        batch_size: int, images.
-        optimizer_slots: int, values that the optimizer keeps per weight: 2 for Adam, 1 for momentum.
+        model: Functional model.
+        batch_size: Images per batch.
+        optimizer_slots: Values that the optimizer stores per weight: 2 for Adam, 1 for SGD with momentum.
+
     Returns:
-        MemoryEstimate, in bytes.
+        The estimate in bytes.
     """
     weights = sum(math.prod(w.shape) for w in model.weights) * _FLOAT
     trainable = sum(math.prod(w.shape) for w in model.trainable_weights) * _FLOAT
@@ -64,33 +75,38 @@ def estimate_memory(model, batch_size: int, optimizer_slots: int = 2) -> MemoryE
 
 
 def require_memory(estimate: MemoryEstimate, what: str) -> None:
-    """Raise a `UserError` with the numbers when an estimate exceeds the available memory.
+    """Require that an estimate does not exceed the available memory.
 
     Args:
-        estimate: MemoryEstimate.
-        what: str, what needs it, for the message.
+        estimate: The estimate.
+        what: What needs the memory, for the message.
+
+    Raises:
+        UserError: If it exceeds the available memory, with both amounts.
     """
     available = available_memory()
     if estimate.total > available:
         parts = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in estimate._asdict().items() if size)
         raise UserError(
-            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}); {available / 1e9:.2f} GB are free"
+            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}); {available / 1e9:.2f} GB are available"
         )
 
 
 def require_head_memory(head: HeadConfig, features: int, num_classes: int) -> int:
-    """Refuse a head that needs more than the available memory, before anything is allocated.
+    """Require that a head fits in the available memory, before it is built.
 
-    A head always trains: its weights, their gradients and the two slots of Adam are counted.
+    The estimate includes the weights, their gradients and the two slots of Adam.
 
     Args:
-        head: HeadConfig.
-        features: int, number of features per image.
-        num_classes: int, number of logits.
+        head: The head section of a configuration.
+        features: Number of features per image.
+        num_classes: Number of logits.
+
     Returns:
-        int, trainable parameters of the head.
+        Number of trainable parameters of the head.
+
     Raises:
-        UserError: with the numbers.
+        UserError: If the head does not fit, with the estimate.
     """
     count = head_parameters(head, features, num_classes)
     size = count * _FLOAT

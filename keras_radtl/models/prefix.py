@@ -1,8 +1,9 @@
-"""Cut a classifier where training begins: below it every activation is a function of the picture alone.
+"""Divide a classifier into a frozen prefix, whose activations can be stored, and the part that is trained.
 
-A layer is live when it trains, when its BatchNorm works on batch statistics, or when a live layer feeds it. The cut is
-the set of tensors that pass from other layers to live ones. The lower part can be computed once a picture; the upper
-part trains on what it gives, and shares its layers and variables with the whole.
+A layer is live if it is trainable, if it is a BatchNorm that uses batch statistics, or if any of its inputs comes from
+a live layer. The cut is the set of tensors that go from other layers into live layers. The activations at the cut depend
+on the image alone, so they are computed once per image. Both parts share their layers and variables with the
+classifier.
 """
 
 from __future__ import annotations
@@ -16,38 +17,41 @@ from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
 
 class Cut(NamedTuple):
-    """A classifier in two parts.
+    """A classifier divided into two models.
 
     Attributes:
-        lower: from the image to the tensor, or the list of tensors, at the cut.
-        upper: from there to the logits.
+        lower: The frozen prefix, from the image to the tensor or the list of tensors at the cut.
+        upper: The rest, from the cut to the logits.
     """
 
     lower: keras.Model
     upper: keras.Model
 
 
-def _alive(operation) -> bool:
+def _is_live(operation) -> bool:
     adapts = isinstance(operation, BackboneBatchNormalization) and operation.statistics == "adapt"
     return adapts or bool(getattr(operation, "trainable_weights", ()))
 
 
-def cut_tensors(model) -> list:
-    """Return the symbolic tensors at the cut of a flat functional model, as its `trainable` flags now stand."""
+def cut_tensors(model: keras.Model) -> list[keras.KerasTensor]:
+    """Return the symbolic tensors at the cut of a flat functional model with its current trainable layers."""
     live, crossing = set(), {}
     for node in nodes_by_depth(model):
         below = [tensor for tensor in node.input_tensors if producer(tensor) not in live]
-        if len(below) < len(node.input_tensors) or _alive(node.operation):
+        if len(below) < len(node.input_tensors) or _is_live(node.operation):
             live.add(node.operation)
             crossing.update((id(tensor), tensor) for tensor in below)
     return list(crossing.values())
 
 
-def cut(model) -> Cut | None:
-    """Cut a classifier, or return None when no layer with weights is below the cut: scaling alone is not worth storing.
+def cut(model: keras.Model) -> Cut | None:
+    """Divide a classifier at the cut.
 
     Args:
-        model: flat functional classifier with its `trainable` flags set.
+        model: Flat functional classifier in which the trainable layers are set.
+
+    Returns:
+        Both parts, or None if the prefix has no weights, so that storing its output would save nothing.
     """
     tensors = cut_tensors(model)
     origins = {producer(tensor) for tensor in tensors}

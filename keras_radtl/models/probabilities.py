@@ -1,4 +1,4 @@
-"""What logits say, in NumPy: probabilities and the mean loss of `losses`, in float64."""
+"""Probabilities and mean losses of logits in NumPy, computed in float64."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 
 
 def to_probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
-    """Turn logits, float of shape (cases, classes), into float64 probabilities of the same shape."""
+    """Return the probabilities of logits.
+
+    Args:
+        logits: float array of shape (n_cases, n_classes).
+        multilabel: Whether each logit is for an independent label (sigmoid) instead of a class (softmax).
+
+    Returns:
+        float64 array of the same shape.
+    """
     logits = np.asarray(logits, np.float64)
     if multilabel:
         return 0.5 * (1 + np.tanh(0.5 * logits))
@@ -15,19 +23,20 @@ def to_probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
 
 
 def mean_loss(logits: np.ndarray, targets: np.ndarray, multilabel: bool, gamma: float = 0.0) -> float:
-    """Return the unweighted mean loss of known cases in float64: that of `make_loss` without any weights.
+    """Return the mean of the loss of `make_loss` over cases, without label or case weights.
 
     Args:
-        logits: float (cases, classes).
-        targets: int (cases,), or float (cases, labels) with NaN for unknown.
-        multilabel: bool.
-        gamma: float >= 0, exponent of the focal loss.
+        logits: float array of shape (n_cases, n_classes).
+        targets: int array of shape (n_cases,) or, if `multilabel`, float array of shape (n_cases, n_labels) with NaN
+            for unknown labels.
+        multilabel: Whether each logit is for an independent label.
+        gamma: Exponent >= 0 of the focal loss.
     """
     logits = np.asarray(logits, np.float64)
     if multilabel:
         known = ~np.isnan(targets)
         target = np.where(known, targets, 0)
-        away = logits * (1 - 2 * target)  # the logit of being wrong
+        away = logits * (1 - 2 * target)  # the logit of the wrong answer
         each = np.logaddexp(0, away) * np.exp(-gamma * np.logaddexp(0, -away))
         return float(np.mean((each * known).sum(1) / np.maximum(known.sum(1), 1)))
     chosen = np.arange(logits.shape[1]) == np.asarray(targets)[:, None]

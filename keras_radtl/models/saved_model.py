@@ -13,22 +13,23 @@ if TYPE_CHECKING:
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Load the model in a `.keras` file, such as `saved_models/RUN/model.keras`.
+    """Load a model from a `.keras` file, such as `saved_models/RUN/model.keras`.
 
-    Keras refuses files that bring code along. `keras.saving.load_model` gives the same after `import
-    keras_radtl.layers`.
+    After `import keras_radtl.layers`, `keras.saving.load_model` loads the same model. Files with Python code (Lambda
+    layers) are refused.
 
     Args:
-        path: of the file.
+        path: The file.
+
     Returns:
-        keras.Model from uint8 images (batch, height, width, channels) to float32 logits (batch, n_classes), not
-        compiled.
+        Model from uint8 images (batch, height, width, channels) to float32 logits (batch, n_classes), not compiled.
+
     Raises:
-        UserError: when there is no such file, or it is not a model file.
+        UserError: If the file does not exist or is not a Keras model.
     """
     path = Path(path)
     if path.suffix != ".keras" or not path.is_file():
-        raise UserError(f"`path` must be a .keras file. Received: path={str(path)!r}")
+        raise UserError(f"`path` must be an existing .keras file. Received: path={str(path)!r}")
     import_tensorflow()
     import keras
 

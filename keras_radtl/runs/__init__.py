@@ -1,1 +1,1 @@
-"""Runs: a configuration goes in, a run directory comes out; other commands read it from there."""
+"""Runs: the run directory and everything that is read from it, such as metrics, predictions and models."""

@@ -1,6 +1,6 @@
-"""The run directory: the files a run leaves, how they are written and when a directory may be written again.
+"""The run directory: its files, its status, and the rules for resuming and overwriting a run.
 
-`status.json` says how far the run came; its state `finished` is written last. Needs no TensorFlow.
+`status.json` records the progress of a run; its state `finished` is written last. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def predictions_name(split: str) -> str:
 
 
 def default_output(config: Config) -> Path:
-    """Return the folder of a run that names none: the same for the same configuration."""
+    """Return the default run directory of a configuration; equal configurations have the same one."""
     if config.data.path == DataConfig.path:
         name = config.preset_name
     else:
@@ -54,7 +54,11 @@ def config_hash(config: Config) -> str:
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """One run's folder; with cross-validation each fold has a folder of the same form in it."""
+    """The directory of a run; each fold of a cross-validated run has a subdirectory of the same layout.
+
+    Attributes:
+        path: The directory.
+    """
 
     path: Path
 
@@ -62,29 +66,34 @@ class RunDirectory:
         return self.path / name
 
     def fold(self, fold: int) -> RunDirectory:
-        """Return the directory of one fold; fold 0, the only split, is the run itself."""
+        """Return the directory of a fold, or of the run itself for fold 0, which stands for a single split."""
         return RunDirectory(self.path / f"fold_{fold}") if fold else self
 
     @property
     def status(self) -> dict:
-        """The content of `status.json`; empty before the first one is written."""
+        """The content of `status.json`; empty before it is first written."""
         file = self / STATUS
         return read_json(file) if file.is_file() else {}
 
     @property
     def finished(self) -> bool:
-        """Whether everything of this run has been written."""
+        """Whether the run is complete."""
         return self.status.get("state") == "finished"
 
     def set_status(self, state: str, **details) -> None:
-        """Write `status.json`: state is `running` or `finished`."""
+        """Write `status.json`.
+
+        Args:
+            state: `running` or `finished`.
+            details: Further values, such as `epoch`.
+        """
         write_json(self / STATUS, {"state": state, **details})
 
     def config(self) -> Config:
         """Return the configuration of the run.
 
         Raises:
-            UserError: when the folder is not a run directory.
+            UserError: If the folder is not a run directory.
         """
         if not (self / CONFIG).is_file():
             raise UserError(f"{self.path} is not a run directory: it has no {CONFIG}")
@@ -97,11 +106,19 @@ class RunDirectory:
 
 
 def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool) -> str:
-    """Decide what to do with an output folder: `new`, `resume` (unfinished, same configuration), `done` or `overwrite`.
+    """Return what to do with an output folder.
+
+    Args:
+        path: The folder.
+        config: Configuration of the run that will be written.
+        resume: Accept a finished run.
+        overwrite: Accept any run.
+    Returns:
+        `new`; `resume` for an unfinished run of the same configuration; `done` for a finished one; `overwrite`.
 
     Raises:
-        UserError: when the folder holds something else, a finished run (without `resume` or `overwrite`) or a run with
-            another configuration (without `overwrite`).
+        UserError: If the folder contains other files, a finished run (without `resume` or `overwrite`) or a run with
+            a different configuration (without `overwrite`).
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -110,30 +127,36 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
         return "new"
     run = RunDirectory(path)
     if not (run / CONFIG).is_file():
-        raise UserError(f"`output` must be a new or empty folder. Received: {path}, which has other files in it")
+        raise UserError(f"`output` must be a new or empty folder. Received: {path}, which contains other files")
     if overwrite:
         return "overwrite"
-    changed = difference(to_dict(run.config()), to_dict(config))  # as read: YAML takes 1e-05 for text
+    changed = difference(to_dict(run.config()), to_dict(config))  # parsed, since YAML reads 1e-05 as a string
     if changed:
         raise UserError(
-            f"{path} has a run with another configuration ({'; '.join(changed[:5])}); choose another `output`, or "
-            "`overwrite=True`"
+            f"{path} contains a run with a different configuration ({'; '.join(changed[:5])}); choose another `output`, "
+            "or set `overwrite=True` to replace it"
         )
     if run.finished and not resume:
         raise UserError(
-            f"{path} has a finished run; choose another `output`, `overwrite=True`, or `resume=True` to show it again"
+            f"{path} contains a finished run; choose another `output`, or set `overwrite=True` to replace it or "
+            "`resume=True` to show it"
         )
     return "done" if run.finished else "resume"
 
 
 def create(path: str | Path, config: Config, environment: dict) -> RunDirectory:
-    """Make the run directory with its configuration and environment; an old run of that name goes first.
+    """Create the run directory with its configuration and environment, replacing a run of the same name.
 
-    The folder gets its name only when these files are in it, so that there is no moment at which it is not a run.
+    The files are written to a temporary folder, which is then renamed: a folder of this name is always a valid run.
+
+    Args:
+        path: The run directory.
+        config: Configuration of the run.
+        environment: JSON-able dict for `environment.json`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):  # by a crash: the writer of `path` is locked
+    for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):  # left by a crash: `path` has only one writer
         shutil.rmtree(left, ignore_errors=True)
     fresh = RunDirectory(path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}"))
     try:

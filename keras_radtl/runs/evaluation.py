@@ -1,4 +1,4 @@
-"""A run's models on new labelled images."""
+"""Evaluation of the models of a run on other labelled images."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Evaluation:
     """Predictions for labelled images and their metrics.
 
     Attributes:
-        cases: the case table.
-        predictions: indices of the cases and their logits, float32 (n, n_classes).
-        values: by metric, the fields `value`, `ci_low`, `ci_high`, `n` and `method`.
+        cases: The case table.
+        predictions: Row numbers of the cases and their logits, float32 array of shape (n, n_classes).
+        values: The fields `value`, `ci_low`, `ci_high`, `n` and `method` of each metric.
     """
 
     cases: CaseTable
@@ -46,11 +46,11 @@ def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evalu
     """Predict labelled images and compute the metrics.
 
     Args:
-        trained: from `load_models`.
-        data: the images and labels.
-        seed: of the bootstrap intervals.
+        trained: From `load_models`.
+        data: The images and labels.
+        seed: Seed of the bootstrap intervals.
     Raises:
-        UserError: for data that cannot be read, or with a class that the run does not have.
+        UserError: If the data cannot be read or have a class that the run does not have.
     """
     table = align_classes(read_table(data), trained.classes)
     with Progress("images", len(table)) as progress:
@@ -61,15 +61,17 @@ def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evalu
 
 
 def align_classes(table: CaseTable, classes: tuple[str, ...]) -> CaseTable:
-    """Return a table whose targets are numbered by the classes of a run.
+    """Return a table whose targets are indices into the classes of a run.
 
     Raises:
-        UserError: when the data have a class that the run does not have.
+        UserError: If the data have a class that the run does not have.
     """
     unknown = [name for name in table.classes if name not in classes]
     if unknown:
-        here, there = ", ".join(table.classes), ", ".join(classes)
-        raise UserError(f"The run has no class {', '.join(unknown)}. Classes of the data: {here}; of the run: {there}")
+        of_data, of_run = (", ".join(map(repr, names)) for names in (table.classes, classes))
+        raise UserError(
+            f"The run has no class {', '.join(map(repr, unknown))}. Classes of the data: {of_data}; of the run: {of_run}"
+        )
     if table.multilabel:
         targets = np.full((len(table), len(classes)), np.nan, np.float32)
         targets[:, [classes.index(name) for name in table.classes]] = table.targets

@@ -1,7 +1,7 @@
-"""Files that are whole or absent, and a folder that one process writes at a time.
+"""Atomic JSON, CSV and text files, and a lock that admits one writer at a time.
 
-Every file is written under a temporary name in its own folder, flushed to disk and renamed, so that a reader finds the
-old file or the new one, never half of one. Needs no TensorFlow.
+Every file is written under a temporary name in its own folder, flushed to disk and renamed, so that a reader finds
+either the old file or the new one, never a partial file. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from pathlib import Path
 
 from keras_radtl.config import UserError
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # spreadsheets run a cell that begins so; the apostrophe marks them
-
-
-TEMPORARY = ".tmp-"  # how the names of unfinished files begin
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # first characters of cells that a spreadsheet would evaluate
+TEMPORARY = ".tmp-"  # prefix of the names of unfinished files
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success flush it to disk and rename it to `path`, else remove it.
+    """Yield a temporary path in the folder of `path`; on success rename it to `path`, otherwise remove it.
 
-    The temporary name ends like `path`, since Keras routes by the suffix.
+    The file is flushed to disk before it is renamed. The temporary name keeps the suffix, by which Keras chooses the
+    file format.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +43,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk, where the system can."""
+    """Flush the directory entries of a folder to disk, on POSIX systems."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -54,7 +53,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text_atomic(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file so that it is there whole or not at all."""
+    """Write a UTF-8 text file atomically."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
@@ -70,20 +69,17 @@ def read_json(path: str | Path):
 
 
 def csv_cell(value) -> str:
-    """Return the text of one CSV cell; text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    """Return the text of one CSV cell; text that a spreadsheet would evaluate gets a leading apostrophe."""
     if isinstance(value, str):
         return "'" + value if value[:1] in FORMULA else value
     if value is None:
         return ""
-    return (
-        repr(float(value))
-        if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f"
-        else str(value)
-    )
+    is_float = isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f")
+    return repr(float(value)) if is_float else str(value)
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV atomically; floats keep all their digits (see `csv_cell`)."""
+    """Write a CSV file atomically; floats keep all digits (see `csv_cell`)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -92,7 +88,7 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """Read a CSV of ours as a list of rows, each a dict by column, without the apostrophes of `csv_cell`."""
+    """Read a file of `write_csv` as a list of rows, each a dict by column, without the apostrophes of `csv_cell`."""
     with open(path, newline="", encoding="utf-8") as file:
         return [
             {k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in row.items()}
@@ -101,7 +97,7 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
 
 
 def difference(old: Mapping, new: Mapping, where: str = "") -> list[str]:
-    """List the dotted keys in which two nested dicts differ, with both values."""
+    """Return the dotted keys in which two nested dicts differ, each with both values."""
     found = []
     for key in sorted({*old, *new}):
         name = f"{where}.{key}" if where else key
@@ -109,16 +105,16 @@ def difference(old: Mapping, new: Mapping, where: str = "") -> list[str]:
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += difference(a, b, name)
         elif a != b:
-            found.append(f"{name}: {a!r} there, {b!r} now")
+            found.append(f"{name}: {a!r} before, {b!r} now")
     return found
 
 
 @contextlib.contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Hold the only right to write `path` on this machine; a second writer is refused.
+    """Lock `path` against other processes of this machine inside the `with` block.
 
     Raises:
-        UserError: when another process holds it.
+        UserError: If another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -127,7 +123,7 @@ def locked(path: str | Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise UserError(f"Another process is writing {path}; wait for it, or choose another `output`") from None
+        raise UserError(f"Another process is writing {path}; wait until it ends, or choose another `output`") from None
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Outputs of a model for batches, in order."""
+"""Predictions of a Keras model for batches of any size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import numpy as np
 
 
 class Predictor:
-    """A model's forward pass in inference mode, traced once for any batch size.
+    """The forward pass of a model in inference mode, traced once for all batch sizes.
 
-    Call it with batches to get all outputs as one float32 array of shape (cases, classes).
+    Call it with batches to get their outputs, in order, as a float32 array of shape (n_cases, n_classes).
+
+    Args:
+        model: Keras model with one output.
     """
 
     def __init__(self, model):
         import tensorflow as tf
 
         self._classes = model.output_shape[-1] if len(model.outputs) == 1 else None
-        types = ["float32" if "float" in tensor.dtype else tensor.dtype for tensor in model.inputs]  # Keras casts on
+        types = ["float32" if "float" in tensor.dtype else tensor.dtype for tensor in model.inputs]  # the model casts them
         specs = [tf.TensorSpec((None, *t.shape[1:]), kind) for t, kind in zip(model.inputs, types, strict=True)]
         signature = [specs[0] if len(specs) == 1 else tuple(specs)]
         self.step = tf.function(lambda x: model(x, training=False), input_signature=signature)

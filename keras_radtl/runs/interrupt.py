@@ -1,4 +1,4 @@
-"""Orderly stops: after Ctrl-C or SIGTERM the current batch ends, and the run stops with its last epoch saved."""
+"""Graceful interruption: after Ctrl-C or SIGTERM a run ends after the current batch, with its last epoch saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Stopped(Exception):
-    """A run was asked to stop and its state is saved; the text says how to resume, `code` is the exit code."""
+    """Raised when a run is interrupted; its state is saved, and the message tells how to resume.
+
+    Attributes:
+        code: Exit code of the process.
+    """
 
     def __init__(self, message: str, code: int = INTERRUPTED):
         super().__init__(message)
@@ -18,13 +22,14 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Handles SIGINT and SIGTERM inside its `with` block; a second Ctrl-C stops at once.
+    """A context manager that handles SIGINT and SIGTERM; a second Ctrl-C raises KeyboardInterrupt.
 
     Args:
-        immediately: raise `Stopped` at once, until `defer` is called; False: only set a flag that `check` looks at.
+        immediately: Raise `Stopped` as soon as a signal arrives, until `defer` is called; False: only record the
+            signal for `check`.
 
     Attributes:
-        code: 0, or the exit code that was asked for.
+        code: 0, or the exit code that belongs to the signal.
     """
 
     def __init__(self, immediately: bool = False):
@@ -43,7 +48,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on only set the flag: work has begun that must end in good order."""
+        """Only record signals from now on, since the run has begun to write files."""
         self._immediately = False
 
     def _request(self, number: int, _frame) -> None:
@@ -54,10 +59,12 @@ class StopRequest:
             raise Stopped("stopped before training began", self.code)
 
     def check(self, where: str) -> None:
-        """Raise `Stopped` when a stop was asked for.
+        """Raise `Stopped` if a signal has been received.
 
         Args:
-            where: how far the run came, for the message.
+            where: Progress of the run for the message, such as `in epoch 3`.
+        Raises:
+            Stopped: With the message and the exit code.
         """
         if self.code:
             raise Stopped(f"stopped {where}; run the same command to resume", self.code)

@@ -21,11 +21,11 @@ class ImagePredictions:
     """Predictions for image files.
 
     Attributes:
-        paths: of the files.
-        classes: class or label names.
-        predicted: class names; for a multi-label task the labels above 0.5, joined by `;`.
+        paths: The files.
+        classes: Class or label names.
+        predicted: Class names; for a multi-label task the labels with a probability above 0.5, joined by `;`.
         logits: float32 array of shape (n, n_classes), the mean over the models of all folds.
-        probabilities: float64 array of shape (n, n_classes), of `logits`.
+        probabilities: float64 array of shape (n, n_classes), computed from `logits`.
         spread: float64 array of shape (n, n_classes), standard deviation of the probabilities over the folds; None
             for a run with one model.
     """
@@ -39,10 +39,12 @@ class ImagePredictions:
 
 
 def list_images(paths: Sequence[str | Path] | str | Path) -> list[str]:
-    """Return image files in order; a folder stands for the images in it and below it, sorted by path.
+    """Return image files in the given order; a folder is replaced by the images in it and its subfolders.
 
+    Args:
+        paths: Files and folders; the images of a folder are sorted by path.
     Raises:
-        UserError: for a path that does not exist and a folder without images.
+        UserError: If a path does not exist or a folder contains no image.
     """
     files = []
     for path in map(Path, [paths] if isinstance(paths, (str, Path)) else paths):
@@ -62,10 +64,10 @@ def predict_images(trained: TrainedModel, files: Sequence[str]) -> ImagePredicti
     """Predict image files.
 
     Args:
-        trained: from `load_models`.
-        files: from `list_images`.
+        trained: From `load_models`.
+        files: From `list_images`.
     Raises:
-        UserError: naming a file that cannot be read.
+        UserError: If a file cannot be read; the message names it.
     """
     with Progress("images", len(files)) as progress:
         pixels = trained.read(_table(files), progress.update)

@@ -23,13 +23,13 @@ class ScoredCases:
     """Predictions of one model for a binary task.
 
     Attributes:
-        name: of the model, for tables and legends.
-        source: file that was read.
-        cases: unique case ids, in the order of the file.
+        name: Name of the model, for tables and legends.
+        source: The file that was read.
+        cases: Unique case ids, in the order of the file.
         targets: bool array of shape (n,), True for positive cases.
         scores: finite float64 array of shape (n,); higher means more positive.
-        groups: group of each case; empty if the file has no groups.
-        excluded: number of cases that were excluded because they have no label.
+        groups: Group of each case; empty if the file has no groups.
+        excluded: Number of cases that were excluded because they have no label.
     """
 
     name: str
@@ -45,12 +45,12 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
     """Read a run directory, a predictions file of a run, or a CSV with the columns case, label (0 or 1) and score.
 
     Args:
-        path: folder or file.
-        split: predictions that are read from a run directory: "train", "val" or "test".
-        positive: class that is positive, against all others; the default is the second of two classes.
+        path: Folder or file.
+        split: Split that is read from a run directory: `train`, `val` or `test`.
+        positive: The class that is compared with all others; the default is the second of two classes.
 
     Raises:
-        UserError: if the file does not exist, is malformed or lacks a column; names file, line and value.
+        UserError: If the file does not exist, is malformed or lacks a column; the message names file, line and value.
     """
     path = Path(path)
     file = path / predictions_name(split) if path.is_dir() else path
@@ -76,7 +76,7 @@ def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:
     """Return the models with their cases in the order of the first model.
 
     Raises:
-        UserError: if cases or labels differ; names the first such case and the file.
+        UserError: If cases or labels differ; the message names the first such case and the file.
     """
     first = models[0]
     aligned = [first]
@@ -131,7 +131,7 @@ def _read_rows(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
 
 
 def _plain(text: str) -> str:
-    """Remove the apostrophe that keeps spreadsheets from running a cell as a formula."""
+    """Remove the apostrophe that prevents a spreadsheet from evaluating a cell."""
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 

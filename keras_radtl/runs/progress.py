@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with the time left on a terminal, a line now and then otherwise."""
+"""Progress of long computations: a progress bar on a terminal, log lines otherwise."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ logger = logging.getLogger(__name__)
 
 
 def clock(seconds: float) -> str:
-    """Return seconds as `m:ss`, or `h:mm:ss` from an hour on."""
+    """Return seconds as `m:ss`, or as `h:mm:ss` for one hour or more."""
     minutes, rest = divmod(int(round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class Progress:
-    """A named piece of work of `total` steps; use as a context manager and call `advance`.
+    """Progress of `total` steps; use it as a context manager and call `advance` or `update`.
 
-    On a terminal it is a bar with the time left, which goes when the work ends; otherwise a line every
-    `interval` seconds. Lines told with `say` stay in both.
+    On a terminal it shows a bar with the remaining time, which is removed at the end; otherwise it logs a line at most
+    every `interval` seconds. Lines written with `write_line` remain in both cases.
+
+    Args:
+        title: What is being done, for the bar and the log lines.
+        total: Number of steps.
+        interval: Minimum time between two log lines, in seconds.
     """
 
     def __init__(self, title: str, total: int, interval: float = 15.0):
@@ -53,13 +58,13 @@ class Progress:
             self._bar.stop()
 
     def advance(self, steps: int = 1) -> None:
-        """Count `steps` as done."""
+        """Add `steps` to the completed steps."""
         self.update(self.done + steps)
 
     def update(self, done: int, total: int | None = None) -> None:
-        """Set the steps done; also fits functions that report (done, total)."""
+        """Set the number of completed steps; suitable as a callback with the arguments (done, total)."""
         if not self._first:
-            self._first, self._start = done, time.monotonic()  # a resumed work starts with what was done before
+            self._first, self._start = done, time.monotonic()  # excludes the steps of an interrupted run
             self._last = self._start
         self.done, self.total = done, total or self.total
         if self._bar is not None:
@@ -71,8 +76,8 @@ class Progress:
             left = (now - self._start) / max(done - self._first, 1) * (self.total - done)
             logger.info("%s: %d of %d, left %s", self.title, done, self.total, clock(left))
 
-    def say(self, text: str) -> None:
-        """Tell a line that stays; above the bar on a terminal."""
+    def write_line(self, text: str) -> None:
+        """Print a line above the bar, or log it."""
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False)
         else:

@@ -1,4 +1,4 @@
-"""Predictions, metrics and training history as the files of a run."""
+"""Predictions, metrics and training history: the result files of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Predictions:
     """Logits of the cases of one split.
 
     Attributes:
-        indices: int array of shape (n,), rows of the case table.
+        indices: int array of shape (n,), row numbers of the case table.
         logits: float32 array of shape (n, n_classes).
     """
 
@@ -50,18 +50,18 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
     """Return the metrics of the cases with a known label.
 
     Args:
-        table: the cases.
-        predictions: of one split.
-        seed: of the bootstrap intervals.
+        table: The cases.
+        predictions: Predictions of one split.
+        seed: Seed of the bootstrap intervals.
     Returns:
-        By name, the fields of a metric as a dict: value, interval, number of cases and method.
+        A dict by metric name, with the fields of each metric: value, interval, number of cases and method.
     """
     indices = predictions.indices
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
     probabilities = to_probabilities(predictions.logits[known], table.multilabel)
     groups = np.asarray(table.groups)[indices[known]]
-    judge = multilabel_metrics if table.multilabel else classification_metrics
-    metrics = judge(table.targets[indices[known]], probabilities, table.classes, groups=groups, seed=seed)
+    compute = multilabel_metrics if table.multilabel else classification_metrics
+    metrics = compute(table.targets[indices[known]], probabilities, table.classes, groups=groups, seed=seed)
     return {name: metric._asdict() for name, metric in metrics.items()}
 
 
@@ -69,10 +69,10 @@ def write_results(run: RunDirectory, table: CaseTable, parts: dict[str, Predicti
     """Write the predictions of each split and `metrics.json`.
 
     Args:
-        run: directory that is written to.
-        table: the cases.
-        parts: predictions by split.
-        seed: of the bootstrap intervals.
+        run: The directory of the files.
+        table: The cases.
+        parts: Predictions by split.
+        seed: Seed of the bootstrap intervals.
     Returns:
         The content of `metrics.json`: metrics by split and name.
     """
@@ -86,9 +86,9 @@ def write_predictions(run: RunDirectory, table: CaseTable, parts: dict[str, Pred
     """Write the predictions file of each split.
 
     Args:
-        run: directory that is written to.
-        table: the cases.
-        parts: predictions by split.
+        run: The directory of the files.
+        table: The cases.
+        parts: Predictions by split.
     """
     columns = prediction_columns(table.classes)
     for split, predictions in parts.items():
@@ -99,7 +99,7 @@ def read_logits(run: RunDirectory, split: str, table: CaseTable) -> Predictions:
     """Read the logits of a split from its predictions file.
 
     Raises:
-        UserError: if a case of the file is not in the table.
+        UserError: If a case of the file is not in the table.
     """
     rows = read_csv(run / predictions_name(split))
     position = {case: i for i, case in enumerate(table.cases)}
@@ -113,13 +113,13 @@ def read_logits(run: RunDirectory, split: str, table: CaseTable) -> Predictions:
 def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, seed: int) -> tuple[Predictions, dict]:
     """Pool the test predictions of all folds and write them and their metrics.
 
-    Each case is predicted by the model of the fold that neither trained nor validated on it.
+    Each case is predicted by the model of the fold in which it is a test case.
 
     Args:
-        run: directory of the cross-validation, which is written to.
-        folds: finished directories of the folds.
-        table: the cases.
-        seed: of the bootstrap intervals.
+        run: The run directory, to which the results are written.
+        folds: The directories of the finished folds.
+        table: The cases.
+        seed: Seed of the bootstrap intervals.
     Returns:
         The pooled predictions in table order, and the summary of the run with the test AUC of each fold.
     """
@@ -140,7 +140,7 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
 
 
 def write_history(run: RunDirectory, history: list[dict]) -> None:
-    """Write `history.csv`, one row per epoch, and `learning_rates.csv` if learning rates differ between layers."""
+    """Write `history.csv` with one row per epoch, and `learning_rates.csv` if learning rates differ between layers."""
     columns = [name for name in dict.fromkeys(name for row in history for name in row) if name != "rates"]
     write_csv(run / HISTORY, columns, [[row.get(name) for name in columns] for row in history])
     if any("rates" in row for row in history):

@@ -1,11 +1,11 @@
-"""A run as a Python object: its configuration, tables, figures and models."""
+"""A run as a Python object: configuration, tables, figures and models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.config.arguments import expand
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Run(RunPlots):
-    """A finished run, as `train` returns it and `load_run` opens it. Files are read when they are needed.
+    """A finished run, returned by `train` and `load_run`. Its files are read when they are first used.
 
     Args:
-        path: the run directory.
+        path: The run directory.
     Raises:
-        UserError: when the folder is not a finished run.
+        UserError: If the folder is not a finished run.
     """
 
     def __init__(self, path: str | Path):
         self.directory = RunDirectory(Path(path))
         self.config: Config = self.directory.config()
         if not self.directory.finished:
-            raise UserError(f"{path} is not finished; run the command that started it again to resume")
+            raise UserError(f"{path} is not finished; repeat the command or call that started it to resume")
 
     @property
     def path(self) -> Path:
@@ -65,15 +65,15 @@ class Run(RunPlots):
 
     @cached_property
     def metrics(self) -> dict[str, pd.DataFrame]:
-        """Metrics by split; DataFrames indexed by metric with `value`, `ci_low`, `ci_high`, `n` and `method`.
+        """Metrics by split: DataFrames indexed by metric with `value`, `ci_low`, `ci_high`, `n` and `method`.
 
-        A cross-validated run has only the split `test`: the pooled predictions of all folds.
+        A cross-validated run has only the split `test`, the pooled predictions of all folds.
         """
         return read_metrics(self.directory)
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row per epoch: phase, losses, validation metrics and learning rate; with folds also `fold`."""
+        """One row per epoch: phase, losses, validation metrics and learning rate; for a cross-validated run also `fold`."""
         return read_history(self.directory, self.folds)
 
     def predictions(self, split: str = "test") -> pd.DataFrame:
@@ -88,7 +88,7 @@ class Run(RunPlots):
 
     @cached_property
     def trained(self) -> TrainedModel:
-        """The models with what they need to predict."""
+        """The models with their classes and image format."""
         return load_models(self.path)
 
     @property
@@ -100,17 +100,17 @@ class Run(RunPlots):
         """Predict image files; the logits of all folds are averaged.
 
         Args:
-            images: files and folders; a folder stands for all images in and below it.
+            images: Files and folders; a folder is replaced by the images in it and its subfolders.
         Returns:
             DataFrame with `path`, `prob_<class>` for each class and `predicted`; a cross-validated run also has
             `sd_<class>`, the standard deviation of the probability over the folds.
         Raises:
-            UserError: naming a file that cannot be read.
+            UserError: If a file cannot be read; the message names it.
         """
         import pandas as pd
 
         found = predict_images(self.trained, list_images(images))
-        columns = {"path": found.paths}
+        columns: dict[str, Any] = {"path": found.paths}
         columns |= {f"prob_{name}": found.probabilities[:, i] for i, name in enumerate(found.classes)}
         columns["predicted"] = found.predicted
         if found.spread is not None:
@@ -121,12 +121,13 @@ class Run(RunPlots):
         """Evaluate the models on other labelled images.
 
         Args:
-            data: folder of class folders, CSV or `.npz`.
-            overrides: `label`, `positive`, `groups` and other keys of the section `data`; the rest is as in the run.
+            data: Folder of class folders, CSV or `.npz` file.
+            overrides: `label`, `positive`, `groups` and other keys of the section `data`; the default of a key is its
+                value in the run.
         Returns:
             Evaluation, with `metrics` as a DataFrame.
         Raises:
-            UserError: for data that cannot be read, or with a class that the run does not have.
+            UserError: If the data cannot be read or have a class that the run does not have.
         """
         changes = expand({"data": data, **overrides})
         if set(changes) != {"data"}:
@@ -149,8 +150,8 @@ def load_run(path: str | Path) -> Run:
     """Open a finished run.
 
     Args:
-        path: the run directory.
+        path: The run directory.
     Raises:
-        UserError: when the folder is not a finished run.
+        UserError: If the folder is not a finished run.
     """
     return Run(path)

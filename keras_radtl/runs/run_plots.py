@@ -1,4 +1,4 @@
-"""Figures and operating points of a run, from its predictions."""
+"""Figures and operating points that are computed from the predictions of a run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class RunPlots:
-    """What `Run` draws and computes from its predictions; `positive` is the last class unless it is named."""
+    """Figures and operating points of `Run`; the default of `positive` is the last class."""
 
     def plot_roc(self, split: str = "test", ax: Axes | None = None) -> Axes:
-        """Draw the ROC curve with its AUC and 95 % interval; more than two classes or labels: one curve each.
+        """Draw the ROC curve with its AUC and 95% confidence interval; one curve per class if there are more than two.
 
         Args:
             split: `train`, `val` or `test`.
@@ -48,8 +48,8 @@ class RunPlots:
 
         Args:
             ax: matplotlib axes; None: new ones.
-            columns: names of columns of `history`.
-            fold: which one, for a cross-validated run.
+            columns: Columns of `history`.
+            fold: Fold of a cross-validated run.
         Returns:
             The axes.
         """
@@ -68,7 +68,7 @@ class RunPlots:
         Returns:
             The axes.
         Raises:
-            UserError: for a multi-label run.
+            UserError: If the run is multi-label.
         """
         from keras_radtl.figures.confusion import plot_confusion
 
@@ -79,7 +79,7 @@ class RunPlots:
         return plot_confusion(_axes(ax), targets, predicted, self.classes, f"{split}, n={len(rows)}")
 
     def plot_reliability(self, split: str = "test", positive: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw observed frequency against predicted probability of one class.
+        """Draw a reliability diagram: observed frequency against predicted probability of one class.
 
         Args:
             split: `train`, `val` or `test`.
@@ -93,9 +93,12 @@ class RunPlots:
         return plot_reliability(_axes(ax), reliability_curve(*self._one_class(split, positive)), split)
 
     def plot_decision_curve(self, split: str = "test", positive: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw the net benefit of acting on the model over the threshold probability.
+        """Draw a decision curve: the net benefit of the model against the threshold probability.
 
-        Args: as for `plot_reliability`.
+        Args:
+            split: `train`, `val` or `test`.
+            positive: The class; None: the last one.
+            ax: matplotlib axes; None: new ones.
         Returns:
             The axes.
         """
@@ -106,15 +109,16 @@ class RunPlots:
     def operating_points(
         self, split: str = "test", positive: str | None = None, specificity: float = 0.9, sensitivity: float = 0.9
     ) -> pd.DataFrame:
-        """Return thresholds with their sensitivity and specificity.
+        """Return operating points: thresholds with their sensitivity and specificity.
 
         Args:
             split: `train`, `val` or `test`.
             positive: the class; None: the last one.
-            specificity: for the row with the highest sensitivity at this specificity or more, in [0, 1].
-            sensitivity: for the row with the highest specificity at this sensitivity or more, in [0, 1].
+            specificity: Minimum specificity in [0, 1] of the operating point with the highest sensitivity.
+            sensitivity: Minimum sensitivity in [0, 1] of the operating point with the highest specificity.
         Returns:
-            DataFrame indexed by rule: `threshold`, sensitivity and specificity with 95 % intervals, and counts.
+            DataFrame indexed by rule: `threshold`, sensitivity and specificity with 95% confidence intervals, and the counts
+            `tp`, `fp`, `tn` and `fn`.
         """
         import pandas as pd
 
@@ -128,12 +132,12 @@ class RunPlots:
         return pd.DataFrame([_point_row(p) for p in points.values()], index=pd.Index(list(points), name="rule"))
 
     def temperature(self, split: str = "val") -> Temperature:
-        """Fit the temperature by which logits are divided so that the log loss of a split is smallest.
+        """Fit the temperature for calibration: logits divided by it have the smallest log loss on a split.
 
         Args:
-            split: `val`; `test` for a cross-validated run, which has no other.
+            split: `val`; `test` for a cross-validated run, which has no other split.
         Raises:
-            UserError: for a multi-label run.
+            UserError: If the run is multi-label.
         """
         if self.multilabel:
             raise UserError("Temperature scaling needs one label per case; this is a multi-label run")
@@ -151,8 +155,8 @@ class RunPlots:
         if name not in self.classes:
             raise UserError(f"`positive` must be one of {', '.join(self.classes)}. Received: positive={name!r}")
         rows = self._labelled(split)
-        held = [name in text.split(";") for text in rows["label"]] if self.multilabel else rows["label"] == name
-        return np.asarray(held, int), rows[f"prob_{name}"].to_numpy()
+        labels = [name in text.split(";") for text in rows["label"]] if self.multilabel else rows["label"] == name
+        return np.asarray(labels, int), rows[f"prob_{name}"].to_numpy()
 
 
 def _axes(ax: Axes | None) -> Axes:

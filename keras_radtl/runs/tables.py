@@ -33,8 +33,8 @@ def read_history(run: RunDirectory, folds: int) -> pd.DataFrame:
     """Return one row per epoch: `epoch`, `phase`, losses and validation metrics.
 
     Args:
-        run: directory of the run.
-        folds: number of folds; with folds the first column is `fold`.
+        run: The run directory.
+        folds: Number of folds; if it is not 0, the first column is `fold`.
     """
     import pandas as pd
 
@@ -50,7 +50,7 @@ def read_predictions(run: RunDirectory, split: str) -> pd.DataFrame:
     """Return the predictions of a split: case, path, group, label, predicted, logits and probabilities.
 
     Raises:
-        UserError: for a split that the run has no predictions of.
+        UserError: If the run has no predictions of this split.
     """
     import pandas as pd
 

@@ -1,7 +1,7 @@
 """The models of a finished run, ready to predict.
 
-The architecture is rebuilt from the configuration of the run, and only weights are read from `model.keras`: a file
-never brings code along.
+The architecture is rebuilt from the configuration of the run; only the weights are read from `model.keras`, so that
+no code is loaded from a file.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from keras_radtl.runs.inference import Predictor
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """The models of a run and the images that they were made for.
+    """The models of a run and the image format that they expect.
 
     Attributes:
-        data: section of the run's configuration, with the image size and channels of the run.
-        classes: class or label names, in the order of the logits.
-        multilabel: whether a case may have several labels.
+        data: Section `data` of the configuration, with the image size and channels of the run.
+        classes: Class or label names, in the order of the logits.
+        multilabel: Whether a case may have several labels.
         image_shape: (height, width, channels) of the images.
-        models: one, or one per fold.
-        batch_size: images in a batch.
+        models: One model, or one per fold.
+        batch_size: Number of images in a batch.
     """
 
     data: DataConfig
@@ -45,7 +45,7 @@ class TrainedModel:
 
         Args:
             pixels: uint8 array of shape (n, height, width, channels).
-            advance: called with the number of images done, once for each batch and model.
+            advance: Called with the number of images of a batch, once for each batch and model.
         Returns:
             float32 array of shape (n_models, n, n_classes).
         """
@@ -56,14 +56,18 @@ class TrainedModel:
         return np.stack([Predictor(model)(b, advance) for model, b in zip(self.models, batches, strict=True)])
 
     def logits(self, pixels: np.ndarray, advance=None) -> np.ndarray:
-        """Return the logits of images, the mean over the models of all folds: float32 array (n, n_classes).
+        """Return the logits of images, averaged over the models of all folds.
 
-        Args: as for `fold_logits`.
+        Args:
+            pixels: uint8 array of shape (n, height, width, channels).
+            advance: Called with the number of images of a batch, once for each batch and model.
+        Returns:
+            float32 array of shape (n, n_classes).
         """
         return np.mean(self.fold_logits(pixels, advance), axis=0, dtype=np.float32)
 
     def read(self, table: CaseTable, progress=None) -> np.ndarray:
-        """Return the pixels of a table's images, prepared as in the run: uint8 (n, height, width, channels)."""
+        """Return the pixels of a table's images, preprocessed as in the run: uint8 array (n, height, width, channels)."""
         return load_images(table, self.data, self.image_shape[0], progress=progress).pixels
 
 
@@ -71,13 +75,13 @@ def load_models(path: str | Path) -> TrainedModel:
     """Load the models of a finished run.
 
     Raises:
-        UserError: when the folder is not a finished run.
+        UserError: If the folder is not a finished run.
     """
     import_tensorflow()
     run = RunDirectory(Path(path))
     config = run.config()
     if not run.finished:
-        raise UserError(f"{path} is not finished; run the command that started it again to resume")
+        raise UserError(f"{path} is not finished; repeat the command or call that started it to resume")
     summary = read_json(run / SUMMARY)
     classes, shape, multilabel = tuple(summary["classes"]), tuple(summary["image_shape"]), summary["multilabel"]
     folders = [run] if "fold_auc" not in summary else [run.fold(i + 1) for i in range(len(summary["fold_auc"]))]

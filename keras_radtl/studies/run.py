@@ -43,10 +43,10 @@ def run_sweep(
     Example: `run_sweep("grid176", data="BUSI", tasks="breast", heads=["Linear", "Conv"]).table`.
 
     Args:
-        study: name of a study such as `grid176`, path of a Python file with `runs(choices)`, or a sequence of `RunSpec`.
+        study: name of a study such as `grid176`, path of a Python file with `runs(choices)`, or a list of `RunSpec`.
         output: folder of the sweep; default: `saved_models/sweep-NAME`. Required for a sequence of `RunSpec`.
         data: path of the images, or a dict from tasks to paths.
-        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs that need one that is missing are skipped.
+        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs for which one is missing are skipped.
         dry_run: list the runs with an estimate of disk space and time, and run none.
         engine: `local`, or `ray` for the machines of a Ray cluster.
         ray_address: of a running Ray cluster; None starts one on this machine.

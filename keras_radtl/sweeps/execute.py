@@ -117,12 +117,12 @@ def _execute(left: list[RunSpec], results: Results, folder: SweepFolder, options
             row = results.update(name)
             watch.done(name)
             progress.advance()
-            progress.say(
+            progress.write_line(
                 f"[{progress.done}/{total}] {name}  {_outcome(row)}  {watch.last:.1f} s  left {clock(watch.left())}"
             )
 
         def measured(speed: Speed | str) -> None:
-            progress.say(f"{total} runs: {describe_time(left, options, speed)}")
+            progress.write_line(f"{total} runs: {describe_time(left, options, speed)}")
 
         engine(folder, left, options, ended, measured)
 

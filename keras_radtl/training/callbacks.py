@@ -187,7 +187,7 @@ class EpochReport(keras.callbacks.Callback):
         later = self._durations[1:] or self._durations  # the first epoch also compiles
         left = (self.epochs - epoch - 1) * sum(later) / len(later)
         mark = " *" if logs.get("improved") else ""
-        self.progress.say(
+        self.progress.write_line(
             f"{self.prefix}epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.4f}  val_loss {logs['val_loss']:.4f}  "
             f"val_auc {logs['val_auc']:.4f}{mark}  {seconds:.1f} s  left {clock(left)}"
         )

@@ -145,7 +145,7 @@ def _train_split(job, model) -> None:
     checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
     if job.options.save_model:
         with atomic(run / MODEL) as temporary:
-            keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)  # without the optimizer
+            keras.Model(model.inputs[0], model.outputs[0], name=model.name).save(temporary)  # without the optimizer
     write_history(run, state.history)
     parts = predict_splits(job, model)
     write_results(run, dataset.cases, parts, plan.seed)

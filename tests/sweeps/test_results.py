@@ -54,5 +54,5 @@ def test_a_run_of_another_configuration_is_refused(tmp_path):
     config = update(Config(), {"training": {"weight_decay": 1e-5}})  # which YAML reads as text
     write_text_atomic(folder.run("a") / "config.json", dumps(config))
     folder.check([RunSpec("a", config, {}), RunSpec("b", Config(), {})])
-    with pytest.raises(UserError, match="training.weight_decay: 1e-05 there, 0.0 now"):
+    with pytest.raises(UserError, match="training.weight_decay: 1e-05 before, 0.0 now"):
         folder.check([RunSpec("a", Config(), {})])

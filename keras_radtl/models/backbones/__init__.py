@@ -1,1 +1,1 @@
-"""Backbones: one `BackboneSpec` row each, and the architectures that Keras lacks."""
+"""Backbones: a table with one `BackboneSpec` each, and architectures that `keras.applications` does not have."""

@@ -1,4 +1,7 @@
-"""The branches of a classifier: one per backbone, with its weights and scaling; names are checked, files are not read."""
+"""The branches of a classifier: one backbone each, with its pretrained weights and pixel scaling.
+
+Names are validated here; weight files are not read.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ class Branch:
     """One backbone of a classifier.
 
     Attributes:
-        spec: its row in the table of backbones.
-        weights: a weight set or a file.
-        scaling: pixel scaling, by name.
-        prefix: before the names of its layers: empty, or `backbone1_`, `backbone2_` when there are two.
-        assumed_scaling: whether the scaling was assumed, because a weight file does not name its own.
+        spec: The backbone.
+        weights: Name of a weight set, or path of a weight file.
+        scaling: Name of the pixel scaling.
+        prefix: Prefix of the layer names: "" for a single backbone, else "backbone1_" or "backbone2_".
+        assumed_scaling: Whether the scaling was assumed because weight files do not record it.
     """
 
     spec: BackboneSpec
@@ -37,21 +40,24 @@ class Branch:
 
     @property
     def torch_variant(self) -> bool:
-        """Whether the weights are a PyTorch checkpoint for a graph that differs from that of Keras."""
+        """Whether the weights are a PyTorch checkpoint that needs the PyTorch variant of the architecture."""
         return self.spec.torch_build is not None and self.weights.lower().endswith(TORCH_FILES)
 
 
 def branches(config: ModelConfig) -> tuple[Branch, ...]:
     """Return the branches of a classifier, in the order in which their features are concatenated.
 
-    Backbones, weights and scalings may each be joined by `+`; a single one applies to all branches.
+    `backbone`, `weights` and `scaling` can each list several names separated by `+`. A single name applies to all
+    branches.
 
     Args:
-        config: ModelConfig.
+        config: The model section of a configuration.
+
     Returns:
-        tuple of Branch, at least one.
+        At least one branch.
+
     Raises:
-        UserError: for an unknown backbone, weight set or scaling, or for numbers of them that do not match.
+        UserError: If a backbone, weight set or scaling is unknown, or their numbers do not match.
     """
     parts = {
         "backbone": config.backbone.split("+"),
@@ -61,32 +67,41 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
     count = max(len(values) for values in parts.values())
     for name, values in parts.items():
         if len(values) not in (1, count):
-            raise UserError(f"`{name}` must name 1 or {count} parts joined by +. Received: {name}={'+'.join(values)!r}")
+            raise UserError(f"`{name}` must have 1 or {count} names separated by +. Received: {name}={'+'.join(values)!r}")
         parts[name] = values * count if len(values) == 1 else values
     rows = zip(parts["backbone"], parts["weights"], parts["scaling"], strict=True)
     return tuple(_branch(*row, prefix=f"backbone{i}_" if count > 1 else "") for i, row in enumerate(rows, start=1))
 
 
 def image_size(parts: Iterable[Branch]) -> int:
-    """Return the input size of the pretraining in pixels, the largest when the backbones differ."""
+    """Return the image size of the pretraining in pixels, or the largest one if the backbones differ."""
     return max(branch.spec.image_size for branch in parts)
 
 
 def join_groups(lists: Iterable[Sequence]) -> list[tuple]:
-    """Pair the layer groups of several backbones from the output end; returns tuples from input to output."""
+    """Pair the layer groups of several backbones, aligned at the output.
+
+    Args:
+        lists: For each backbone, its groups from input to output.
+
+    Returns:
+        Tuples of paired groups from input to output. The first ones are shorter if the backbones have different
+        numbers of groups.
+    """
     joined = zip_longest(*(reversed(groups) for groups in lists))
     return [tuple(part for part in parts if part is not None) for parts in joined][::-1]
 
 
 def group_names(parts: Iterable[Branch], counting: str, weighted: bool = False) -> tuple[str, ...]:
-    """Return the names of the layer groups, from input to output, as `models.groups.layer_groups` names them.
+    """Return the names of the layer groups from input to output, the same as those from `layer_groups`.
 
     Args:
-        parts: the branches.
-        counting: str, `stages`, `reference` or `fts`.
-        weighted: bool, only groups that hold weights.
+        parts: The branches.
+        counting: How layers are grouped: "stages", "reference" or "fts".
+        weighted: Whether to return only groups with weights.
+
     Raises:
-        UserError: when a backbone is not counted that way.
+        UserError: If a backbone does not have this counting.
     """
     joined = join_groups([[name for name, _ in branch.spec.boundaries(counting)] for branch in parts])
     chosen = [names for names in joined if not weighted or any(name not in WITHOUT_WEIGHTS for name in names)]
@@ -94,16 +109,16 @@ def group_names(parts: Iterable[Branch], counting: str, weighted: bool = False) 
 
 
 def require_weight_files(parts: Iterable[Branch]) -> None:
-    """Require that the weight files of branches exist, and log a scaling that was assumed.
+    """Require that the weight files of the branches exist, and log a warning for assumed scalings.
 
     Raises:
-        UserError: naming the file.
+        UserError: If a file does not exist.
     """
     for branch in parts:
         if branch.weights not in branch.spec.weights and not Path(branch.weights).is_file():
             raise UserError(f"No such weight file: {branch.weights}")
         if branch.assumed_scaling:
-            _log.warning("%s does not name its pixel scaling; `scaling` %s is assumed", branch.weights, branch.scaling)
+            _log.warning("%s does not specify the pixel scaling; assuming `scaling=%s`", branch.weights, branch.scaling)
 
 
 def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Branch:

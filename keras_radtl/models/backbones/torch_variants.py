@@ -1,9 +1,9 @@
-"""ResNet50 and DenseNet121 with the geometry of torchvision, under the layer names of `keras.applications`.
+"""ResNet50 and DenseNet121 as in torchvision, with the layer names of `keras.applications`.
 
-A PyTorch checkpoint fits no graph of `keras.applications` exactly: torchvision's ResNet50 strides in the 3x3
-convolution of a bottleneck (Keras: in the first 1x1), has no biases before BatchNorm, and pads symmetrically; both
-networks use epsilon 1e-5 (Keras: 1.001e-5) and a BatchNorm momentum of 0.1 (Keras counts it as 0.9). Names are shared,
-so layer groups and Grad-CAM layers of a backbone hold for both graphs.
+PyTorch checkpoints do not fit the models of `keras.applications` exactly. In torchvision's ResNet50 the stride of a
+bottleneck is in the 3x3 convolution (in Keras in the first 1x1 convolution), convolutions before BatchNorm have no bias,
+and padding is symmetric. Both networks have a BatchNorm epsilon of 1e-5 (1.001e-5 in Keras) and a momentum of 0.1 (0.9
+in the convention of Keras). Because layer names are the same, so are the layer groups and Grad-CAM layers.
 
 Reference:
     He et al. 2016, arXiv 1512.03385, table 1, with the stride of Goyal et al. 2017, arXiv 1706.02677, section 5.1;
@@ -12,6 +12,11 @@ Reference:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
 BATCHNORM_EPSILON = 1e-5
 BATCHNORM_MOMENTUM = 0.9
 RESNET50_BLOCKS = (3, 4, 6, 3)
@@ -19,13 +24,14 @@ DENSENET121_LAYERS = (6, 12, 24, 16)
 GROWTH_RATE = 32
 
 
-def resnet50_torch(x):
+def resnet50_torch(x: keras.KerasTensor) -> keras.KerasTensor:
     """Add torchvision's ResNet50 without its classifier to a functional graph.
 
     Args:
-        x: Keras tensor (batch, height, width, 3), scaled pixels, height and width at least 32.
+        x: Scaled pixels of shape (batch, height, width, 3), with height and width at least 32.
+
     Returns:
-        Keras tensor (batch, rows, columns, 2048), output of the layer `conv5_block3_out`.
+        Output of the layer `conv5_block3_out`, of shape (batch, rows, columns, 2048).
     """
     x = _stem(x, pool="pool1_pool")
     for stage, blocks in enumerate(RESNET50_BLOCKS):
@@ -35,13 +41,14 @@ def resnet50_torch(x):
     return x
 
 
-def densenet121_torch(x):
+def densenet121_torch(x: keras.KerasTensor) -> keras.KerasTensor:
     """Add torchvision's DenseNet121 without its classifier to a functional graph.
 
     Args:
-        x: Keras tensor (batch, height, width, 3), scaled pixels, height and width at least 32.
+        x: Scaled pixels of shape (batch, height, width, 3), with height and width at least 32.
+
     Returns:
-        Keras tensor (batch, rows, columns, 1024), output of the layer `relu` behind the last BatchNorm.
+        Output of the layer `relu` after the last BatchNorm, of shape (batch, rows, columns, 1024).
     """
     from keras import layers
 
@@ -61,12 +68,12 @@ def _stem(x, pool: str):
 
     x = _convolution(x, 64, 7, "conv1_conv", stride=2)
     x = _batchnorm_relu(x, "conv1_bn", "conv1_relu")
-    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # zeros never win: the maximum is taken after ReLU
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # zeros do not change the maximum after ReLU
     return layers.MaxPooling2D(3, strides=2, name=pool)(x)
 
 
 def _convolution(x, filters: int, kernel: int, name: str, stride: int = 1):
-    """Convolve without bias; pad kernel // 2 zeros on every side, also where Keras' `same` would pad one side more."""
+    """Add a convolution without bias, padded symmetrically (Keras' `same` padding can be asymmetric)."""
     from keras import layers
 
     if kernel > 1:
@@ -87,7 +94,7 @@ def _batchnorm_relu(x, name: str, relu_name: str):
 
 
 def _bottleneck(x, filters: int, stride: int, project: bool, name: str):
-    """Add one residual block; its first convolution of a stage projects the shortcut (option B of the paper)."""
+    """Add a bottleneck block; `project` adds a convolution to the shortcut (option B of the paper)."""
     from keras import layers
 
     shortcut = x
@@ -101,7 +108,7 @@ def _bottleneck(x, filters: int, stride: int, project: bool, name: str):
 
 
 def _dense_layer(x, name: str):
-    """Add one layer of a dense block: 128 channels by 1x1, 32 by 3x3, joined to what came in."""
+    """Add one layer of a dense block: a 1x1 and a 3x3 convolution, concatenated with the input."""
     from keras import layers
 
     new = _batchnorm_relu(x, f"{name}_0_bn", f"{name}_0_relu")

@@ -1,1 +1,1 @@
-"""Layers that are registered with Keras: heads, BatchNorm with a statistics policy, pixel scaling."""
+"""Registered Keras layers: pixel scaling, BatchNorm with a choice of statistics, and classifier heads."""

@@ -1,4 +1,4 @@
-"""Batch normalisation of backbones, with the choice of statistics apart from what trains."""
+"""Batch normalization whose statistics are independent of `trainable`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ STATISTICS = ("inference", "adapt")
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class BackboneBatchNormalization(keras.layers.BatchNormalization):
-    """BatchNormalization whose statistics do not depend on `trainable`.
+    """Batch normalization whose statistics are independent of `trainable`.
 
-    Keras lets `trainable` decide both whether scale and offset train and whether batch statistics are used. Here
-    `trainable` decides the first alone, and `statistics` the second:
+    In Keras, `trainable` determines whether the scale and offset are updated and also whether batch statistics are
+    used. Here it determines only the former; `statistics` determines the latter:
 
-    - `inference`: the moving statistics are used at all times, in training too, and never move.
-    - `adapt`: training uses the statistics of the batch and moves the moving ones, frozen or not, as torch does for a
-      network in training mode whose parameters are frozen.
+    - `inference`: training uses the moving statistics and does not update them.
+    - `adapt`: training uses batch statistics and updates the moving statistics, even if the layer is frozen. PyTorch
+      does this for a network in training mode with frozen parameters.
 
-    Prediction uses the moving statistics in both cases.
+    In both cases, prediction uses the moving statistics.
 
     Args:
-        statistics: str, `inference` or `adapt`.
-        **kwargs: those of `keras.layers.BatchNormalization`.
+        statistics: "inference" or "adapt".
+        **kwargs: Arguments of `keras.layers.BatchNormalization`.
 
     Reference:
         Ioffe and Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2.
@@ -40,7 +40,7 @@ class BackboneBatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if not training or self.statistics == "inference":
             return super().call(inputs, training=False, mask=mask)
-        pixels = ops.cast(inputs, "float32")  # squares overflow float16
+        pixels = ops.cast(inputs, "float32")  # squares would overflow in float16
         axes = [axis for axis in range(len(inputs.shape)) if axis != self.axis % len(inputs.shape)]
         mean, variance = ops.moments(pixels, axes=axes)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):

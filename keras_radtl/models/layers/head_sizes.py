@@ -1,17 +1,17 @@
-"""Sizes of the classifier heads, by arithmetic alone: known before anything is allocated.
+"""Sizes of the classifier heads, computed without building them.
 
-F pooled features, C classes, r hidden ratio, k filters, s kernel size, p dropout; n = k (F - s + 1); h is r F with
-`hidden_basis="features"` (the paper) and r n with `hidden_basis="flattened"` (the released code).
+With F features, C classes, hidden ratio r, k filters, kernel size s and dropout rate p: n = k (F - s + 1); h = r F if
+`hidden_basis="features"` (as in the paper), or h = r n if `hidden_basis="flattened"` (as in the released code).
 
 | head | layers |
 |---|---|
 | linear | Dense(C) |
 | nonlinear | Dense(r F, no bias) - BN - LeakyReLU - Dropout(p) - Dense(C) |
-| conv | Conv1D(k, s, valid, no bias) - BN - LeakyReLU - Dropout - Flatten - Dense(h, no bias) - BN - LeakyReLU - Dropout - Dense(C) |
-| conv_skip | as conv, with ReLU(BN(Dense(n, no bias)(F))) added after Flatten |
+| conv | Conv1D(k, s, no bias) - BN - LeakyReLU - Dropout(p) - Flatten - then as `nonlinear`, with h for r F |
+| conv_skip | as `conv`, with ReLU(BN(Dense(n, no bias)(features))) added after Flatten |
 
-`pooling="flatten"` gives a head every number of the last feature map as a feature instead of the channels' means.
-`input_dropout` comes before any head and has no parameters; `l2` adds none.
+With `pooling="flatten"`, the features are all values of the last feature map instead of the mean of each channel.
+`input_dropout` and `l2` add no parameters.
 
 Reference:
     Frees et al., arXiv 2508.17567, section 3.1.
@@ -27,23 +27,36 @@ HEAD_NAMES = ("linear", "nonlinear", "conv", "conv_skip")
 
 
 class HeadSizes(NamedTuple):
-    """Widths inside a head; 0 where the head has no such part."""
+    """Sizes of the inner layers of a head; 0 for a layer it does not have.
 
-    flattened: int  # n, after the convolution
-    hidden: int  # h, between the two dense layers
+    Attributes:
+        flattened: Size n of the flattened output of the convolution.
+        hidden: Size h of the hidden dense layer.
+    """
+
+    flattened: int
+    hidden: int
 
 
 def require_head(name: str) -> None:
-    """Raise a `UserError` with the known names unless `name` is a head."""
+    """Require that a head exists.
+
+    Raises:
+        UserError: If the name is unknown; the message lists the known names.
+    """
     if name not in HEAD_NAMES:
         raise UserError(f"Unknown head {name!r}. Known: {', '.join(HEAD_NAMES)}")
 
 
 def head_sizes(config: HeadConfig, features: int) -> HeadSizes:
-    """Return the inner widths of the head that `config` describes, on `features` pooled features.
+    """Return the sizes of the inner layers of a head.
+
+    Args:
+        config: The head section of a configuration.
+        features: Number of features per image.
 
     Raises:
-        UserError: for an unknown head, or a kernel longer than the features.
+        UserError: If the head is unknown, or the kernel size exceeds the number of features.
     """
     require_head(config.name)
     if config.name == "linear":
@@ -52,7 +65,8 @@ def head_sizes(config: HeadConfig, features: int) -> HeadSizes:
         return HeadSizes(0, max(1, round(config.ratio * features)))
     if config.kernel_size > features:
         raise UserError(
-            f"`kernel_size` must be at most the number of features, {features}. Received: kernel_size={config.kernel_size}"
+            f"`kernel_size` must be at most the number of features, {features}. "
+            f"Received: kernel_size={config.kernel_size}"
         )
     flattened = config.filters * (features - config.kernel_size + 1)
     basis = features if config.hidden_basis == "features" else flattened
@@ -60,7 +74,16 @@ def head_sizes(config: HeadConfig, features: int) -> HeadSizes:
 
 
 def head_parameters(config: HeadConfig, features: int, num_classes: int) -> int:
-    """Return how many trainable parameters the head has: weights, biases, BatchNorm scales and offsets."""
+    """Return the number of trainable parameters of a head, including the BatchNorm scales and offsets.
+
+    Args:
+        config: The head section of a configuration.
+        features: Number of features per image.
+        num_classes: Number of logits.
+
+    Raises:
+        UserError: As for `head_sizes`.
+    """
     flattened, hidden = head_sizes(config, features)
     if config.name == "linear":
         return (features + 1) * num_classes

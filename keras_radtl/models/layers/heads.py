@@ -1,9 +1,9 @@
-"""The four classifier heads on pooled features; `head_sizes` has the table of their layers.
+"""The four classifier heads; the module `head_sizes` lists their layers.
 
-Weights of convolutions and dense layers are drawn from a normal distribution of variance 2 / fan_in, not truncated, as
-torch's `kaiming_normal_(mode="fan_in")` does at its default slope of 0 (He et al. 2015, arXiv 1502.01852, equation 10);
-Keras' own `HeNormal` truncates. Biases begin at zero. BatchNorm has torch's epsilon 1e-5 and momentum 0.1, which Keras
-spells 0.9. Keras' moving variance is that of the batch; torch multiplies it by m / (m - 1) for m values.
+Kernels are initialized from a normal distribution with variance 2 / fan_in (He et al. 2015, arXiv 1502.01852, equation
+10), like `kaiming_normal_` in PyTorch. Unlike `HeNormal` in Keras, the distribution is not truncated. Biases are
+initialized to zero. BatchNorm has the defaults of PyTorch: epsilon 1e-5 and momentum 0.1 (0.9 in the convention of
+Keras). Keras updates the moving variance with the biased variance of the batch, PyTorch with the unbiased one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LEAKY_SLOPE = 0.01
 
 
 class _Head(keras.layers.Layer):
-    """What the heads share: logits in float32, and sublayers that are made in `build`, named and seeded.
+    """Base class of the heads, with seeded and named sublayers that are created in `build`, and float32 logits.
 
-    Each head says in `_forward` what follows the dropout of its input.
+    Subclasses implement `_forward`, which is applied after the input dropout.
     """
 
     def __init__(self, num_classes: int, seed: int = 0, input_dropout: float = 0.0, l2: float = 0.0, **kwargs):
@@ -88,10 +88,11 @@ class LinearHead(_Head):
     """One dense layer.
 
     Args:
-        num_classes: int, number of logits.
-        seed: int, of the initial weights and of the dropout masks.
-        input_dropout: float in [0, 1), of the features.
-        l2: float >= 0, strength of the L2 penalty on every kernel.
+        num_classes: Number of logits.
+        seed: Seed of the initial weights and the dropout masks.
+        input_dropout: Dropout rate of the features, in [0, 1).
+        l2: Factor >= 0 of the L2 penalty on every kernel.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
@@ -108,10 +109,10 @@ class NonLinearHead(_Head):
     """Dense, BatchNorm, LeakyReLU, Dropout, Dense.
 
     Args:
-        num_classes: int, number of logits.
-        ratio: float > 0, hidden size as a ratio to the features.
-        dropout: float in [0, 1).
-        kwargs: `seed`, `input_dropout` and `l2` as for `LinearHead`, and those of a Keras layer.
+        num_classes: Number of logits.
+        ratio: Ratio > 0 of the hidden size to the number of features.
+        dropout: Dropout rate, in [0, 1).
+        **kwargs: `seed`, `input_dropout` and `l2` as for `LinearHead`, and arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
@@ -142,19 +143,19 @@ class NonLinearHead(_Head):
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class ConvHead(NonLinearHead):
-    """A convolution along the features, then two dense layers.
+    """One-dimensional convolution along the features, followed by two dense layers.
 
-    The flattened vector is filter-major: all positions of the first filter, then all of the second, as in torch, so
-    that dense weights of the reference can be put in as they are (transposed).
+    The flattened vector is filter-major as in PyTorch: all positions of the first filter, then all of the second. The
+    transposed dense kernels of the reference implementation therefore fit without reordering.
 
     Args:
-        num_classes: int, number of logits.
-        filters: int, of the convolution.
-        kernel_size: int, of the convolution; at most the number of features.
-        ratio: float > 0, hidden size as a ratio to `hidden_basis`.
-        dropout: float in [0, 1).
-        hidden_basis: str, `features` or `flattened`.
-        kwargs: as for `NonLinearHead`.
+        num_classes: Number of logits.
+        filters: Number of filters of the convolution.
+        kernel_size: Kernel size of the convolution, at most the number of features.
+        ratio: Ratio > 0 of the hidden size to the size that `hidden_basis` names.
+        dropout: Dropout rate, in [0, 1).
+        hidden_basis: "features" (the number of features) or "flattened" (the size of the flattened vector).
+        **kwargs: As for `NonLinearHead`.
 
     Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
@@ -209,9 +210,11 @@ class ConvHead(NonLinearHead):
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class ConvSkipHead(ConvHead):
-    """A `ConvHead` with a way round the convolution: ReLU(BN(Dense(features))) is added to the flattened vector.
+    """A `ConvHead` with a skip connection: ReLU(BN(Dense(features))) is added to the flattened vector.
 
-    Args: those of `ConvHead`.
+    Args: Those of `ConvHead`.
+
+    Input shape: `(batch, features)`. Output shape: `(batch, num_classes)`, float32 logits.
     """
 
     size_name = "conv_skip"
@@ -236,17 +239,20 @@ _ARGUMENTS = {
 
 
 def make_head(config: HeadConfig, num_classes: int, name: str = "head", seed: int = 0) -> keras.layers.Layer:
-    """Make the head layer that `config` describes.
+    """Return a new head.
 
     Args:
-        config: HeadConfig.
-        num_classes: int, number of logits.
-        name: str, of the layer.
-        seed: int; heads of equal name, seed and shape begin with equal weights.
+        config: The head section of a configuration.
+        num_classes: Number of logits.
+        name: Name of the layer.
+        seed: Seed of the initial weights and the dropout masks. Heads with the same name, seed and shape have the same
+            initial weights.
+
     Returns:
-        keras.layers.Layer from (batch, features) to float32 logits (batch, num_classes).
+        Layer from features (batch, features) to float32 logits (batch, num_classes).
+
     Raises:
-        UserError: for an unknown head.
+        UserError: If the head is unknown.
     """
     require_head(config.name)
     arguments = {argument: getattr(config, argument) for argument in ("input_dropout", "l2", *_ARGUMENTS[config.name])}

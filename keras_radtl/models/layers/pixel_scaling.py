@@ -1,4 +1,4 @@
-"""The first layer of every classifier: from pixels to the numbers that the backbone's weights expect."""
+"""The first layer of every classifier, which scales pixels as the pretrained weights require."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ __all__ = ["SCALINGS", "PixelScaling", "Scaling", "get_scaling"]
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class PixelScaling(keras.layers.Layer):
-    """Scale grey or RGB pixels for a backbone; grey is repeated to three channels.
+    """Scale grayscale or RGB pixels for a backbone; grayscale images are repeated to three channels.
 
-    The layer always computes in float32, whatever the global precision.
+    The layer computes in float32 under every dtype policy.
 
     Args:
-        scaling: str, a key of `SCALINGS`.
-        backbone: str, name of the backbone that follows; by it a loaded model still tells its layer groups.
+        scaling: Name of the scaling, a key of `SCALINGS`.
+        backbone: Name of the backbone. It lets a loaded model find its layer groups.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
         `(batch, height, width, 1 or 3)`, uint8 or float, 0-255, RGB order.
@@ -36,7 +37,7 @@ class PixelScaling(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) != 4 or input_shape[-1] not in (1, 3):
-            raise ValueError(f"Images must have shape (batch, height, width, 1 or 3). Received: {tuple(input_shape)}")
+            raise ValueError(f"images must have shape (batch, height, width, 1 or 3). Received: shape {tuple(input_shape)}")
 
     def call(self, inputs):
         pixels = ops.cast(inputs, "float32")
