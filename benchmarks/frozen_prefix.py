@@ -1,10 +1,10 @@
-"""Seconds an epoch with the top stage of a ResNet50 in training: whole model, beside stored activations below it.
+"""Seconds per epoch for the last stage of a ResNet50: whole model compared with stored activations.
 
     python benchmarks/frozen_prefix.py [--data FOLDER --positive malignant] [--weights imagenet]
 
-Three fits of the same images, seed and augmentation: without reuse; with an empty store, which it fills; and one with
-another learning rate, which finds the store filled, as every further run of a search does. The first epoch of each,
-which also compiles, is left out.
+Three fits with the same images, seed and augmentation: without reuse; with an empty feature store; and with another
+learning rate and the filled store, like the later runs of a search. The first epoch of each fit, which includes the
+compilation, is excluded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _EPOCH = re.compile(r"epoch (\d+)/\d+ .* ([\d.]+) s  left")
 
 
 def epoch_seconds(options: list[str], output: Path, cache: Path) -> list[float]:
-    """Run a fit and return the seconds of each epoch, as it tells them."""
+    """Run a fit and return the seconds of each epoch from its log."""
     command = [sys.executable, "-m", "keras_radtl.fit", *options, "--output", str(output)]
     environment = {**os.environ, "KERAS_RADTL_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

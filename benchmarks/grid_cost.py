@@ -1,10 +1,10 @@
-"""What the 176 runs of the grid cost on this machine, with shared activations and without: a part measured, the rest not.
+"""The duration of the 176 runs of the grid on this machine, with and without shared activations, extrapolated.
 
     python benchmarks/grid_cost.py [--images 100] [--json result.json]
 
-The part: three heads on a frozen ResNet50 and DenseNet121 with random weights at 256 pixels, on simulated images, by a
-sweep with reuse and by one without. The whole: the estimate that `sweep` gives before it starts, for 780 and 1021
-images, multiplied by measured over estimated time of the part. The ratio of the extrapolated totals is what reuse saves.
+A part is measured: some heads on a frozen ResNet50 and DenseNet121 with random weights at 256 pixels, on simulated
+images, in one sweep with reuse and one without. The total is the estimate that `sweep` prints before it starts, for 780
+and 1021 images, multiplied by the ratio of measured and estimated time of the part.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def listed(*options: str) -> list:
 def main(argv=None) -> int:
     """Measure, extrapolate and print."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--images", type=int, default=100, help="of the part")
-    options.add_argument("--json", type=Path, help="write the result there")
+    options.add_argument("--images", type=int, default=100, help="number of images of the measured part")
+    options.add_argument("--json", type=Path, help="file for the result")
     arguments = options.parse_args(argv)
     part = listed(*PART)
     whole = {

@@ -1,15 +1,15 @@
-"""Images per second of the augmented input pipeline, beside those of other packages on the same files.
+"""Images per second of the augmented input pipeline, compared with other packages on the same files.
 
     python benchmarks/input_pipeline.py --data FOLDER_OF_CLASS_FOLDERS
     python benchmarks/input_pipeline.py --data FOLDER --peers PYTHON --peer-script SCRIPT --json result.json
 
-Without --data, 400 simulated images are written to a temporary folder first. PYTHON is the interpreter of an
-environment that holds the other packages; SCRIPT is called with folder, image size and batch size and prints one JSON
-line {"peer": name, "images_per_s": rate} per package. Ours runs before and after it and the better pass counts, since
-another job on the machine can only make a pass slower.
+Without --data, 400 simulated images are written to a temporary folder. PYTHON is the interpreter of an environment with
+the other packages. SCRIPT is called with the folder, image size and batch size, and prints one JSON line
+{"peer": name, "images_per_s": rate} per package. keras_radtl is measured before and after it, and the faster pass is
+reported, because other processes can only slow a pass down.
 
 The rate is that of an epoch of training batches (shuffled, rotated, shifted, sheared, zoomed, flipped; uint8). Images
-are decoded once, before the first epoch; the time of that is stated apart, and the rate of a first epoch with it.
+are decoded once, before the first epoch; the decoding time and the rate of a first epoch are reported separately.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run_peers(arguments, folder: Path) -> list[dict]:
 
 
 def run(arguments, folder: Path) -> dict:
-    """Measure everything on one folder."""
+    """Measure keras_radtl and the other packages on a folder."""
     pixels, decoding = load(folder, arguments.image_size, arguments.channels)
     rates = [measure(pixels, arguments.batch_size, arguments.workers, arguments.passes)]
     peers = run_peers(arguments, folder) if arguments.peers else []
@@ -94,7 +94,7 @@ def table(result: dict) -> str:
     names = max(map(len, result["images_per_s"]))
     lines = [
         f"{result['images']} images of {height}x{width}x{channels}, batches of {result['batch_size']}",
-        f"decoded once in {result['decode_seconds']} s, first epoch {result['first_epoch_images_per_s']} images/s with it",
+        f"decoding {result['decode_seconds']} s; first epoch with it {result['first_epoch_images_per_s']} images/s",
         f"{'':{names}}  images/s  {OURS} is faster by",
     ]
     for name, rate in result["images_per_s"].items():
@@ -110,8 +110,10 @@ def main(argv=None) -> None:
     parser.add_argument("--channels", choices=("grey", "rgb", "auto"), default="grey", help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, help="parallel batches (default: one per core)")
-    parser.add_argument("--passes", type=int, default=5, help="the fastest counts (default: %(default)s)")
-    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has the other packages")
+    parser.add_argument(
+        "--passes", type=int, default=5, help="repetitions; the fastest is reported (default: %(default)s)"
+    )
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter with the other packages")
     parser.add_argument("--peer-script", metavar="SCRIPT", type=Path, help="script that measures them")
     parser.add_argument("--json", type=Path, help="file for the result")
     arguments = parser.parse_args(argv)

@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--runs-per-process 32] [--json result.json]
 
-Linux only: reads /proc. The runs are linear probes of equal size, so that equal memory is expected. Flat means that the
-last ten runs need at most 10 % more than runs 2 to 11.
+Linux only, since it reads /proc. The runs are linear probes of equal size, for which equal memory is expected. Memory
+is flat if the last ten runs need at most 10% more than runs 2 to 11.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def resident_bytes(parent: int) -> int:
 
 
 def main(argv=None) -> int:
-    """Measure and print; returns 1 when memory is not flat."""
+    """Measure and print; returns 1 if memory is not flat."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs-per-process", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=96)

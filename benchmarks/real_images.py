@@ -1,9 +1,9 @@
-"""Pooled out-of-fold AUC on a folder of real images: a frozen backbone with a linear head against ConvSkip with open groups.
+"""Pooled out-of-fold AUC on real images: frozen backbone with a linear head, and fine-tuning with a ConvSkip head.
 
     python benchmarks/real_images.py --data BUSI --output FOLDER
 
-The data are a folder of class folders of the Breast Ultrasound Images Dataset (Al-Dhabyani et al., 2020). Both runs have
-the same five folds; the same command goes on where it was stopped. Ends with a table in Markdown and the paired tests.
+The data are a folder of class folders of the Breast Ultrasound Images Dataset (Al-Dhabyani et al., 2020). Both runs use
+the same five folds. Run the same command again to resume. It prints a table in Markdown and the paired tests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RUNS = {
 
 
 def main() -> None:
-    """Run what is missing and print the comparison."""
+    """Train the runs that are not finished and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--output", required=True, type=Path)

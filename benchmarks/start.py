@@ -1,4 +1,4 @@
-"""Seconds and largest memory of the README's start command after its installation, with an empty store of activations.
+"""Seconds and peak memory of the first command of the README, with an empty feature store.
 
 python benchmarks/start.py
 """
@@ -26,7 +26,7 @@ def main() -> int:
         subprocess.run(command, env=environment, check=True, capture_output=True)
         seconds = time.perf_counter() - started
         auc = json.loads((Path(folder) / "run" / "metrics.json").read_text())["test"]["auc"]
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
     print(json.dumps({"seconds": round(seconds, 1), "peak_gb": round(peak / 1e9, 2), "test_auc": auc["value"]}))
     return 0

@@ -1,9 +1,9 @@
-"""The README's table of strategies: all eight on a folder of breast ultrasound images, three seeds, with paired tests.
+"""The table of strategies of the README: eight strategies on breast ultrasound images, three seeds, paired tests.
 
     python benchmarks/strategies.py --data BUSI --output FOLDER
 
-The data are a folder of class folders of the Breast Ultrasound Images Dataset (Al-Dhabyani et al., 2020). The same command
-goes on where it was stopped; the tables stand at its end and in FOLDER.
+The data are a folder of class folders of the Breast Ultrasound Images Dataset (Al-Dhabyani et al., 2020). Run the same
+command again to resume. The tables are printed at the end and written to FOLDER.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The 11 heads x 2 schedules of the grid on one frozen backbone: one sweep, beside as many separate fits.
+"""The 11 heads x 2 schedules of the grid on one frozen backbone: one sweep compared with separate fits.
 
     python benchmarks/sweep.py                        (simulated images)
     python benchmarks/sweep.py --data FOLDER --positive malignant --separate 6 --json result.json
 
-The sweep shares what is frozen; each fit is a process of its own with --no-reuse, as it would be without a sweep. Both
-start with an empty store of activations. With --separate K only K of the fits are made, spread over the list, and the
-total is extrapolated, which is said. A sweep keeps neither models nor figures of its runs; --same-files makes it keep
-both, as the fits do. AUCs must be equal.
+The sweep shares the activations of frozen layers; each fit is a separate process with --no-reuse. Both start with an
+empty feature store. With --separate K only K fits, spread over the list, are measured and the total is extrapolated,
+which the result states. By default a sweep saves neither models nor figures of its runs; with --same-files it saves
+both, like the fits. The AUCs must be equal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(arguments: list[str], cache: Path) -> float:
-    """Run a command of the package in a process of its own and return its seconds."""
+    """Run a command of the package in a child process and return its seconds."""
     environment = {**os.environ, "KERAS_RADTL_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True)
@@ -34,22 +34,22 @@ def run(arguments: list[str], cache: Path) -> float:
 
 
 def aucs(folder: Path) -> tuple[float, float]:
-    """Return validation and test AUC of a run."""
+    """Return the validation and test AUC of a run."""
     metrics = json.loads((folder / "metrics.json").read_text())
     return metrics["val"]["auc"]["value"], metrics["test"]["auc"]["value"]
 
 
 def main(argv=None) -> int:
-    """Measure and print; returns 1 when an AUC differs."""
+    """Measure and print; returns 1 if an AUC differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="phantoms")
     parser.add_argument("--positive", default="malignant")
     parser.add_argument("--backbone", default="EfficientNet-Lite0")
-    parser.add_argument("--image-size", type=int, default=256, help="that of the grid")
+    parser.add_argument("--image-size", type=int, default=256, help="default: that of the grid")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--separate", type=int, default=22, metavar="K", help="separate fits to make (default: all)")
-    parser.add_argument("--same-files", action="store_true", help="let the sweep keep models and figures too")
-    parser.add_argument("--json", type=Path, help="write the result there")
+    parser.add_argument("--separate", type=int, default=22, metavar="K", help="number of separate fits (default: all)")
+    parser.add_argument("--same-files", action="store_true", help="let the sweep save models and figures")
+    parser.add_argument("--json", type=Path, help="file for the result")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="keras_radtl-bench-") as folder:
         result = measure(arguments, Path(folder))
@@ -60,7 +60,7 @@ def main(argv=None) -> int:
 
 
 def measure(arguments, folder: Path) -> dict:
-    """Run the sweep and the fits and return the figures."""
+    """Run the sweep and the fits and return the result."""
     sweep = [
         "keras_radtl.sweep",
         "grid176",

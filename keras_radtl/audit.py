@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
-from keras_radtl.config import set_key
+from keras_radtl.cli.wording import as_flags
+from keras_radtl.config import UserError, dumps
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(_run, argv)
 
 
-def _run(argv: Sequence[str] | None) -> None:
+def parser():
+    """Return the command's argument parser."""
     parser = make_parser("audit", "Check images and labels: duplicates, label conflicts, bad files, groups, split.")
     parser.add_argument("path", nargs="?", help="same as --data")
     parser.add_argument("--limit", type=int, default=20, help="findings listed of each kind (default: 20)")
@@ -28,13 +30,23 @@ def _run(argv: Sequence[str] | None) -> None:
         "--distance", type=int, default=2, help="bits of 63 in which look-alikes may differ (default: 2)"
     )
     add_config_options(parser)
-    arguments = parser.parse_args(argv)
-    config = config_from(arguments)
+    return parser
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    arguments = parser().parse_args(argv)
     if arguments.path is not None:
-        config = set_key(config, "data.path", arguments.path)
+        if getattr(arguments, "data.path") is not None:
+            raise UserError("Give the data as PATH or with --data, not both")
+        setattr(arguments, "data.path", arguments.path)
+    config = config_from(arguments)
+    if arguments.print_config:
+        sys.stdout.write(dumps(config))
+        return
     from keras_radtl.data.audit import audit_images
 
-    sys.stdout.write(f"{audit_images(config, limit=arguments.limit, distance=arguments.distance)}\n")
+    report = audit_images(config, limit=arguments.limit, distance=arguments.distance)
+    sys.stdout.write(as_flags(f"{report}\n"))
 
 
 if __name__ == "__main__":

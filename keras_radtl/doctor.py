@@ -1,8 +1,8 @@
 """Check the installation and the machine: `python -m keras_radtl.doctor`.
 
-Checks versions, environment variables, TensorFlow and its devices (in a process of its own, so that a broken plugin
-leads to advice and not to a traceback), every accelerator against the CPU, weights, disk space, memory and the feature
-cache. The exit code is 0 without problems, else 1.
+Checks versions, environment variables, TensorFlow and its devices, weights, disk space, memory and the feature cache.
+TensorFlow runs in a process of its own, so that a broken plugin leads to advice and not to a traceback. Every accelerator
+is compared with the CPU. The exit code is 0 without problems, else 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
+from keras_radtl.cli.wording import as_flags
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.version import __version__
 
 
@@ -28,7 +30,7 @@ def _run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--weights-dir", metavar="FOLDER", help="folder of the RadImageNet files")
     arguments = parser.parse_args(argv)
     findings = examine(arguments.weights_dir)
-    sys.stdout.write(f"keras_radtl {__version__}\n{findings_text(findings)}\n")
+    sys.stdout.write(f"keras_radtl {__version__}\n{as_flags(findings_text(findings))}\n")
     return 1 if any(finding.problem for finding in findings) else 0
 
 
@@ -36,7 +38,7 @@ def examine(weights_dir: str | None = None) -> list:
     """Return the findings of all checks of this machine.
 
     Args:
-        weights_dir: folder of the RadImageNet files; None: the folder that the environment names.
+        weights_dir: Folder of the RadImageNet files; None: the folder that the environment names.
     """
     from keras_radtl.diagnostics import checks
 

@@ -1,7 +1,7 @@
 """Train, test and describe a classifier: `python -m keras_radtl.fit`.
 
-Without arguments it trains on simulated breast-ultrasound images (preset `quickstart`). The results are in the run
-directory that the command names at its end.
+Without options it trains on simulated breast-ultrasound images (preset `quickstart`). The results are written to a run
+directory, whose path is printed at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parser():
     add("--resume", action="store_true", help="resume an unfinished run, or show a finished one again")
     add("--overwrite", action="store_true", help="replace the run in --output")
     add("--tensorboard", action="store_true", help="also write TensorBoard scalars (needs the extra `tensorboard`)")
-    add("--no-reuse", action="store_true", help="recompute frozen layers in every epoch; the result is the same")
+    add("--no-reuse", action="store_true", help="recompute the frozen layers in each epoch; the result is the same")
     text = "disk space for the activations of frozen layers (default: %(default)s)"
     add("--feature-cache-size", metavar="GB", type=float, default=8.0, help=text)
     text = "float32, or float16 for half the disk space and a small error (default: %(default)s)"

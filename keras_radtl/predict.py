@@ -1,4 +1,4 @@
-"""Predict new images with the model of a run: `python -m keras_radtl.predict RUN IMAGES... --output CSV`."""
+"""Predict new images with the models of a run: `python -m keras_radtl.predict RUN IMAGES... --output CSV`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser():
     """Return the command's argument parser."""
-    parser = make_parser("predict", "Predict new images with the model of a run; the models of all folds are averaged.")
+    parser = make_parser("predict", "Predict new images with a run; the logits of all folds are averaged.")
     parser.add_argument("run", metavar="RUN", help="run directory")
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="image files or folders")
     parser.add_argument("--output", metavar="CSV", help="file to write (default: print to the terminal)")

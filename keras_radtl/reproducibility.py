@@ -27,14 +27,14 @@ PACKAGES = (
 
 
 def derive_seed(*parts) -> int:
-    """Return a seed in [0, 2^31) that depends on every one of `parts`, the same in every process."""
+    """Return a seed in [0, 2^31) that is determined by `parts` and is the same in all processes."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:4], "little") >> 1
 
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Send what native code writes to stderr nowhere; exceptions pass."""
+    """Discard what native code writes to stderr; exceptions are raised as usual."""
     sys.stderr.flush()
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -47,7 +47,7 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def import_tensorflow():
-    """Import TensorFlow without the lines that it prints about devices it does not find; returns the module."""
+    """Import TensorFlow without its messages about missing devices; returns the module."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:
         with _quiet_stderr():
@@ -56,27 +56,29 @@ def import_tensorflow():
 
 
 def prepare(seed: int, device: str, deterministic: bool) -> str:
-    """Set the global seeds, op determinism and graph options; call it before the first tensor is made.
+    """Set the global seeds, op determinism and graph options; call it before the first tensor is created.
 
     Args:
-        seed: in [0, 2^31); seeds Python, NumPy and TensorFlow.
+        seed: Seed in [0, 2^31) of Python, NumPy and TensorFlow.
         device: `auto`, `cpu` or `gpu`.
-        deterministic: same bits for the same run on one machine, a little slower on a GPU.
+        deterministic: Whether the same run gives the same bits on one machine; slightly slower on a GPU.
     Returns:
         A description of the device, such as `CPU, 2 threads`.
     Raises:
-        UserError: when a GPU is asked for and TensorFlow finds none.
+        UserError: If `device` is `gpu` and TensorFlow finds no GPU, or if Keras has another backend.
     """
     tf = import_tensorflow()
     import keras
 
     backend = keras.backend.backend()
     if backend != "tensorflow":
-        raise UserError(f"keras_radtl runs on TensorFlow; unset KERAS_BACKEND. Received: KERAS_BACKEND={backend}")
+        raise UserError(
+            f"keras_radtl needs the TensorFlow backend of Keras; unset KERAS_BACKEND. Received: KERAS_BACKEND={backend}"
+        )
     gpus = [] if device == "cpu" else tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise UserError("No GPU was found by TensorFlow; use `device` cpu or auto")
-    # It reorders additions, and differently in the upper part of a model than in the whole: reuse would change the bits.
+        raise UserError("TensorFlow found no GPU; use `device='cpu'` or `device='auto'`")
+    # It reorders additions differently in a whole model and in its upper part, so that reuse would change the bits.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     keras.utils.set_random_seed(seed)
     if deterministic:
@@ -88,7 +90,7 @@ def prepare(seed: int, device: str, deterministic: bool) -> str:
 
 
 def environment(device: str) -> dict:
-    """Return versions and platform of this run; no host, user or path is in it."""
+    """Return the versions and the platform of a run, without host name, user name or paths."""
     versions = {}
     for package in PACKAGES:
         try:

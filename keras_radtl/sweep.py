@@ -19,7 +19,6 @@ from keras_radtl.cli.options import add_config_options, config_from, given_flags
 from keras_radtl.config import UserError, dumps
 from keras_radtl.studies.table import get_study, known_studies
 from keras_radtl.sweeps.choices import Choices
-from keras_radtl.sweeps.spelling import FLAGS
 from keras_radtl.sweeps.study import Factor, Study
 
 if TYPE_CHECKING:
@@ -83,11 +82,11 @@ def _add_factor(group, factor: Factor) -> None:
 
 def choices_from(arguments: argparse.Namespace, study: Study) -> Choices:
     """Return what the parsed options choose for a study."""
-    asked = {argument.key: argument.flag for argument, _ in given_flags(arguments)}
-    asked |= {key: f"--set {key}" for key in (pair.partition("=")[0] for pair in arguments.set)}
+    asked = [argument.key for argument, _ in given_flags(arguments)]
+    asked += [pair.partition("=")[0] for pair in arguments.set]
     paths = {task: path for task in study.tasks if (path := getattr(arguments, f"data_{task}"))}
     levels = {factor.name: getattr(arguments, factor.name) for factor in study.every_factor}
-    return Choices(study, partial(config_from, arguments), asked, levels, paths, FLAGS)
+    return Choices(study, partial(config_from, arguments), asked, levels, paths)
 
 
 def _options(arguments: argparse.Namespace, study: Study) -> SweepOptions:
@@ -115,9 +114,9 @@ def _run(argv: Sequence[str] | None) -> int:
     if arguments.print_config:
         sys.stdout.write(dumps(runs[0].config))
         return 0
-    engine = get_engine(arguments.engine, arguments.ray_address, FLAGS)
+    engine = get_engine(arguments.engine, arguments.ray_address)
     options = _options(arguments, study)
-    sweep = prepare_sweep(study, runs, arguments.output, options, arguments.skip_missing, FLAGS)
+    sweep = prepare_sweep(study, runs, arguments.output, options, arguments.skip_missing)
     if sweep.unfinished:
         sys.stderr.write(f"{sweep.describe_disk()}\n")
     if arguments.dry_run:

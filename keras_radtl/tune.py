@@ -1,7 +1,7 @@
 """Search for a good configuration: `python -m keras_radtl.tune`.
 
 Hyperband, random or Bayesian search over a declared space. Trials are compared by their validation AUC; the test cases
-are not used. The best trial is a plain configuration, which `fit --config` trains again to the same result.
+are not used. The best configuration is written to a file, and `fit --config` reproduces its result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from keras_radtl.search.settings import ALGORITHMS
 SETTINGS = ("algorithm", "max_epochs", "trials", "factor", "min_epochs", "iterations", "keep", "retries")
 
 _EPILOG = """\
-a space names configuration keys with their values, in YAML or JSON:
+a space lists configuration keys with their values, in YAML or JSON:
   model.head.name: [linear, conv]
   model.head.filters: {values: [4, 16], when: {model.head.name: [conv]}}
   model.head.dropout: {low: 0.0, high: 0.6, step: 0.2}
@@ -63,7 +63,7 @@ def parser():
     add = parser.add_argument_group("output").add_argument
     add("--output", metavar="FOLDER", type=Path, help="folder of the search (default: a folder in saved_models/)")
     add("--overwrite", action="store_true", help="replace the search in --output")
-    add("--no-reuse", action="store_true", help="recompute frozen layers in every epoch; the result is the same")
+    add("--no-reuse", action="store_true", help="recompute the frozen layers in each epoch; the result is the same")
     text = "disk space for the activations of frozen layers (default: %(default)s)"
     add("--feature-cache-size", metavar="GB", type=float, default=8.0, help=text)
     add_config_options(parser)
@@ -71,7 +71,7 @@ def parser():
 
 
 def show(result, config) -> str:
-    """Return the best trials, what failed, and how to test the best one, as text."""
+    """Return the best trials, the failed trials, and the command that tests the best one, as text."""
     from keras_radtl.runs.directory import default_output
     from keras_radtl.search.folder import BEST, TABLE
     from keras_radtl.search.trials import rank, show_trials
@@ -80,7 +80,7 @@ def show(result, config) -> str:
     if rank(result.rows):
         best = result.folder / BEST
         lines += [
-            "chosen by validation AUC, which is therefore optimistic; the test cases have not been used",
+            "selected by validation AUC, which is therefore optimistic; the test cases have not been used",
             f"trials:   {result.folder / TABLE}",
             f"best:     {best}",
             f"test it:  python -m keras_radtl.fit --config {best} --output {default_output(config)}-best",

@@ -34,7 +34,7 @@ def test_classes_are_matched_by_name_not_by_number():
 
 
 def test_a_class_that_the_run_does_not_know_is_refused():
-    with pytest.raises(UserError, match="The run has no class d"):
+    with pytest.raises(UserError, match="The run has no class 'd'"):
         align_classes(table_of(("b", "d"), [0, 1]), ("a", "b"))
 
 

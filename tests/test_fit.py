@@ -32,7 +32,7 @@ def finished(tiny_fit, tmp_path_factory):
     return folder
 
 
-def test_a_run_ends_with_a_table_and_its_paths(finished, tiny_fit, capsys):
+def test_output_has_metrics_and_paths(finished, tiny_fit, capsys):
     assert tiny_fit(finished, "--epochs", "2", "--resume") == 0  # shows it again
     out = capsys.readouterr().out
     assert re.search(r"^auc +\d\.\d{3}", out, re.MULTILINE) and "best epoch" in out
@@ -51,7 +51,7 @@ def test_a_run_ends_with_a_table_and_its_paths(finished, tiny_fit, capsys):
     }
 
 
-def test_the_run_records_versions_and_hashes_of_data_and_split(finished):
+def test_environment_has_versions_and_hashes(finished):
     record = read_json(finished / "environment.json")
     assert len(record["data_sha256"]) == len(record["split_sha256"]) == 64 and record["packages"]["keras"]
 
@@ -75,7 +75,7 @@ def test_names_with_spaces_and_brackets_are_kept(finished):
         (["--epochs", "2", "--overwrite", "--head", "nope"], "Unknown head"),  # refused before the old run goes
     ],
 )
-def test_a_finished_run_is_not_touched_by_mistake(finished, tiny_fit, refusal, options, message):
+def test_finished_run_is_not_changed(finished, tiny_fit, refusal, options, message):
     before = outcome(finished)
     assert tiny_fit(finished, *options) == 2
     assert message in refusal()
@@ -89,7 +89,7 @@ def test_overwrite_replaces_the_run(finished, tiny_fit, tmp_path):
     assert not (tmp_path / "run" / "old.txt").exists() and len(read_csv(tmp_path / "run" / "history.csv")) == 1
 
 
-def test_a_second_writer_is_refused(tiny_fit, tmp_path, refusal):
+def test_second_writer_is_an_error(tiny_fit, tmp_path, refusal):
     code = (
         "import sys\nfrom keras_radtl.runs.files import locked\n"
         "with locked(sys.argv[1]):\n    print('in', flush=True)\n    sys.stdin.read()"
@@ -101,7 +101,7 @@ def test_a_second_writer_is_refused(tiny_fit, tmp_path, refusal):
     assert "Another process is writing" in refusal() and os.listdir(tmp_path) == []
 
 
-def test_print_config_is_a_configuration_file(capsys, tmp_path):
+def test_print_config_prints_a_configuration_file(capsys, tmp_path):
     assert main(["--print-config", "--epochs", "3"]) == 0
     text = capsys.readouterr().out
     (tmp_path / "c.json").write_text(text)
@@ -109,7 +109,7 @@ def test_print_config_is_a_configuration_file(capsys, tmp_path):
     assert capsys.readouterr().out == text and json.loads(text)["training"]["epochs"] == 3
 
 
-def test_the_default_folder_is_named_by_preset_or_data_and_configuration():
+def test_default_folder_has_preset_or_data_and_hash():
     quickstart = Config.preset("quickstart")
     assert re.fullmatch(r"quickstart-[0-9a-f]{6}", default_output(quickstart).name)
     own = set_key(quickstart, "data.path", "/x/My Images (2).csv")
@@ -141,7 +141,7 @@ def long_run(tiny_backbone, pictures, tmp_path_factory):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_after_a_signal_the_same_command_goes_on_to_the_same_bits(tiny_backbone, long_run, tmp_path, number):
+def test_interrupted_command_resumes_to_the_same_bits(tiny_backbone, long_run, tmp_path, number):
     command, expected = long_run
     script = [sys.executable, str(tiny_backbone), *command, "--output", str(tmp_path / "run")]
     with subprocess.Popen(script, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

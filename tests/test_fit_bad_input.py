@@ -20,17 +20,17 @@ OPTIONS = {
     "unknown head": (["--head", "nope"], "nope"),
     "unknown weights": (["--weights", "nope"], "Unknown weights 'nope'"),
     "unknown scaling": (["--scaling", "nope"], "nope"),
-    "unknown optimizer": (["--optimizer", "nope"], "Unknown optimizer `nope`. Known: adam"),
-    "unknown strategy": (["--strategy", "nope"], "Unknown strategy `nope`. Known: fixed"),
+    "unknown optimizer": (["--optimizer", "nope"], "Unknown optimizer 'nope'. Known: adam"),
+    "unknown strategy": (["--strategy", "nope"], "Unknown strategy 'nope'. Known: fixed"),
     "unknown precision": (["--precision", "nope"], "nope"),
     "unknown positive class": (["--positive", "nope"], "nope"),
     "weights that are not there": (["--weights", "absent.pt"], "No such weight file: absent.pt"),
     "no weights for this backbone": (["--weights", "radimagenet"], "no RadImageNet weights for Tiny"),
     "too many groups": (["--unfreeze", "top9"], "`unfreeze` must be at most top3"),
-    "a rate of 0": (["--learning-rate", "0"], "`learning_rate` must be > 0"),
-    "a negative rate": (["--learning-rate", "-0.1"], "`learning_rate` must be > 0"),
-    "a decay below 0": (["--weight-decay", "-1"], "`weight_decay` must be >= 0"),
-    "a batch of 0": (["--batch-size", "0"], "`batch_size` must be >= 1"),
+    "a rate of 0": (["--learning-rate", "0"], "must be in (0, 1e9]"),
+    "a negative rate": (["--learning-rate", "-0.1"], "must be in (0, 1e9]"),
+    "a decay below 0": (["--weight-decay", "-1"], "must be in [0, 1e6]"),
+    "a batch of 0": (["--batch-size", "0"], "must be in [1, 65536]"),
     "fewer epochs than phases": (["--strategy", "g_lf", "--epochs", "2"], "`epochs` must be at least 4"),
     "images below the minimum": (
         ["--backbone", "efficientnet_lite0", "--image-size", "16"],
@@ -43,7 +43,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("case", OPTIONS)
-def test_wrong_options_are_one_line_and_leave_nothing(tiny_fit, tmp_path, refusal, monkeypatch, case):
+def test_invalid_options_are_one_line_and_write_nothing(tiny_fit, tmp_path, refusal, monkeypatch, case):
     import tensorflow as tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [])
@@ -80,7 +80,7 @@ FOLDERS = {
 
 
 @pytest.mark.parametrize("case", FOLDERS)
-def test_bad_folders_are_one_line_and_leave_nothing(tiny_fit, pictures, tmp_path, refusal, case):
+def test_invalid_folders_are_one_line_and_write_nothing(tiny_fit, pictures, tmp_path, refusal, case):
     breaking, message = FOLDERS[case]
     shutil.copytree(pictures, tmp_path / "data")
     breaking(tmp_path / "data")
@@ -88,7 +88,7 @@ def test_bad_folders_are_one_line_and_leave_nothing(tiny_fit, pictures, tmp_path
     assert message in refusal() and os.listdir(tmp_path) == ["data"]
 
 
-def test_bad_images_can_be_left_out_by_name(tiny_fit, pictures, tmp_path):
+def test_unusable_images_can_be_skipped(tiny_fit, pictures, tmp_path):
     shutil.copytree(pictures, tmp_path / "data")
     FOLDERS["zero bytes"][0](tmp_path / "data")
     options = ("--epochs", "1", "--on-bad-image", "skip")
@@ -121,7 +121,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("case", TABLES)
-def test_bad_tables_are_one_line_and_leave_nothing(tiny_fit, pictures, tmp_path, refusal, case):
+def test_invalid_tables_are_one_line_and_write_nothing(tiny_fit, pictures, tmp_path, refusal, case):
     change, options, message = TABLES[case]
     rows = rows_of(pictures)
     change(rows)
@@ -135,13 +135,13 @@ def test_bad_tables_are_one_line_and_leave_nothing(tiny_fit, pictures, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "weights.pt", "weights.keras", "weights.weights.h5"])
-def test_weights_that_are_none_are_one_line_and_leave_nothing(tiny_fit, tmp_path, refusal, name):
+def test_invalid_weight_files_are_one_line_and_write_nothing(tiny_fit, tmp_path, refusal, name):
     (tmp_path / name).write_bytes(b"no weights")
     assert tiny_fit(tmp_path / "run", "--backbone", "efficientnet_lite0", "--weights", str(tmp_path / name)) == 2
     assert name in refusal() and os.listdir(tmp_path) == [name]
 
 
-def test_an_output_that_is_something_else(tiny_fit, tmp_path, refusal):
+def test_output_that_is_not_a_run_is_an_error(tiny_fit, tmp_path, refusal):
     (tmp_path / "file").write_text("x")
     assert tiny_fit(tmp_path / "file") == 2
     assert "is a file; name a folder" in refusal()
@@ -153,7 +153,7 @@ def test_an_output_that_is_something_else(tiny_fit, tmp_path, refusal):
 
 @pytest.mark.parametrize(("code", "text"), [(28, "No space left on device"), (30, "Read-only file system")])
 @pytest.mark.parametrize("where", ["before the first file", "at the first checkpoint", "in the feature store"])
-def test_a_disk_that_cannot_be_written_is_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code, text, where):
+def test_disk_errors_are_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code, text, where):
     from keras_radtl.runs import directory
     from keras_radtl.training.feature_store import FeatureStore
 

@@ -14,7 +14,7 @@ from keras_radtl.__main__ import COMMANDS, main
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
-def test_the_list_has_every_command_on_a_line(arguments, capsys):
+def test_list_has_a_line_per_command(arguments, capsys):
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     for name, text in COMMANDS.items():
@@ -26,20 +26,20 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"keras_radtl {__version__}\n"
 
 
-def test_an_unknown_command_lists_the_known_ones(capsys):
+def test_unknown_command_is_an_error(capsys):
     assert main(["fitt"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: Unknown command `fitt`. Known: fit, ") and err.count("\n") == 1
 
 
-def test_the_rest_goes_to_the_command(capsys):
+def test_arguments_are_passed_to_the_command(capsys):
     assert main(["fit", "--print-config", "--seed", "7"]) == 0
     assert '"seed": 7' in capsys.readouterr().out
     assert main(["fit", "--seed", "x"]) == 2
     assert capsys.readouterr().err == "error: --seed must be a whole number. Received: 'x'\n"
 
 
-def test_the_models_command_is_a_package(capsys, monkeypatch):
+def test_models_command(capsys, monkeypatch):
     from keras_radtl.models.backbones import table as backbones
 
     monkeypatch.setattr(backbones, "BACKBONES", {"efficientnet_lite0": backbones.BACKBONES["efficientnet_lite0"]})
@@ -53,7 +53,7 @@ def test_every_command_exists(name):
     assert find_spec(f"keras_radtl.{name}") is not None
 
 
-def test_as_a_module():
+def test_run_as_a_module():
     done = subprocess.run(
         [sys.executable, "-m", "keras_radtl", "--version"], capture_output=True, text=True, timeout=20
     )

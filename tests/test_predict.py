@@ -24,7 +24,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_new_images_get_the_logits_of_the_run_in_the_order_asked_for(run, pictures, tmp_path):
+def test_predictions_of_new_images_are_in_the_given_order(run, pictures, tmp_path):
     tested = rows(run / "predictions_test.csv")[::-1]
     files = [str(pictures / row["path"]) for row in tested]
     assert main([str(run), *files, "--output", str(tmp_path / "new.csv")]) == 0
@@ -36,13 +36,13 @@ def test_new_images_get_the_logits_of_the_run_in_the_order_asked_for(run, pictur
         np.testing.assert_allclose(new, old, atol=1e-5)
 
 
-def test_a_folder_stands_for_its_images_sorted_by_path(pictures):
+def test_images_of_a_folder_are_sorted(pictures):
     files = list_images([str(pictures)])
     assert len(files) == 60
     assert files == sorted(files)
 
 
-def test_without_output_the_table_goes_to_the_terminal(run, pictures, capsys):
+def test_default_output_is_the_terminal(run, pictures, capsys):
     assert main([str(run), str(next(pictures.rglob("*.png")))]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("path,predicted,logit_")
@@ -50,7 +50,7 @@ def test_without_output_the_table_goes_to_the_terminal(run, pictures, capsys):
 
 
 @pytest.mark.parametrize("which", ["missing", "empty folder", "not an image", "not a run"])
-def test_what_cannot_be_predicted_is_one_line_and_writes_nothing(run, pictures, tmp_path, capsys, which):
+def test_invalid_input_is_one_line_and_writes_nothing(run, pictures, tmp_path, capsys, which):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.png").write_text("text")
     image, folder = str(next(pictures.rglob("*.png"))), str(run)

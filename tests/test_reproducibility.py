@@ -18,7 +18,7 @@ from keras_radtl.config import UserError
 from keras_radtl.reproducibility import derive_seed, environment, prepare
 
 
-def test_seeds_are_the_same_in_every_process_and_python_hash_seed():
+def test_seeds_do_not_depend_on_the_process():
     code = (
         "import sys; from keras_radtl.reproducibility import derive_seed; "
         "print(derive_seed(3, 'weights', 1), 'tensorflow' in sys.modules)"
@@ -34,7 +34,7 @@ def test_seeds_are_the_same_in_every_process_and_python_hash_seed():
         assert done.stdout == f"{derive_seed(3, 'weights', 1)} False\n"
 
 
-def test_every_part_and_the_order_of_parts_matter():
+def test_seed_depends_on_all_parts_and_their_order():
     seeds = {derive_seed(*parts) for parts in [(0,), (1,), (0, 0), (0, 1), (1, 0), ("a", "b"), ("b", "a"), ("ab",)]}
     assert len(seeds) == 8
 
@@ -56,7 +56,7 @@ def test_prepare_seeds_python_numpy_and_tensorflow():
     assert draws() == draws()
 
 
-def test_a_gpu_that_is_not_there(monkeypatch):
+def test_missing_gpu_is_an_error(monkeypatch):
     import tensorflow as tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
@@ -64,7 +64,7 @@ def test_a_gpu_that_is_not_there(monkeypatch):
         prepare(0, "gpu", deterministic=True)
 
 
-def test_another_keras_backend_is_refused(monkeypatch):
+def test_other_keras_backend_is_an_error(monkeypatch):
     import keras
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
@@ -72,7 +72,7 @@ def test_another_keras_backend_is_refused(monkeypatch):
         prepare(0, "cpu", deterministic=True)
 
 
-def test_the_record_has_versions_but_neither_host_nor_user_nor_path():
+def test_environment_has_no_host_user_or_path():
     record = environment("CPU, 2 threads")
     assert record["packages"]["numpy"] == np.__version__ and record["device"] == "CPU, 2 threads"
     text = json.dumps(record)
@@ -80,7 +80,7 @@ def test_the_record_has_versions_but_neither_host_nor_user_nor_path():
     assert not [secret for secret in secrets if secret in text]
 
 
-def test_a_package_that_is_absent_is_recorded_as_such(monkeypatch):
+def test_absent_package_has_version_none(monkeypatch):
     from keras_radtl import reproducibility
 
     monkeypatch.setattr(reproducibility, "PACKAGES", ("no-such-package",))

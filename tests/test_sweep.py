@@ -82,6 +82,7 @@ def test_failed_runs_are_named_and_the_others_finish(tmp_path, write_list, capsy
     assert "failed: many (" in out and "1 finished, 1 failed" in out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_resumes(tmp_path, write_list, number):
@@ -105,6 +106,7 @@ def test_an_interrupted_sweep_resumes(tmp_path, write_list, number):
         assert (output / "runs" / name / "status.json").stat().st_mtime_ns == when, f"{name} was repeated"
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_dies_is_tried_twice(tmp_path, write_list):
     body = """
         return [RunSpec("a", base, {"clf": "linear"}), RunSpec("b", update(base, {"seed": 1}), {"clf": "linear"})]

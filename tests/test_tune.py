@@ -34,14 +34,14 @@ OPTIONS = (
         ("--algorithm grid", "argument --algorithm: invalid choice: 'grid'"),
     ],
 )
-def test_wrong_options_are_one_line_and_exit_2(options, message, capsys, tmp_path):
+def test_invalid_options_are_one_line(options, message, capsys, tmp_path):
     assert tune.main([*options.split(), "--output", str(tmp_path / "a")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert not (tmp_path / "a").exists()
 
 
-def test_the_printed_space_can_be_searched(capsys, tmp_path):
+def test_printed_space_is_a_space_file(capsys, tmp_path):
     assert tune.main(["--print-space"]) == 0
     printed = capsys.readouterr().out
     (tmp_path / "space.yaml").write_text(printed)
@@ -85,7 +85,7 @@ def rows(folder: Path) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in read_csv(folder / "trials.csv")]
 
 
-def test_a_killed_search_gives_what_an_undisturbed_one_gives(folder):
+def test_killed_search_resumes_to_the_same_result(folder):
     assert rows(folder / "killed") == rows(folder / "whole")
     assert Counter(row["epochs"] for row in rows(folder / "whole")) == {"1": 3, "3": 3}
     assert load_values(folder / "killed" / "best_config.json") == load_values(folder / "whole" / "best_config.json")
@@ -95,13 +95,13 @@ def test_a_killed_search_gives_what_an_undisturbed_one_gives(folder):
         assert there.read_bytes() == here.read_bytes()
 
 
-def test_at_most_one_trial_is_begun_again(folder):
+def test_at_most_one_trial_is_repeated(folder):
     lines = (folder / "killed" / "trials.log").read_text().splitlines()
     begun = Counter(line for line in lines if line.startswith("---- trial"))
     assert len(begun) == 6 and sum(begun.values()) <= 7
 
 
-def test_a_search_tells_how_it_goes_and_where_things_are(folder):
+def test_log_and_output_of_a_search(folder):
     said = (folder / "said.txt").read_text()
     assert "going on with the search that stands there" in said
     assert "trial 0005, 6 of 6: 3 epochs, val AUC 0." in said and ", left 0:00" in said
@@ -109,13 +109,13 @@ def test_a_search_tells_how_it_goes_and_where_things_are(folder):
     assert str(folder / "killed" / "best_config.json") in said
 
 
-def test_test_cases_are_not_looked_at_and_few_models_are_kept(folder):
+def test_search_does_not_predict_test_cases_and_keeps_few_models(folder):
     assert not list((folder / "whole").rglob(predictions_name("test")))
     assert all(set(read_json(path)) == {"train", "val"} for path in (folder / "whole").rglob(METRICS))
     assert len(list((folder / "whole").rglob(MODEL))) == 3
 
 
-def test_the_best_configuration_trains_again_to_the_same_bits(folder, monkeypatch):
+def test_best_configuration_reproduces_the_trial(folder, monkeypatch):
     fit = [sys.executable, str(SCRIPT.parents[1] / "tiny_backbone.py")]
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(folder / "another-cache"))
     subprocess.run(

@@ -82,7 +82,7 @@ def test_help_of_a_study(outside, name):
 def test_a_dry_run_lists_the_runs_of_a_study(outside, tmp_path):
     done = outside("-m", "keras_radtl.sweep", "grid176", *SMALL, "--dry-run")
     assert (done.returncode, done.stdout) == (0, "breast-none-efficientnet_lite0-beta-linear\n"), done.stderr
-    assert "1 runs: disk: " in done.stderr and "on this machine" in done.stderr
+    assert "1 run: disk: " in done.stderr and "on this machine" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,6 @@
-"""A backbone of three small convolutions as a row of `BACKBONES`, so that a whole run costs a second.
+"""A backbone of three small convolutions, so that tests of whole runs take about a second.
 
-`python tests/tiny_backbone.py OPTIONS...` is the command `fit` with that row.
+`python tests/tiny_backbone.py OPTIONS...` runs the command `fit` with this backbone available as "tiny".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 
 def build(scaled):
-    """Build the backbone: three groups of convolution, BatchNorm and ReLU, each halving the sides."""
+    """Add three groups of convolution, BatchNorm and ReLU, each of which halves the image size."""
     from keras import layers
 
     x = scaled
@@ -21,7 +21,7 @@ def build(scaled):
 
 
 def register() -> None:
-    """Add the row `tiny`."""
+    """Add the backbone "tiny" to the table of backbones."""
     from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec
 
     stages = tuple((name, f"{name}_relu") for name in ("stem", "middle", "last"))

@@ -15,7 +15,7 @@ FACTORS = change_levels(
     heads=("Linear", "NonLinear", "Conv", "ConvSkip"),
 )
 STUDY = {**study.STUDY, "training": {**study.STUDY["training"], "epochs": 5, "learning_rate": 1e-4}}
-FIXED, RANDOM = study.FIXED, study.RANDOM
+ANALYSES = study.ANALYSES
 runs = study.runs
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ FACTORS = change_levels(
     structures=("unfreezeall", "freezeall", "unfreezetop10"),
 )
 STUDY = {**study.STUDY, "split": {**study.STUDY["split"], "folds": 5}}
-FIXED, RANDOM = study.FIXED, study.RANDOM
+ANALYSES = study.ANALYSES
 runs = study.runs
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from keras_radtl.sweeps.study import change_levels
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 FACTORS = change_levels(study.FACTORS, pretraining=("ImageNet", "RadImageNet"), levels=(0, 1, 3, 5, 7, 9))
 STUDY = {**study.STUDY, "training": {**study.STUDY["training"], "epochs": 10}}
-FIXED, RANDOM = study.FIXED, study.RANDOM
+ANALYSES = study.ANALYSES
 runs = study.runs
 
 if __name__ == "__main__":

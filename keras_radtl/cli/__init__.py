@@ -1,1 +1,1 @@
-"""What the commands share: exit codes, options and old flags."""
+"""What the commands share: exit codes, options and the wording of messages."""

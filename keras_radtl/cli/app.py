@@ -1,4 +1,4 @@
-"""What all commands share: logging to the terminal and the meaning of exit codes."""
+"""Exit codes and terminal logging of all commands."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from collections.abc import Callable, Sequence
 
 from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError
+from keras_radtl.config.errors import one_line
 from keras_radtl.runs.interrupt import INTERRUPTED, Stopped
 
 USER_ERROR = 2
 
 
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
-    """Run a command and turn what it raises into an exit code and one line on stderr.
+    """Run a command; expected exceptions become an exit code and one line on stderr.
 
+    Args:
+        function: Function of the arguments that returns an exit code; None: 0.
+        argv: Command-line arguments; None: those of the process.
     Returns:
-        0 when all went well, 2 for a user error or a full disk, 130 after Ctrl-C, 143 after SIGTERM. Anything else
-        is a defect of the program and keeps its traceback.
+        0 on success, 2 for a user error or a disk that cannot be written, 130 after Ctrl-C, 143 after SIGTERM. Other
+        exceptions are bugs and keep their traceback.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -45,5 +49,5 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
 
 def _report(message: str, code: int) -> int:
     sys.stdout.flush()
-    print("error: " * (code == USER_ERROR) + " ".join(message.split()), file=sys.stderr)
+    print(one_line("error: " * (code == USER_ERROR) + message), file=sys.stderr)
     return code

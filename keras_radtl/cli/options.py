@@ -1,4 +1,4 @@
-"""Command-line options of the commands that take a configuration: one flag for each short name of a key."""
+"""Command-line options for a configuration: one flag for each short name of a configuration key."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ import argparse
 from collections.abc import Mapping
 
 from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, load_values
 from keras_radtl.config.arguments import ARGUMENTS, AUGMENTATIONS, Argument, floats, ints
+from keras_radtl.config.errors import shown
 from keras_radtl.config.presets import PRESETS
-from keras_radtl.config.serialization import nested
+from keras_radtl.config.serialization import get_key, is_optional, nested
 from keras_radtl.version import __version__
 
 _RULES = {int: "an integer", float: "a number", ints: "a list of integers", floats: "a list of numbers"}
 _SHORT = {"--batch-size": ["-b"], "--learning-rate": ["--lr"]}
+
+
+class _Formatter(argparse.HelpFormatter):
+    """A help text that ends with the default of each option that takes a value."""
+
+    def _get_help_string(self, action):
+        text = action.help or ""
+        if action.nargs == 0 or action.default is argparse.SUPPRESS or not action.option_strings or "default" in text:
+            return text
+        default = "none" if action.default in (None, [], ()) else "%(default)s"
+        return f"{text} (default: {default})"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,38 +37,50 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser(command: str, description: str) -> argparse.ArgumentParser:
-    """Return a parser for a command, with `--version` and one-line errors."""
-    parser = _Parser(prog=f"python -m keras_radtl.{command}", description=description, allow_abbrev=False)
+    """Return a parser for a command, with `--version` and errors of one line."""
+    parser = _Parser(
+        prog=f"python -m keras_radtl.{command}", description=description, allow_abbrev=False, formatter_class=_Formatter
+    )
     parser.add_argument("--version", action="version", version=f"keras_radtl {__version__}")
     return parser
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--preset`, `--config`, `--set`, `--print-config` and a flag for every short name of a key."""
-    group = parser.add_argument_group("configuration", "applied in this order: preset, file, flags, --set")
+    """Add `--preset`, `--config`, `--set`, `--print-config` and a flag for each short name of a configuration key."""
+    order = "applied in this order: preset, file, flags, --set; the defaults below are those of the preset quickstart"
+    group = parser.add_argument_group("configuration", order)
     group.add_argument("--preset", help=f"a named configuration: {', '.join(PRESETS)} (default: quickstart)")
     group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
-    text = "any key, such as augment.rotation=0; may be repeated"
+    text = "set any configuration key, such as augment.rotation=0; may be repeated"
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=text)
-    group.add_argument("--augment", choices=AUGMENTATIONS, help="no augmentation, or that of BACON")
+    group.add_argument("--augment", choices=AUGMENTATIONS, help="no augmentation, or that of BACON (default: standard)")
     group.add_argument("--print-config", action="store_true", help="print the resulting configuration and exit")
-    text = "flags of the RadImageNet scripts in one string, applied to the preset radimagenet before all other flags"
+    text = "flags of the RadImageNet scripts as one string; they are applied before all other flags"
     group.add_argument("--radimagenet-flags", metavar="FLAGS", help=text)
+    defaults = Config.preset("quickstart", positive=None, image_size=None)  # without those of its own data
     for title, listed in ARGUMENTS.items():
         group = parser.add_argument_group(title)
         for argument in listed:
             names = [argument.flag, *_SHORT.get(argument.flag, [])]
-            group.add_argument(*names, dest=argument.key, metavar=argument.kind.__name__.upper(), help=argument.help)
+            text = (as_flags(argument.help) + _default_text(argument, defaults)).replace("%", "%%")
+            group.add_argument(*names, dest=argument.key, metavar=argument.kind.__name__.upper(), help=text)
+
+
+def _default_text(argument: Argument, defaults: Config) -> str:
+    if "default" in argument.help:
+        return ""
+    value = get_key(defaults, argument.key)
+    return f" (default: {'none' if value in (None, ()) else value})"
 
 
 def config_from(arguments: argparse.Namespace, study: Mapping | None = None) -> Config:
     """Return the configuration that the options of `add_config_options` describe.
 
     Args:
-        arguments: parsed options.
-        study: nested values above the preset and below file and flags, as the list of a sweep has.
+        arguments: Parsed options.
+        study: Nested values of a study, which override the preset and are overridden by file and flags.
     Raises:
-        UserError: naming the option or key that is wrong.
+        UserError: If an option or key is not valid; the message names it.
     """
     file = load_values(arguments.config) if arguments.config else {}
     scripts = arguments.radimagenet_flags
@@ -69,7 +94,7 @@ def config_from(arguments: argparse.Namespace, study: Mapping | None = None) -> 
 
 
 def given_flags(arguments: argparse.Namespace) -> list[tuple[Argument, str]]:
-    """Return the short names whose flags were given, each with the text of its value."""
+    """Return the short names whose flags were given, each with the text of the value."""
     every = [argument for listed in ARGUMENTS.values() for argument in listed]
     return [(a, text) for a in every if (text := getattr(arguments, a.key)) is not None]
 
@@ -77,19 +102,21 @@ def given_flags(arguments: argparse.Namespace) -> list[tuple[Argument, str]]:
 def _flag_value(argument: Argument, text: str) -> tuple[str, object]:
     if argument.key == "data.label" and "," in text:
         return "data.labels", [name.strip() for name in text.split(",")]
+    if text == "none" and is_optional(Config, argument.key):
+        return argument.key, None
     try:
         return argument.key, argument.kind(text)
     except ValueError:
-        raise UserError(f"{argument.flag} must be {_RULES[argument.kind]}. Received: {text!r}") from None
+        raise UserError(f"{argument.flag} must be {_RULES[argument.kind]}. Received: {shown(text)}") from None
 
 
 def _pair_value(pair: str) -> tuple[str, object]:
-    import yaml
+    from keras_radtl.config.yaml_reader import read_yaml
 
     key, separator, text = pair.partition("=")
     if not separator:
-        raise UserError(f"--set takes KEY=VALUE. Received: {pair!r}")
+        raise UserError(f"--set takes KEY=VALUE. Received: {shown(pair)}")
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {key}: not a value: {text!r}") from None
+        return key, read_yaml(text)
+    except ValueError as error:
+        raise UserError(f"--set {key}: not a value: {shown(text)} ({error})") from None

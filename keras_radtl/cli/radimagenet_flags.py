@@ -1,11 +1,11 @@
-"""The flags of the RadImageNet training scripts, under their old names, as changes to the preset `radimagenet`.
+"""The flags of the RadImageNet training scripts, converted to changes of the preset `radimagenet`.
 
     --database {ImageNet,RadImageNet} --model_name {IRV2,ResNet50,DenseNet121,InceptionV3} --batch_size 256
     --image_size 256 --epoch 30 --structure {freezeall,unfreezeall,unfreezetop10} --lr 0.001
 
-In those scripts the BatchNorm layers of what trains use the statistics of the batch, which is a property of the whole
-backbone here: `adapt` where everything trains, `inference` else. Of `unfreezetop10` the BatchNorm layers among the last
-ten layers are the difference.
+In those scripts trainable BatchNorm layers use batch statistics. Here this is a setting of the whole backbone: `adapt`
+for `unfreezeall`, otherwise `inference`. With `unfreezetop10` the BatchNorm layers among the last ten layers therefore
+differ.
 
 Reference: github.com/BMEII-AI/RadImageNet, acl/acl_train.py and breast/breast_train.py.
 """
@@ -30,12 +30,12 @@ _NUMBERS = {"batch_size": int, "image_size": int, "epoch": int, "lr": float}
 
 
 def read_radimagenet_flags(text: str) -> dict:
-    """Return the configuration changes that a line of the old flags stands for.
+    """Return script flags as nested configuration values.
 
     Args:
-        text: such as `--database ImageNet --model_name ResNet50 --structure unfreezeall --lr 0.0001`.
+        text: Flags such as `--database ImageNet --model_name ResNet50 --structure unfreezeall --lr 0.0001`.
     Raises:
-        UserError: for an unknown flag or value, with the known ones.
+        UserError: If a flag or value is unknown; the message lists the known ones.
     """
     values = _split(text)
     training, model, data = {}, {}, {}
@@ -64,7 +64,7 @@ def _split(text: str) -> dict:
         flag = words.pop(0)
         name = flag.removeprefix("--")
         if flag == "--gpu_node":
-            raise UserError("--radimagenet-flags: --gpu_node is the variable CUDA_VISIBLE_DEVICES; set that instead")
+            raise UserError("--radimagenet-flags: set the variable CUDA_VISIBLE_DEVICES instead of --gpu_node")
         if name == flag or name not in known:
             raise UserError(f"--radimagenet-flags: unknown flag {flag!r}. Known: {', '.join('--' + n for n in known)}")
         if not words:
@@ -82,5 +82,5 @@ def _value(flag: str, name: str, word: str):
     try:
         return _NUMBERS[name](word)
     except ValueError:
-        kind = "a whole number" if _NUMBERS[name] is int else "a number"
+        kind = "an integer" if _NUMBERS[name] is int else "a number"
         raise UserError(f"--radimagenet-flags: {flag} must be {kind}. Received: {word!r}") from None

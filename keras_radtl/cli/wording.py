@@ -1,19 +1,20 @@
-"""Messages of the library in the words of the command line.
+"""Conversion of library messages to the command line.
 
-The library speaks of arguments: "`overwrite=True` starts over", "`image_size` must be ...". This module is the one place
-that turns these into flags: "--overwrite starts over", "--image-size must be ...".
+Messages of the library name arguments in backticks: "`image_size` must be ...", "set `overwrite=True`". On the command
+line they name flags: "--image-size must be ...", "set --overwrite".
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Mapping
 
 from keras_radtl.config.arguments import ARGUMENTS
 
 _QUOTED = re.compile(r"`([A-Za-z_][A-Za-z0-9_.]*)(?:=([^`]*))?`")
-_SWITCHES = {"reuse": "--no-reuse", "masks": "--no-masks"}  # flags of arguments that are True by default
-_OPTIONS = (  # arguments of functions that are flags of commands, beside those of a configuration
+_SWITCHES = {"reuse": "--no-reuse", "masks": "--no-masks"}  # flags of arguments whose default is True
+_OPTIONS = (  # arguments that are flags of commands, in addition to those of a configuration
     "output", "resume", "overwrite", "tensorboard", "reuse", "feature_cache_size", "feature_dtype", "save_models",
     "figures", "skip_missing", "engine", "ray_address", "runs_per_process", "dry_run", "space", "algorithm",
     "max_epochs", "min_epochs", "trials", "factor", "iterations", "keep", "retries", "split", "threshold", "alpha",
@@ -24,7 +25,7 @@ _OPTIONS = (  # arguments of functions that are flags of commands, beside those 
 
 
 def _flags() -> dict[str, str]:
-    """Return the flag of each name that the library may use: short names, and keys with and without their section."""
+    """Return the flags of all arguments, by short name and by key with and without its section."""
     flags = {name: "--" + name.replace("_", "-") for name in _OPTIONS}
     for listed in ARGUMENTS.values():
         for argument in listed:
@@ -35,20 +36,25 @@ def _flags() -> dict[str, str]:
 FLAGS = _flags()
 
 
-def as_flags(message: str) -> str:
-    """Return a message with its arguments written as flags.
+def as_flags(message: str, options: Iterable[str] = ()) -> str:
+    """Return a message in which arguments are written as flags.
 
     `name` becomes `--name`, `name=value` becomes `--name value`, `name=True` becomes `--name`, a list becomes its
-    items, and `data={'breast': PATH}` becomes `--data-breast PATH`. What is not an option stays as it is.
+    items, and `data={'breast': PATH}` becomes `--data-breast PATH`. Other text in backticks is unchanged.
+
+    Args:
+        message: Message of the library.
+        options: Names of further arguments that are flags, such as the factors of a study.
     """
-    return _QUOTED.sub(_translate, message)
+    flags = {name: "--" + name.replace("_", "-") for name in options} | FLAGS
+    return _QUOTED.sub(lambda match: _translate(match, flags), message)
 
 
-def _translate(match: re.Match) -> str:
+def _translate(match: re.Match, flags: Mapping[str, str]) -> str:
     name, value = match.group(1), match.group(2)
-    if name not in FLAGS or FLAGS[name].startswith("`"):
+    if name not in flags or flags[name].startswith("`"):
         return match.group(0)
-    flag = FLAGS[name]
+    flag = flags[name]
     if value is None or value == "True":
         return flag
     if value == "False":

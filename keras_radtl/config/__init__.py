@@ -1,4 +1,4 @@
-"""The configuration of a run: what it may hold, how it is read and written, and the presets."""
+"""The configuration of a run: its schema, presets, and conversion to and from files."""
 
 from keras_radtl.config.errors import UserError, require
 from keras_radtl.config.schema import (

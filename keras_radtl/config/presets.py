@@ -1,23 +1,24 @@
 """Named configurations: changes to the defaults of `Config`, which files and flags override.
 
-What differs from the studies:
+Differences from the studies:
 
-- All: groups are kept whole (`--groups none` divides them as the studies did); identical images with different labels
-  are dropped.
-- breast, acl: the hidden size is a ratio to the features, as the paper says; `--set model.head.hidden_basis=flattened`
-  is the released code, of 16 to 26 times the memory. Malignant against the rest: `--positive malignant`.
-- radimagenet: one zoom for both axes; see `radimagenet_flags` for BatchNorm.
-- fts: pixels are scaled by the ImageNet statistics that belong to the weights; those of the study's torch weights are
-  `--scaling torch`. 232 pixels for the shorter side is that of ResNet50; DenseNet121 and VGG19 have 256 (`data.resize_side`).
-- cbis: the study turned training and test images by 0, 90, 180 and 270 degrees before it counted them; that enlarges
-  the test set by copies and is left out. BatchNorm uses moving statistics in the last stage too.
+- All: groups are not split (`groups="none"` splits them, as the studies did), and identical images with different
+  labels are dropped.
+- breast, acl: the hidden size is a ratio of the number of features, as in the paper. The released code corresponds to
+  `model.head.hidden_basis="flattened"` and needs 16 to 26 times the memory.
+- radimagenet: the zoom is the same for both axes. See `keras_radtl.cli.radimagenet_flags` for BatchNorm.
+- fts: pixels are scaled by the statistics of the Keras weights; those of the study's torch weights are
+  `scaling="torch"`. The shorter side of 232 pixels is that of ResNet50; DenseNet121 and VGG19 have
+  `data.resize_side=256`.
+- cbis: the study rotated training and test images by 0, 90, 180 and 270 degrees and counted the copies as images. They
+  are omitted here. BatchNorm also uses moving statistics in the last stage.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keras_radtl.config.errors import UserError
+from keras_radtl.config.errors import UserError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,18 +110,22 @@ PRESETS: dict[str, dict] = {
 }
 
 
-TITLES = {  # what a preset is, and its source
+TITLES = {  # title and source of each preset
     "quickstart": ("a few minutes on a laptop, on simulated breast ultrasound", "this package"),
     "breast": ("best breast-ultrasound model of BACON, ImageNet weights", "arXiv 2508.17567, table 6, and its code"),
     "acl": ("best knee-MRI model of BACON, ImageNet weights", "arXiv 2508.17567, table 7, and its code"),
     "breast_radimagenet": ("breast with RadImageNet weights", "arXiv 2508.17567, table 6"),
     "acl_radimagenet": ("acl with RadImageNet weights", "arXiv 2508.17567, table 7"),
-    "bacon_grid": ("one of the 176 frozen-backbone runs of BACON; flags select the others", "arXiv 2508.17567, 4.3"),
+    "bacon_grid": (
+        "one of the 176 frozen-backbone runs of BACON; arguments select the others",
+        "arXiv 2508.17567, 4.3",
+    ),
     "radimagenet": ("the training scripts of RadImageNet", "github.com/BMEII-AI/RadImageNet, acl and breast"),
     "fts": ("full fine-tuning of the FTS study; `strategy` selects the others", "Davila et al., sections 3 and 4"),
     "cbis": ("ResNet50 on mammography crops", "Fenne 2024"),
 }
-OWN_DATA = ("positive",)  # keys of `data` that a preset sets for the data of its study, and for no other
+OWN_DATA = {"quickstart": ("positive", "image_size")}  # keys of `data` that apply only to the preset's own data
+_OWN_DATA = ("positive",)  # of all other presets
 
 
 def list_presets() -> pd.DataFrame:
@@ -135,14 +140,15 @@ def preset_values(name: str, own_data: bool = True) -> dict:
     """Return the nested values of a preset.
 
     Args:
-        name: one of `PRESETS`.
-        own_data: False leaves out what the preset says of its own data.
+        name: One of `PRESETS`.
+        own_data: Whether to include the keys that apply only to the data of the study.
     Raises:
-        UserError: for an unknown name, with the known ones.
+        UserError: If the name is unknown; the message lists the known ones.
     """
-    if not isinstance(name, str) or name not in PRESETS:  # a configuration file may hold anything
-        raise UserError(f"Unknown preset `{name}`. Known: {', '.join(PRESETS)}")
+    if not isinstance(name, str) or name not in PRESETS:  # a configuration file may contain any type
+        raise UserError(f"Unknown preset {shown(name)}. Known: {', '.join(PRESETS)}")
     values = PRESETS[name]
     if own_data:
         return values
-    return {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in OWN_DATA}}
+    own = OWN_DATA.get(name, _OWN_DATA)
+    return {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in own}}

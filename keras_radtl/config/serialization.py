@@ -1,19 +1,23 @@
-"""Nested frozen dataclasses to and from plain values: JSON or YAML in and out, unknown keys and wrong types refused.
+"""Conversion of nested frozen dataclasses to and from JSON and YAML; unknown keys and wrong types are rejected.
 
-The key of a field is its name, unless its metadata holds another one under `key`.
+The key of a field is its name, or `metadata["key"]` if that is set.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from keras_radtl.config.errors import UserError, require
+from keras_radtl.config.errors import UserError, listed, require, shown
+from keras_radtl.config.fields import cast, type_hints
+
+MAX_BYTES = 1_000_000  # of a configuration file
+MAX_PARTS = 8  # of a dotted key
 
 
 def field_key(field: dataclasses.Field) -> str:
@@ -22,7 +26,7 @@ def field_key(field: dataclasses.Field) -> str:
 
 
 def to_dict(config) -> dict:
-    """Return a configuration as nested plain dicts, lists and scalars."""
+    """Return a configuration as nested dicts, lists and scalars."""
     return {field_key(field): _plain(getattr(config, field.name)) for field in fields(config)}
 
 
@@ -33,50 +37,39 @@ def _plain(value):
 
 
 def from_dict(kind: type, values: dict, where: str = ""):
-    """Build a configuration dataclass from nested dicts; unknown keys and wrong types are refused.
+    """Build a configuration dataclass from nested dicts; unknown keys and wrong types are rejected.
 
     Args:
-        kind: the dataclass to make, such as `Config`.
-        values: dict of its fields; missing ones keep their default.
-        where: dotted name of the part, for messages.
+        kind: The dataclass, such as `Config`.
+        values: Values by key; missing keys have their default.
+        where: Dotted key of the dataclass, for messages.
     Raises:
-        UserError: naming the key, the rule and the value.
+        UserError: If a key or value is not valid; the message names the key, the rule and the value.
     """
     return update(kind(), values, where)
 
 
 def update(config, values: dict, where: str = ""):
-    """Return a copy of `config` in which the nested `values` replace its own."""
+    """Return a copy of a configuration dataclass with changed values.
+
+    Args:
+        config: The dataclass.
+        values: Nested values by key.
+        where: Dotted key of the dataclass, for messages.
+    Raises:
+        UserError: If a key or value is not valid; the message names the key, the rule and the value.
+    """
     require(isinstance(values, dict), where or "configuration", "a table of keys and values", values)
-    hints, changes = typing.get_type_hints(type(config)), {}
+    hints, changes = type_hints(type(config)), {}
     known = {field_key(field): field.name for field in fields(config)}
     for key, value in values.items():
         name = f"{where}.{key}" if where else key
         if key not in known:
-            raise UserError(f"Unknown configuration key `{repr(name)[1:-1]}`. Known keys here: {', '.join(known)}")
+            raise UserError(f"Unknown configuration key {shown(name)}. Known keys here: {listed(known)}")
         field = known[key]
         old = getattr(config, field)
-        changes[field] = update(old, value, name) if is_dataclass(old) else _cast(hints[field], value, name)
+        changes[field] = update(old, value, name) if is_dataclass(old) else cast(hints[field], value, name)
     return replace(config, **changes)
-
-
-def _cast(hint, value, name: str):
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None and type(None) in options:
-        return None
-    kind = next(o for o in options if o is not type(None))
-    if typing.get_origin(kind) is tuple:
-        require(isinstance(value, (list, tuple)), name, "a list", value)
-        return tuple(_cast(typing.get_args(kind)[0], v, name) for v in value)
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if kind is float and isinstance(value, str):  # YAML reads 1e-4 as a string
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    require(type(value) is kind, name, f"of type {kind.__name__}", value)
-    return value
 
 
 def set_key(config, dotted: str, value):
@@ -84,11 +77,26 @@ def set_key(config, dotted: str, value):
     return update(config, nested({dotted: value}))
 
 
+def get_key(config, dotted: str):
+    """Return the value of a key such as `training.epochs`."""
+    for part in dotted.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def is_optional(kind: type, dotted: str) -> bool:
+    """Return whether a key of a configuration dataclass may be None."""
+    hint: Any = kind
+    for part in dotted.split("."):
+        hint = type_hints(hint)[part]
+    return type(None) in typing.get_args(hint)
+
+
 def nested(values: Mapping[str, object]) -> dict:
-    """Return a dict with dotted keys as nested dicts; a table is merged with what other keys put there.
+    """Return a dict with dotted keys as nested dicts; tables of the same key are merged.
 
     Raises:
-        UserError: when a key is both a value and a table.
+        UserError: If a key is both a value and a table.
     """
     result: dict = {}
     for dotted, value in values.items():
@@ -97,7 +105,7 @@ def nested(values: Mapping[str, object]) -> dict:
 
 
 def merge(*layers: Mapping) -> dict:
-    """Return nested dicts merged, table by table; the values of later ones win."""
+    """Return nested dicts merged table by table; later values take precedence."""
     result: dict = {}
     for layer in layers:
         for key, value in layer.items():
@@ -108,28 +116,36 @@ def merge(*layers: Mapping) -> dict:
 
 
 def _put(table: dict, dotted: str, value) -> None:
-    *parents, last = dotted.split(".")
+    *parents, last = dotted.split(".", MAX_PARTS)
     for part in parents:
         table = table.setdefault(part, {})
-        require(isinstance(table, dict), dotted, f"a key, and `{part}` is not a table", value)
-    table[last] = merge(table.get(last) or {}, value) if isinstance(value, Mapping) else value
+        require(isinstance(table, dict), dotted, f"inside a table, but {part!r} is a value", value)
+    old = table.get(last)
+    table[last] = merge(old if isinstance(old, Mapping) else {}, value) if isinstance(value, Mapping) else value
 
 
 def load_values(path: str | Path) -> dict:
     """Read the nested dict of a JSON or YAML configuration file.
 
     Raises:
-        UserError: when the file is missing or not valid JSON or YAML.
+        UserError: If the file is missing or is not valid JSON or YAML.
     """
-    import yaml
+    from keras_radtl.config.yaml_reader import read_yaml
 
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"No such configuration file: {path}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON or YAML: {' '.join(str(error).split())}") from None
+        if not path.is_file():
+            raise UserError(f"No such configuration file: {path}")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UserError(f"{path} must be a configuration file of at most 1 MB. It has {size / 1e6:.1f} MB")
+        values = read_yaml(path.read_text(encoding="utf-8"))
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"Cannot read configuration file {path}: {error.strerror}") from None
+    except ValueError as error:  # also text that is not UTF-8
+        raise UserError(f"{path} is not valid JSON or YAML: {error}") from None
     require(isinstance(values, dict), str(path), "a table of keys and values", values)
     return values
 

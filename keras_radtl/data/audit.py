@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IMAGE_SIZE = 64  # pixels; enough for the perceptual hash
+MOST_FINDINGS = 1_000_000
 HASH_BITS = 63  # the constant term of the perceptual hash does not count
 
 
@@ -167,7 +168,7 @@ class Audit:
     def _listing(self, title: str, findings: Iterable[str]) -> list[str]:
         findings = list(findings)
         shown, more = findings[: self.limit], len(findings) - self.limit
-        rest = [f"  ... {more} more (--limit {len(findings)} lists all)"] if more > 0 else []
+        rest = [f"  ... {more} more (`limit={len(findings)}` lists all)"] if more > 0 else []
         return [f"{title}: {len(findings)}", *(f"  {finding}" for finding in shown), *rest]
 
     def _split_lines(self) -> list[str]:
@@ -202,7 +203,7 @@ def audit_images(
     Raises:
         UserError: if there is nothing to check; names the path.
     """
-    require(limit >= 0, "limit", "at least 0", limit)
+    require(0 <= limit <= MOST_FINDINGS, "limit", f"in [0, {MOST_FINDINGS}]", limit)
     require(0 <= distance <= HASH_BITS, "distance", f"in [0, {HASH_BITS}]", distance)
     if isinstance(data, (str, os.PathLike)):
         config = DataConfig(path=os.fspath(data))

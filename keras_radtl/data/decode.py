@@ -7,6 +7,8 @@
 | empty, truncated or damaged (for PNG, every chunk's checksum is verified) | error |
 | more than `max_megapixels`, or no pixels | error, raised from the header before decoding |
 | several pages or frames (TIFF, APNG) | error; of an MPO the first frame is used |
+| palette missing or too short, TIFF directory damaged or linked in a circle | error |
+| folder, pipe, socket or device | error; it is not opened |
 | 1 bit | 0 and 255 |
 | 8-bit grey or RGB | unchanged; RGB with three equal channels becomes grey |
 | palette, CMYK, YCbCr | converted to RGB |
@@ -24,34 +26,17 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
+import stat
 from pathlib import Path
 
 import numpy as np
 
 from keras_radtl.config import UserError
+from keras_radtl.data.image_files import ImageError, check_png, check_suffix, check_tiff, detect_format
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
-SIGNATURES = (  # first bytes of a file and its format; formats that cannot be read are there for the error message
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"GIF8", "GIF"),
-    (b"RIFF", "WebP"),
-    (b"%PDF", "PDF"),
-    (b"PK\3\4", "ZIP"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\x93NUMPY", "NumPy"),
-    (b"\x89HDF", "HDF5"),
-)
+__all__ = ["ImageError", "apply_window", "collapse_grey", "decode", "orient", "read_image"]
+
 ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # EXIF and TIFF tags
-
-
-class ImageError(ValueError):
-    """The reason why a file cannot be used. The message does not contain the file name."""
 
 
 def read_image(path: str | Path, window: str = "image", max_megapixels: float = 64.0) -> np.ndarray:
@@ -77,12 +62,13 @@ def read_image(path: str | Path, window: str = "image", max_megapixels: float = 
 def decode(path: str | Path, window: str, max_megapixels: float) -> np.ndarray:
     """Read an image file like `read_image`, but raise an `ImageError` without the file name."""
     data = _read_bytes(path, max_megapixels)
-    kind = _detect_format(data)
-    _check_suffix(path, kind)
-    if kind == "PNG":
-        _check_png(data)
+    kind = detect_format(data)
+    check_suffix(path, kind)
+    colors = check_png(data) if kind == "PNG" else 0
+    if kind == "TIFF":
+        check_tiff(data)
     try:
-        return collapse_grey(_decode(data, kind, window, max_megapixels))
+        return collapse_grey(_decode(data, kind, window, max_megapixels, colors))
     except ImageError:
         raise
     except Exception as error:
@@ -98,52 +84,23 @@ def collapse_grey(image: np.ndarray) -> np.ndarray:
 
 def _read_bytes(path: str | Path, max_megapixels: float) -> bytes:
     try:
-        size = os.stat(path).st_size
+        status = os.stat(path)
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("it is not a regular file")
         if size == 0:
             raise ImageError("the file is empty")
         if size > max_megapixels * 8e6 + 16e6:
             raise ImageError(f"the file has {size / 1e6:.0f} MB, more than an image of {max_megapixels:g} megapixels")
         with open(path, "rb") as file:
             return file.read()
-    except OSError as error:
-        raise ImageError(error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(getattr(error, "strerror", None) or str(error)) from None
 
 
-def _detect_format(data: bytes) -> str:
-    kind = next((name for start, name in SIGNATURES if data.startswith(start)), None)
-    if data[128:132] == b"DICM":
-        kind = "DICOM"
-    if kind is None:
-        raise ImageError("it is not a PNG, JPEG, BMP or TIFF image")
-    return kind
-
-
-def _check_suffix(path: str | Path, kind: str) -> None:
-    suffix = os.path.splitext(path)[1]
-    named = SUFFIXES.get(suffix.lower())
-    if kind not in SUFFIXES.values():
-        raise ImageError(f"its content is {kind}, not PNG, JPEG, BMP or TIFF")
-    if named != kind:
-        raise ImageError(f"its suffix is {suffix or 'missing'}, but its content is {kind}")
-
-
-def _check_png(data: bytes) -> None:
-    """Verify the length and the checksum of every chunk; Pillow does not verify those of the pixel data."""
-    offset = 8
-    while offset + 12 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, offset)
-        end = offset + 8 + length
-        if end + 4 > len(data):
-            break
-        if zlib.crc32(memoryview(data)[offset + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise ImageError(f"it is damaged (checksum of chunk {name.decode('ascii', 'replace')})")
-        if name == b"IEND":
-            return
-        offset = end + 4
-    raise ImageError("it is truncated")
-
-
-def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.ndarray:
+def _decode(data: bytes, kind: str, window: str, max_megapixels: float, colors: int) -> np.ndarray:
     from PIL import Image
 
     try:
@@ -163,6 +120,8 @@ def _decode(data: bytes, kind: str, window: str, max_megapixels: float) -> np.nd
     if is_16_bit and not image.mode.startswith("I;16"):
         return _decode_16_bit_colour(data, image, window)
     image.load()
+    if colors and np.asarray(image).max() >= colors:
+        raise ImageError(f"its pixels have colours beyond its palette of {colors}")
     orientation = image.getexif().get(ORIENTATION, 1)  # Pillow applies and removes that of a TIFF
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint16)

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError
+from keras_radtl.config.errors import listed, shown
 
 PARTS = ("train", "val", "test")  # the parts of a split
 NO_GROUPS = "none"  # value of `group_source`: no patient or exam is known
+MAX_CLASS_NAME = 200  # characters
 GROUPS_OFF = "off"  # value of `group_source`: the user chose to split without groups
 
 
@@ -161,17 +163,29 @@ def _without_suffix(path: str) -> str:
     return folder + slash + (stem or name)
 
 
+def check_class_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return class or label names as a tuple.
+
+    Raises:
+        UserError: If a name has more than 200 characters, which no table or figure can show.
+    """
+    for name in names:
+        if len(name) > MAX_CLASS_NAME:
+            raise UserError(f"A class name must have at most {MAX_CLASS_NAME} characters. Received: {shown(name)}")
+    return tuple(names)
+
+
 def sort_classes(names: Sequence[str]) -> tuple[str, ...]:
     """Return the distinct class names in sorted order; whole numbers are sorted by value.
 
     Raises:
-        UserError: If two names differ only in case, or if there are fewer than two names.
+        UserError: If two names differ only in case, if one is too long, or if there are fewer than two names.
     """
-    distinct = set(names)
+    distinct = set(check_class_names(names))
     folded = Counter(name.casefold() for name in distinct)
     alike = sorted(name for name in distinct if folded[name.casefold()] > 1)
     if alike:
-        raise UserError(f"Class names must differ in more than upper and lower case. Received: {', '.join(alike)}")
+        raise UserError(f"Class names must differ in more than upper and lower case. Received: {listed(alike)}")
     if len(distinct) < 2:
         raise UserError(f"At least two classes are needed. Found: {', '.join(distinct) or 'none'}")
     numbers = all(name.isascii() and name.isdigit() for name in distinct)
@@ -197,7 +211,7 @@ def with_positive(table: CaseTable, positive: str | None) -> CaseTable:
     if table.multilabel:
         raise UserError("`positive` must be None for a multi-label task: it needs one label per case")
     if positive not in table.classes:
-        raise UserError(f"`positive` must be one of {', '.join(table.classes)}. Received: positive={positive!r}")
+        raise UserError(f"`positive` must be one of {listed(table.classes)}. Received: positive={shown(positive)}")
     rest = [name for name in table.classes if name != positive]
     negative = rest[0] if len(rest) == 1 else ("not " + positive if positive == "other" else "other")
     index = table.classes.index(positive)

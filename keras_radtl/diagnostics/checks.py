@@ -1,4 +1,4 @@
-"""Checks of an installation and its machine; every problem has advice. This module does not import TensorFlow."""
+"""Checks of an installation and its machine; every problem comes with advice. TensorFlow is not imported here."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Finding(NamedTuple):
     """The result of one check.
 
     Attributes:
-        topic: what was checked, one or two words.
-        text: what was found.
-        advice: what to do about a problem; empty when there is none.
+        topic: Topic of the check, in one or two words.
+        text: The result.
+        advice: How to solve the problem; empty if there is none.
     """
 
     topic: str
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
 
     @property
     def problem(self) -> bool:
-        """Whether something must be fixed."""
+        """Whether there is a problem."""
         return bool(self.advice)
 
 
@@ -60,9 +60,9 @@ def check_version(topic: str, version: str | None, supported: tuple[tuple, tuple
     """Check a version against a supported range.
 
     Args:
-        topic: name of the package, or `Python`.
-        version: such as `3.11.9`; None: not installed.
-        supported: the lowest supported version and the first that is no longer supported.
+        topic: Name of the package, or `Python`.
+        version: Version such as `3.11.9`; None: not installed.
+        supported: The lowest supported version and the first that is no longer supported.
     """
     low, high = (".".join(map(str, bound)) for bound in supported)
     if version is None:
@@ -102,8 +102,8 @@ def probe_devices(environment: Mapping[str, str], timeout: float = TIMEOUT) -> t
     """Import and test TensorFlow in a process of its own.
 
     Args:
-        environment: variables of that process.
-        timeout: in seconds.
+        environment: Variables of that process.
+        timeout: Time limit in seconds.
     Returns:
         The result of `device_probe.probe`, or None and the error messages of the process.
     """
@@ -133,8 +133,8 @@ def check_devices(found: dict, nvidia: bool) -> list[Finding]:
     """Check the backend, the devices and their self-test.
 
     Args:
-        found: the result of `device_probe.probe`.
-        nvidia: whether the machine has an NVIDIA driver.
+        found: Result of `device_probe.probe`.
+        nvidia: Whether the machine has an NVIDIA driver.
     """
     findings = [Finding("import", f"TensorFlow {found['tensorflow']}, Keras {found['keras']} on {found['backend']}")]
     if found["backend"] != "tensorflow":
@@ -147,11 +147,11 @@ def check_devices(found: dict, nvidia: bool) -> list[Finding]:
     for device, difference in found["differences"].items():
         if isinstance(difference, str):
             findings.append(
-                Finding("self-test", f"{device}: {difference}", "Use --device cpu, or update the driver or plugin")
+                Finding("self-test", f"{device}: {difference}", "Use `device='cpu'`, or update the driver or plugin")
             )
             continue
         text = f"{device}: {device_probe.IMAGES} images differ from the CPU by {difference:.1e} of the largest value"
-        advice = "This device gives wrong results: use --device cpu" if difference > TOLERANCE else ""
+        advice = "This device gives wrong results: use `device='cpu'`" if difference > TOLERANCE else ""
         findings.append(Finding("self-test", text, advice))
     return findings
 
@@ -160,8 +160,8 @@ def check_weights(environment: Mapping[str, str], weights_dir: str | None = None
     """List the pretrained weights that are available.
 
     Args:
-        environment: variables that name the folders.
-        weights_dir: folder of the RadImageNet files; None: the folder that the environment names.
+        environment: Variables that name the folders.
+        weights_dir: Folder of the RadImageNet files; None: the folder that the environment names.
     """
     from keras_radtl.models.weights.sources import IMAGENET_FILES, RADIMAGENET_NAMES, WEIGHTS_VARIABLE
 
@@ -176,7 +176,7 @@ def check_weights(environment: Mapping[str, str], weights_dir: str | None = None
     found.append(Finding("weights", f"ImageNet in {cache}: {', '.join(cached) or 'none; downloaded when needed'}"))
     folder = weights_dir or environment.get(WEIGHTS_VARIABLE)
     if not folder:
-        return [*found, Finding("weights", f"RadImageNet: no folder; set --weights-dir or {WEIGHTS_VARIABLE}")]
+        return [*found, Finding("weights", f"RadImageNet: no folder; set `weights_dir` or {WEIGHTS_VARIABLE}")]
     files = {name: [f"RadImageNet-{text}{mark}notop.h5" for mark in "_-"] for name, text in RADIMAGENET_NAMES.items()}
     names = [name for name, both in files.items() if any((Path(folder) / file).is_file() for file in both)]
     advice = "" if names else "Name the folder of the RadImageNet files, such as RadImageNet-ResNet50_notop.h5"
@@ -189,7 +189,7 @@ def check_resources(folder: Path) -> list[Finding]:
 
     free, memory, cache = shutil.disk_usage(folder).free, available_memory(), default_folder()
     space = "Free disk space: a run may need 2 GB" if free < DISK else ""
-    smaller = "Close other programs, or use a smaller --batch-size and --image-size" if memory < MEMORY else ""
+    smaller = "Close other programs, or use a smaller `batch_size` and `image_size`" if memory < MEMORY else ""
     size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) if cache.is_dir() else 0
     return [
         Finding("disk", f"{free / 1e9:.1f} GB free", space),

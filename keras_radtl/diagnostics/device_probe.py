@@ -1,7 +1,7 @@
-"""The version, the devices and a self-test of TensorFlow, written as JSON by a process of its own.
+"""Version, devices and self-test of TensorFlow, written as JSON by a process of its own.
 
-It is run as a file and imports nothing from the package: a TensorFlow that cannot be imported, or that crashes, affects
-this process only.
+This file is run as a script and imports nothing from the package, so that a TensorFlow that cannot be imported or that
+crashes affects this process only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def compute(device: str):
     """Return the logits and all gradients of a small network on one device, as one float32 vector.
 
     Args:
-        device: such as `GPU:0`.
+        device: Name such as `GPU:0`.
     """
     import tensorflow as tf
 
@@ -51,9 +51,9 @@ def differences(run: Callable, devices: Iterable[str], reference: str = "CPU:0")
     """Compare devices with a reference device.
 
     Args:
-        run: function from a device's name to a vector of numbers.
-        devices: names such as `GPU:0`.
-        reference: the device to compare with.
+        run: Function from the name of a device to a vector of numbers.
+        devices: Names such as `GPU:0`.
+        reference: Device to compare with.
     Returns:
         By device, the largest difference relative to the largest value of the reference, or why the device failed.
     """

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_radtl.figures.labels import label_text
+
 _GOLDEN = 0.6180339887498949
 
 
@@ -49,10 +51,12 @@ def plot_boxes(axes, samples: Mapping[str, Sequence[float]], title: str = "", xl
         spread = (np.arange(1, len(values[i]) + 1) * _GOLDEN % 1 - 0.5) * 0.44
         axes.scatter(positions[i] + spread, values[i], s=size, alpha=0.55, color=f"C{i % 10}", linewidths=0, zorder=3)
         axes.scatter(positions[i], values[i].mean(), marker="D", s=34, color="white", edgecolors="black", zorder=4)
-    labels = [f"{level}\nn={len(sample)}" for level, sample in zip(samples, values, strict=True)]
+    labels = [f"{label_text(level)}\nn={len(sample)}" for level, sample in zip(samples, values, strict=True)]
     crowded = len(labels) > 16 or max(map(len, samples)) > 12
     axes.set_xticks(positions, labels, rotation=45 if crowded else 0, ha="right" if crowded else "center", fontsize=8)
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(0.4, len(values) + 0.6))
+    axes.set(
+        title=label_text(title, 80), xlabel=label_text(xlabel), ylabel=label_text(ylabel), xlim=(0.4, len(values) + 0.6)
+    )
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     return axes

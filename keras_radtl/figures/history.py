@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keras_radtl.figures.labels import label_text
+
 
 def plot_history(axes, history: list[dict], columns, title: str):
     """Draw columns of a training history over the epochs.
@@ -33,7 +35,7 @@ def plot_history(axes, history: list[dict], columns, title: str):
             )
     best = max(history, key=lambda row: (row["val_auc"], -row["epoch"]))
     axes.axvline(best["epoch"], color="tab:green", linewidth=0.8, linestyle=":", label=f"best epoch {best['epoch']}")
-    axes.set(title=title, xlabel="epoch")
+    axes.set(title=label_text(title, 80), xlabel="epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=8)
     return axes

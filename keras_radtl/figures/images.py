@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keras_radtl.figures.labels import label_text
+
 
 def plot_images(figure, images, titles, columns: int = 8):
     """Draw images in a grid, each with a title.
@@ -20,7 +22,7 @@ def plot_images(figure, images, titles, columns: int = 8):
         axes = figure.add_subplot(rows, columns, number + 1)
         grey = image.ndim == 2 or image.shape[-1] == 1
         axes.imshow(image.reshape(image.shape[:2]) if grey else image, cmap="gray" if grey else None, vmin=0, vmax=255)
-        axes.set_title(title, fontsize=7)
+        axes.set_title(label_text(title), fontsize=7)
         axes.axis("off")
         drawn.append(axes)
     return drawn

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_radtl.figures.labels import label_text, label_texts
+
 _LOWEST = 1e-3  # smaller multipliers have the same colour
 
 
@@ -41,9 +43,9 @@ def plot_multipliers(
     axes.set_facecolor("0.85")
     image = axes.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
     step = -(-len(layers) // 60)
-    axes.set_yticks(range(0, len(layers), step), layers[::step], fontsize=6)
+    axes.set_yticks(range(0, len(layers), step), label_texts(layers[::step]), fontsize=6)
     ticks = range(0, len(epochs), -(-len(epochs) // 12))
     axes.set_xticks(ticks, [epochs[i] for i in ticks])
-    axes.set(title=title, xlabel="epoch")
+    axes.set(title=label_text(title, 80), xlabel="epoch")
     axes.figure.colorbar(image, ax=axes, label=f"multiplier (grey: frozen; darkest: {_LOWEST:g} or less)")
     return axes

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.estimates import Metric, bootstrap_metrics
-from keras_radtl.stats.delong import check_scores, check_targets, normal_quantile
-from keras_radtl.stats.intervals import group_codes, wilson_interval
+from keras_radtl.metrics.estimates import Cases, Metric, bootstrap_metric
+from keras_radtl.stats.delong import check_scores, check_targets
+from keras_radtl.stats.intervals import group_codes, normal_quantile, wilson_interval
 
 STRATEGIES = ("uniform", "quantile")
 
@@ -162,10 +162,9 @@ def calibration_error(
     gaps = in_bin * (targets - probabilities)[:, None]
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        return np.abs(weights @ gaps).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+        return np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
 
-    codes = group_codes(len(targets), groups)
-    return bootstrap_metrics(statistic, ("error",), codes, "undefined", seed, confidence, replicates)["error"]
+    return bootstrap_metric(statistic, Cases(group_codes(len(targets), groups), confidence, seed, replicates))
 
 
 def brier_parts(targets: ArrayLike, probabilities: ArrayLike, bins: int = 10, strategy: str = "uniform") -> BrierParts:

@@ -6,13 +6,17 @@ a class is absent, and a missing interval are None, and `method` gives the reaso
 
 | metric | two classes | more classes |
 |---|---|---|
-| auc | DeLong, on the plain or the logit scale | mean one-vs-rest, bootstrap |
+| auc | DeLong, on the logit or the plain scale | mean one-vs-rest, jackknife on the logit scale |
 | accuracy | Wilson | Wilson |
-| sensitivity, specificity | Wilson, over positives or negatives | mean one-vs-rest, bootstrap |
-| balanced_accuracy | mean of sensitivity and specificity, bootstrap | mean sensitivity, bootstrap |
-| f1, average_precision | of the second class, bootstrap | mean one-vs-rest, bootstrap |
-| brier | mean (p - y)^2, bootstrap | mean over cases of the sum over classes, bootstrap |
-| log_loss | natural logarithm, probabilities clipped at 2.2e-16, bootstrap | the same |
+| sensitivity, specificity | Wilson, over positives or negatives | mean one-vs-rest, MOVER of Wilson intervals |
+| balanced_accuracy | mean of sensitivity and specificity, MOVER | mean sensitivity, MOVER |
+| f1 | Wilson of the Jaccard index | mean one-vs-rest, MOVER |
+| average_precision | jackknife on the logit scale | mean one-vs-rest, jackknife on the logit scale |
+| brier | mean (p - y)^2, studentized bootstrap | mean over cases of the sum over classes, the same |
+| log_loss | natural logarithm, probabilities clipped at 2.2e-16, studentized bootstrap | the same |
+
+If a group (patient) has several cases, all intervals are clustered, and `method` says so: the variances of AUC and
+proportions are those between groups, and the jackknife and the bootstrap leave out and draw whole groups.
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.estimates import Metric, bootstrap_metrics, proportion
-from keras_radtl.metrics.weighted import Confusion, Ranking, weighted_mean
+from keras_radtl.metrics.estimates import Cases, Metric, jackknife_metrics, mean_f1, mean_loss, mean_rate, rate
+from keras_radtl.metrics.weighted import Ranking
 from keras_radtl.stats.delong import check_scores, check_targets, delong_interval, doubled_placements
 from keras_radtl.stats.intervals import group_codes
 
@@ -88,49 +92,39 @@ def classification_metrics(
     seed: int = 0,
     confidence: float = 0.95,
     replicates: int = 2000,
-    auc_scale: str = "plain",
+    auc_scale: str = "logit",
 ) -> dict[str, Metric]:
     """Compute nine metrics of predicted probabilities, each with a confidence interval.
-
-    DeLong's and Wilson's intervals assume independent cases. If a group has several cases, the bootstrap resamples
-    whole groups, and with two classes `auc_clustered` is added: the AUC with an interval from the clustered variance
-    (Obuchowski 1997).
 
     Args:
         targets: int array of class indices, shape (n,).
         probabilities: float array of shape (n, n_classes), rows summing to 1.
         classes: class names in the order of the indices; with two classes (negative, positive).
-        groups: group id (for example the patient) of each case, shape (n,), or None if all cases are independent.
+        groups: group id (for example the patient) of each case, shape (n,), or None if all cases are independent. If a
+            group has several cases, all intervals are clustered.
         seed: random seed of the bootstrap.
         confidence: confidence level of all intervals, in (0, 1).
         replicates: number of bootstrap samples.
-        auc_scale: "plain" or "logit".
+        auc_scale: scale of the interval of the AUC of two classes, "logit" or "plain".
 
     Returns:
-        A `Metric` for every name in `METRICS`, and for `auc_clustered` as described above.
+        A `Metric` for every name in `METRICS`.
 
     Raises:
-        ValueError: if shapes do not match, a target is not a class index, or a probability is NaN or outside [0, 1].
+        ValueError: if shapes do not match, a target is not a class index, a probability is NaN or outside [0, 1], or a
+            group id is empty.
     """
     targets, probabilities = _checked(targets, probabilities, classes)
-    n, binary = len(targets), len(classes) == 2
-    if n == 0:
+    if len(targets) == 0:
         return {name: Metric(None, None, None, 0, "undefined: no case") for name in METRICS}
-    codes = group_codes(n, groups)
-    grouped = int(codes.max()) + 1 < n
-    statistic = _Statistic(targets, probabilities)
+    cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
     reason = _undefined_reason(targets, classes)
-    found = bootstrap_metrics(statistic, statistic.names, codes, reason, seed, confidence, replicates)
-    correct = statistic.predicted == targets
-    found["accuracy"] = proportion(correct, confidence)
-    if binary:
-        found["auc"] = _auc(targets, probabilities[:, 1], confidence, auc_scale, None)
-        found["sensitivity"] = proportion(correct[targets == 1], confidence, reason)
-        found["specificity"] = proportion(correct[targets == 0], confidence, reason)
-    ordered = {name: found[name] for name in METRICS}
-    if binary and grouped:
-        ordered["auc_clustered"] = _auc(targets, probabilities[:, 1], confidence, auc_scale, codes)
-    return ordered
+    if len(classes) == 2:
+        found = _binary(targets == 1, probabilities, cases, reason, auc_scale)
+    else:
+        found = _multi_class(targets, probabilities, cases, reason)
+    found |= _losses(targets, probabilities, cases)
+    return {name: found[name] for name in METRICS}
 
 
 def cohen_kappa(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> float | None:
@@ -153,57 +147,69 @@ def cohen_kappa(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> f
     return float((n * np.trace(table) - chance) / (n * n - chance)) if n * n > chance else None
 
 
-class _Statistic:
-    """The bootstrapped metrics as a function of weights, one column per name."""
+def _binary(
+    positive: np.ndarray, probabilities: np.ndarray, cases: Cases, reason: str, auc_scale: str
+) -> dict[str, Metric]:
+    """Return the metrics of two classes, without the losses."""
+    n, scores, called = len(positive), probabilities[:, 1], probabilities.argmax(axis=1) == 1
+    area = delong_interval(positive, scores, cases.confidence, auc_scale, cases.codes if cases.clustered else None)
+    sides = [(called, positive), (~called, ~positive)]
+    found = {
+        "auc": Metric(area.auc, area.ci_low, area.ci_high, n, area.method),
+        "accuracy": rate(called == positive, np.ones(n, bool), cases),
+        "f1": mean_f1([(positive, called)], n, cases, reason),
+        "sensitivity": rate(*sides[0], cases, reason),
+        "specificity": rate(*sides[1], cases, reason),
+        "balanced_accuracy": mean_rate(sides, n, cases, reason),
+    }
+    ranking, scales = Ranking(positive, scores), {"average_precision": "logit"}
+    found |= jackknife_metrics(lambda w: ranking.average_precision(w)[:, None], scales, cases, reason)
+    if found["average_precision"].value == 1 and not positive.all():
+        found["average_precision"] = _perfect_precision(positive, cases)
+    return found
 
-    names: tuple[str, ...]
 
-    def __init__(self, targets: np.ndarray, probabilities: np.ndarray) -> None:
-        n, num_classes = probabilities.shape
-        self.binary = num_classes == 2
-        self.targets, self.num_classes = targets, num_classes
-        self.predicted = probabilities.argmax(axis=1)
-        scored = [1] if self.binary else range(num_classes)
-        self.rankings = [Ranking(targets == index, probabilities[:, index]) for index in scored]
-        one_hot = targets[:, None] == np.arange(num_classes)
-        squares = (probabilities - one_hot) ** 2
-        self.brier = squares[:, 1] if self.binary else squares.sum(axis=1)
-        tiny = np.finfo(np.float64).eps
-        self.log_loss = -np.log(np.clip(probabilities[np.arange(n), targets], tiny, 1 - tiny))
-        self.names = ("f1", "balanced_accuracy", "average_precision", "brier", "log_loss")
-        if not self.binary:
-            self.names += ("auc", "sensitivity", "specificity")
+def _perfect_precision(positive: np.ndarray, cases: Cases) -> Metric:
+    """Return an average precision of 1 with the interval of a proportion of 1 over the positive cases."""
+    found = rate(positive, positive, cases)
+    return found._replace(n=len(positive), method=f"{found.method}, over positives (average precision is 1)")
 
-    def __call__(self, weights: np.ndarray) -> np.ndarray:
-        tables = [
-            Confusion(weights, self.targets == index, self.predicted == index) for index in range(self.num_classes)
-        ]
-        scored = tables[1:] if self.binary else tables
-        recall = np.mean([table.sensitivity() for table in tables], axis=0)
-        columns = [
-            np.mean([table.f1() for table in scored], axis=0),
-            recall,
-            np.mean([ranking.average_precision(weights) for ranking in self.rankings], axis=0),
-            weighted_mean(weights, self.brier),
-            weighted_mean(weights, self.log_loss),
-        ]
-        if not self.binary:
-            columns += [
-                np.mean([ranking.auc(weights) for ranking in self.rankings], axis=0),
-                recall,
-                np.mean([table.specificity() for table in tables], axis=0),
-            ]
-        return np.stack(columns, axis=1)
+
+def _multi_class(targets: np.ndarray, probabilities: np.ndarray, cases: Cases, reason: str) -> dict[str, Metric]:
+    """Return the one-vs-rest means of more than two classes, without the losses."""
+    n, predicted = len(targets), probabilities.argmax(axis=1)
+    called = [(targets == index, predicted == index) for index in range(probabilities.shape[1])]
+    rankings = [Ranking(positive, scores) for (positive, _), scores in zip(called, probabilities.T, strict=True)]
+    recall = mean_rate([(hits, positive) for positive, hits in called], n, cases, reason)
+
+    def ranked(weights: np.ndarray) -> np.ndarray:
+        columns = [[ranking.auc(weights), ranking.average_precision(weights)] for ranking in rankings]
+        return np.mean(columns, axis=0).T
+
+    return {
+        "accuracy": rate(predicted == targets, np.ones(n, bool), cases),
+        "f1": mean_f1(called, n, cases, reason),
+        "sensitivity": recall,
+        "specificity": mean_rate([(~hits, ~positive) for positive, hits in called], n, cases, reason),
+        "balanced_accuracy": recall,
+        **jackknife_metrics(ranked, {"auc": "logit", "average_precision": "logit"}, cases, reason),
+    }
+
+
+def _losses(targets: np.ndarray, probabilities: np.ndarray, cases: Cases) -> dict[str, Metric]:
+    n, num_classes = probabilities.shape
+    squares = (probabilities - (targets[:, None] == np.arange(num_classes))) ** 2
+    tiny = np.finfo(np.float64).eps
+    log_loss = -np.log(np.clip(probabilities[np.arange(n), targets], tiny, 1 - tiny))
+    return {
+        "brier": mean_loss(squares[:, 1] if num_classes == 2 else squares.sum(axis=1), cases),
+        "log_loss": mean_loss(log_loss, cases),
+    }
 
 
 def _undefined_reason(targets: np.ndarray, classes: Sequence[str]) -> str:
     absent = [name for index, name in enumerate(classes) if not (targets == index).any()]
     return f"undefined: no case of class {', '.join(absent)}" if absent else "undefined"
-
-
-def _auc(targets: np.ndarray, scores: np.ndarray, confidence: float, scale: str, codes: np.ndarray | None) -> Metric:
-    found = delong_interval(targets, scores, confidence, scale, codes)
-    return Metric(found.auc, found.ci_low, found.ci_high, len(targets), found.method)
 
 
 def _checked(targets: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

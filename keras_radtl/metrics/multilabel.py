@@ -3,6 +3,10 @@
 Every metric is the mean over labels. For each label it is computed over the cases whose label is known. The mean of
 `average_precision` is known as mAP, that of `accuracy` as macro accuracy. A label is predicted if its probability is
 above 0.5.
+
+Means of proportions and of F1 scores have MOVER intervals from Wilson's; AUC, average precision and kappa have
+jackknife intervals on a transformed scale, and losses a studentized bootstrap. If a group (patient) has several cases,
+all intervals are clustered.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_radtl.metrics.classification import METRICS, classification_metrics, exact_auc
-from keras_radtl.metrics.estimates import Metric, bootstrap_metrics
-from keras_radtl.metrics.weighted import Confusion, Ranking, weighted_mean
+from keras_radtl.metrics.estimates import Cases, Metric, jackknife_metrics, mean_f1, mean_loss, mean_rate
+from keras_radtl.metrics.weighted import Confusion, Ranking
 from keras_radtl.stats.intervals import group_codes
 
 MULTILABEL_METRICS = (*METRICS, "kappa")
@@ -49,16 +53,15 @@ def multilabel_metrics(
     groups: ArrayLike | None = None,
     seed: int = 0,
     confidence: float = 0.95,
-    replicates: int = 1000,
+    replicates: int = 2000,
 ) -> dict[str, Metric]:
-    """Compute the mean over labels of ten metrics, each with a bootstrap confidence interval.
+    """Compute the mean over labels of ten metrics, each with a confidence interval.
 
     Args:
         targets: array of shape (n, n_labels) with values 0, 1 and NaN (unknown).
         probabilities: float array of the same shape, values in [0, 1].
         labels: label names in the order of the columns.
-        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
-            cases.
+        groups: group id (for example the patient) of each case, shape (n,), or None if all cases are independent.
         seed: random seed of the bootstrap.
         confidence: confidence level of all intervals, in (0, 1).
         replicates: number of bootstrap samples.
@@ -73,16 +76,32 @@ def multilabel_metrics(
     n = len(targets)
     if n == 0:
         return {name: Metric(None, None, None, 0, "undefined: no case") for name in MULTILABEL_METRICS}
-    statistics = [_LabelStatistic(column, scores) for column, scores in zip(targets.T, probabilities.T, strict=True)]
-    one_sided = [label for label, part in zip(labels, statistics, strict=True) if len(np.unique(part.positive)) < 2]
+    known = ~np.isnan(targets)
+    one_sided = [
+        label for label, column in zip(labels, targets.T, strict=True) if len(np.unique(column[~np.isnan(column)])) < 2
+    ]
     reason = f"undefined: no positive or no negative case of {', '.join(one_sided)}" if one_sided else "undefined"
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        return np.mean([part(weights) for part in statistics], axis=0)
-
-    return bootstrap_metrics(
-        statistic, MULTILABEL_METRICS, group_codes(n, groups), reason, seed, confidence, replicates
+    cases = Cases(group_codes(n, groups), confidence, seed, replicates)
+    positive, called = targets == 1, probabilities > 0.5
+    correct, negative = (called == positive) & known, known & ~positive
+    hits = [*zip(called.T, positive.T, strict=True), *zip(~called.T, negative.T, strict=True)]
+    labelled = len(labels)
+    losses = np.where(known, (probabilities - positive) ** 2, np.nan)
+    tiny = np.finfo(np.float64).eps
+    log_losses = np.where(
+        known, -np.log(np.clip(np.where(positive, probabilities, 1 - probabilities), tiny, 1)), np.nan
     )
+    found = {
+        "accuracy": mean_rate(list(zip(correct.T, known.T, strict=True)), n, cases, reason),
+        "f1": mean_f1(list(zip(positive.T, (called & known).T, strict=True)), n, cases, reason),
+        "sensitivity": mean_rate(hits[:labelled], n, cases, reason),
+        "specificity": mean_rate(hits[labelled:], n, cases, reason),
+        "balanced_accuracy": mean_rate(hits, n, cases, reason),
+        "brier": mean_loss(losses, cases, reason),
+        "log_loss": mean_loss(log_losses, cases, reason),
+        **_ranked(targets, probabilities, cases, reason),
+    }
+    return {name: found[name] for name in MULTILABEL_METRICS}
 
 
 def label_metrics(
@@ -92,7 +111,7 @@ def label_metrics(
     groups: ArrayLike | None = None,
     seed: int = 0,
     confidence: float = 0.95,
-    replicates: int = 1000,
+    replicates: int = 2000,
 ) -> dict[str, dict[str, Metric]]:
     """Compute the metrics of each label separately, over the cases whose label is known.
 
@@ -128,35 +147,24 @@ def label_metrics(
     return found
 
 
-class _LabelStatistic:
-    """The metrics of one label as a function of the weights of all cases, one column per name."""
+def _ranked(targets: np.ndarray, probabilities: np.ndarray, cases: Cases, reason: str) -> dict[str, Metric]:
+    """Return the mean AUC, average precision and kappa over labels."""
+    rows = [np.flatnonzero(~np.isnan(column)) for column in targets.T]
+    positive = [column[chosen] == 1 for column, chosen in zip(targets.T, rows, strict=True)]
+    scores = [column[chosen] for column, chosen in zip(probabilities.T, rows, strict=True)]
+    rankings = [Ranking(*pair) for pair in zip(positive, scores, strict=True)]
 
-    def __init__(self, targets: np.ndarray, scores: np.ndarray) -> None:
-        self.known = np.flatnonzero(~np.isnan(targets))
-        scores = scores[self.known]
-        self.positive, self.predicted = targets[self.known] == 1, scores > 0.5
-        self.ranking = Ranking(self.positive, scores)
-        self.brier = (scores - self.positive) ** 2
-        tiny = np.finfo(np.float64).eps
-        self.log_loss = -np.log(np.clip(np.where(self.positive, scores, 1 - scores), tiny, 1 - tiny))
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        columns = []
+        for chosen, known, values, ranking in zip(rows, positive, scores, rankings, strict=True):
+            part = weights[:, chosen]
+            kappa = Confusion(part, known, values > 0.5).kappa()
+            columns.append([ranking.auc(part), ranking.average_precision(part), kappa])
+        return np.mean(columns, axis=0).T
 
-    def __call__(self, weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, self.known]
-        table = Confusion(weights, self.positive, self.predicted)
-        sensitivity, specificity = table.sensitivity(), table.specificity()
-        values = {
-            "auc": self.ranking.auc(weights),
-            "accuracy": table.accuracy(),
-            "f1": table.f1(),
-            "sensitivity": sensitivity,
-            "specificity": specificity,
-            "balanced_accuracy": (sensitivity + specificity) / 2,
-            "average_precision": self.ranking.average_precision(weights),
-            "brier": weighted_mean(weights, self.brier),
-            "log_loss": weighted_mean(weights, self.log_loss),
-            "kappa": table.kappa(),
-        }
-        return np.stack([values[name] for name in MULTILABEL_METRICS], axis=1)
+    return jackknife_metrics(
+        statistic, {"auc": "logit", "average_precision": "logit", "kappa": "fisher"}, cases, reason
+    )
 
 
 def _checked(targets: ArrayLike, probabilities: ArrayLike, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

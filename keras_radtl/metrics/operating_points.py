@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.estimates import Metric, proportion
+from keras_radtl.metrics.estimates import Cases, Metric, rate
 from keras_radtl.metrics.weighted import Ranking
 from keras_radtl.stats.delong import check_scores, check_targets
-from keras_radtl.stats.intervals import Statistic, bootstrap_interval
+from keras_radtl.stats.intervals import Statistic, bootstrap_interval, group_codes
 
 _SLACK = 1e-9  # tolerance for rounding when a rate is compared with its lower limit
 
@@ -74,15 +74,20 @@ def roc_curve(targets: ArrayLike, scores: ArrayLike) -> RocCurve:
 
 
 def operating_point(
-    targets: ArrayLike, scores: ArrayLike, threshold: float, confidence: float = 0.95
+    targets: ArrayLike,
+    scores: ArrayLike,
+    threshold: float,
+    confidence: float = 0.95,
+    groups: ArrayLike | None = None,
 ) -> OperatingPoint:
-    """Evaluate a prespecified threshold, with Wilson's intervals.
+    """Evaluate a prespecified threshold, with Wilson's intervals, clustered if a group has several cases.
 
     Args:
         targets: 0/1 array of shape (n,).
         scores: float array of shape (n,), higher means more positive.
         threshold: cases with at least this score are predicted positive.
         confidence: confidence level in (0, 1).
+        groups: group id (for example the patient) of each case, shape (n,); None if all cases are independent.
 
     Returns:
         An `OperatingPoint`. The sensitivity is None without positives, the specificity without negatives.
@@ -92,8 +97,9 @@ def operating_point(
     """
     targets = check_targets(targets)
     predicted = check_scores(scores, len(targets)) >= threshold
-    sensitivity = proportion(predicted[targets], confidence, "undefined: no positive case")
-    specificity = proportion(~predicted[~targets], confidence, "undefined: no negative case")
+    cases = Cases(group_codes(len(targets), groups), confidence)
+    sensitivity = rate(predicted, targets, cases, "undefined: no positive case")
+    specificity = rate(~predicted, ~targets, cases, "undefined: no negative case")
     tp, fp = int(np.sum(predicted & targets)), int(np.sum(predicted & ~targets))
     return OperatingPoint(
         float(threshold), sensitivity, specificity, tp, fp, int(np.sum(~targets)) - fp, int(np.sum(targets)) - tp
@@ -133,7 +139,7 @@ def sensitivity_at_specificity(
     targets, scores = _both_classes(targets, scores)
     _check_rate("specificity", specificity)
     ranking = Ranking(targets, scores)
-    point = _best(targets, scores, lambda se, sp: (sp >= specificity - _SLACK, se, sp), confidence)
+    point = _best(targets, scores, lambda se, sp: (sp >= specificity - _SLACK, se, sp), confidence, groups)
     metric = _with_choice(
         point.sensitivity,
         lambda weights: _highest(*ranking.rates(weights), specificity),
@@ -179,7 +185,7 @@ def specificity_at_sensitivity(
     targets, scores = _both_classes(targets, scores)
     _check_rate("sensitivity", sensitivity)
     ranking = Ranking(targets, scores)
-    point = _best(targets, scores, lambda se, sp: (se >= sensitivity - _SLACK, sp, se), confidence)
+    point = _best(targets, scores, lambda se, sp: (se >= sensitivity - _SLACK, sp, se), confidence, groups)
     metric = _with_choice(
         point.specificity,
         lambda weights: _highest(*ranking.rates(weights)[::-1], sensitivity),
@@ -192,7 +198,9 @@ def specificity_at_sensitivity(
     return point._replace(specificity=metric)
 
 
-def youden_point(targets: ArrayLike, scores: ArrayLike, confidence: float = 0.95) -> OperatingPoint:
+def youden_point(
+    targets: ArrayLike, scores: ArrayLike, confidence: float = 0.95, groups: ArrayLike | None = None
+) -> OperatingPoint:
     """Find the threshold that maximizes Youden's index, sensitivity + specificity - 1.
 
     If several thresholds have the same index, the one with the highest sensitivity is chosen. The confidence intervals
@@ -202,6 +210,7 @@ def youden_point(targets: ArrayLike, scores: ArrayLike, confidence: float = 0.95
         targets: 0/1 array of shape (n,) with both values present.
         scores: float array of shape (n,), higher means more positive.
         confidence: confidence level in (0, 1).
+        groups: group id (for example the patient) of each case, shape (n,); None if all cases are independent.
 
     Returns:
         An `OperatingPoint`.
@@ -210,7 +219,7 @@ def youden_point(targets: ArrayLike, scores: ArrayLike, confidence: float = 0.95
         ValueError: if a class is absent, lengths differ or a score is not finite.
     """
     targets, scores = _both_classes(targets, scores)
-    return _best(targets, scores, lambda se, sp: (np.ones(se.shape, bool), se + sp, se), confidence)
+    return _best(targets, scores, lambda se, sp: (np.ones(se.shape, bool), se + sp, se), confidence, groups)
 
 
 def decision_curve(targets: ArrayLike, probabilities: ArrayLike, thresholds: ArrayLike | None = None) -> DecisionCurve:
@@ -264,14 +273,16 @@ def _check_rate(name: str, value: float) -> None:
         raise ValueError(f"`{name}` must be in [0, 1]. Received: {name}={value!r}")
 
 
-def _best(targets: np.ndarray, scores: np.ndarray, objective: Objective, confidence: float) -> OperatingPoint:
+def _best(
+    targets: np.ndarray, scores: np.ndarray, objective: Objective, confidence: float, groups: ArrayLike | None
+) -> OperatingPoint:
     """Return the operating point that maximizes the objective."""
     ranking = Ranking(targets, scores)
     sensitivity, specificity = ranking.rates(np.ones((1, len(targets))))
     allowed, value, tie_break = objective(sensitivity[0], specificity[0])
     index = np.lexsort((tie_break, np.where(allowed, np.round(value, 12), -np.inf)))[-1]
     levels = np.append(np.nextafter(scores.max(), np.inf), scores[ranking.order][ranking.ends])
-    return operating_point(targets, scores, levels[index], confidence)
+    return operating_point(targets, scores, levels[index], confidence, groups)
 
 
 def _highest(rate: np.ndarray, limited: np.ndarray, limit: float) -> np.ndarray:

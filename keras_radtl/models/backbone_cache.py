@@ -116,7 +116,7 @@ class BackboneCache:
 
 
 def _read(variable) -> np.ndarray:
-    """Return the value of a variable; on a CPU without a copy, since TensorFlow does not overwrite referenced memory."""
+    """Return the value of a variable; not copied on a CPU, where TensorFlow does not overwrite referenced memory."""
     return np.asarray(variable.value.read_value())
 
 

@@ -96,7 +96,9 @@ def _backbone_groups(model, prefix: str, spec: BackboneSpec, counting: str) -> l
         start = end
     outside = [n for n in names[start:] if model.get_layer(n).weights]
     if outside:
-        raise ValueError(f"{spec.display_name}: layers with weights outside all {counting} groups: {', '.join(outside)}")
+        raise ValueError(
+            f"{spec.display_name}: layers with weights outside all {counting} groups: {', '.join(outside)}"
+        )
     return groups
 
 
@@ -145,7 +147,9 @@ def trainable_layers(model: keras.Model, unfreeze: str, counting: str = "stages"
     count = int(unfreeze.removeprefix("top"))
     if count > len(groups):
         names = ", ".join(group.name for group in groups)
-        raise UserError(f"`unfreeze` must be at most top{len(groups)}; the groups are {names}. Received: unfreeze={unfreeze!r}")
+        raise UserError(
+            f"`unfreeze` must be at most top{len(groups)}; the groups are {names}. Received: unfreeze={unfreeze!r}"
+        )
     return tuple(name for group in groups[len(groups) - count :] for name in group.layers)
 
 

@@ -88,7 +88,8 @@ def require_memory(estimate: MemoryEstimate, what: str) -> None:
     if estimate.total > available:
         parts = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in estimate._asdict().items() if size)
         raise UserError(
-            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}); {available / 1e9:.2f} GB are available"
+            f"{what} needs about {estimate.total / 1e9:.2f} GB of memory ({parts}); "
+            f"{available / 1e9:.2f} GB are available"
         )
 
 

@@ -52,15 +52,17 @@ def require_speedup(precision: str, device: str = "auto") -> None:
     if gpus:
         _require_gpu(precision, tf.config.experimental.get_device_details(gpus[0]))
     elif precision == "mixed_float16":
-        raise UserError("`precision=mixed_float16` is slower than float32 on a CPU, which has no float16 arithmetic")
+        raise UserError("`precision='mixed_float16'` is slower than float32 on a CPU, which has no float16 arithmetic")
     elif not cpu_flags() & _CPU_FLAGS:
-        raise UserError("`precision=mixed_bfloat16` is slower than float32 on this CPU, which has neither AVX512_BF16 nor AMX")
+        raise UserError(
+            "`precision='mixed_bfloat16'` is slower than float32 on this CPU, which has neither AVX512_BF16 nor AMX"
+        )
 
 
 def _require_gpu(precision: str, details: dict) -> None:
     capability, needed = details.get("compute_capability"), _GPU_GENERATION[precision]
     if capability is not None and tuple(capability) < needed:
         raise UserError(
-            f"`precision={precision}` is not faster than float32 on {details.get('device_name', 'this GPU')}, which has "
-            f"compute capability {'.'.join(map(str, capability))}; {'.'.join(map(str, needed))} is needed"
+            f"`precision={precision!r}` is not faster than float32 on {details.get('device_name', 'this GPU')}, "
+            f"which has compute capability {'.'.join(map(str, capability))}; {'.'.join(map(str, needed))} is needed"
         )

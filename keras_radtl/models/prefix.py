@@ -1,8 +1,8 @@
 """Divide a classifier into a frozen prefix, whose activations can be stored, and the part that is trained.
 
 A layer is live if it is trainable, if it is a BatchNorm that uses batch statistics, or if any of its inputs comes from
-a live layer. The cut is the set of tensors that go from other layers into live layers. The activations at the cut depend
-on the image alone, so they are computed once per image. Both parts share their layers and variables with the
+a live layer. The cut is the set of tensors that go from other layers into live layers. The activations at the cut
+depend on the image alone, so they are computed once per image. Both parts share their layers and variables with the
 classifier.
 """
 

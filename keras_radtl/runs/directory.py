@@ -133,8 +133,8 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
     changed = difference(to_dict(run.config()), to_dict(config))  # parsed, since YAML reads 1e-05 as a string
     if changed:
         raise UserError(
-            f"{path} contains a run with a different configuration ({'; '.join(changed[:5])}); choose another `output`, "
-            "or set `overwrite=True` to replace it"
+            f"{path} contains a run with a different configuration ({'; '.join(changed[:5])}); choose another "
+            "`output`, or set `overwrite=True` to replace it"
         )
     if run.finished and not resume:
         raise UserError(

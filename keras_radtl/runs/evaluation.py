@@ -68,10 +68,8 @@ def align_classes(table: CaseTable, classes: tuple[str, ...]) -> CaseTable:
     """
     unknown = [name for name in table.classes if name not in classes]
     if unknown:
-        of_data, of_run = (", ".join(map(repr, names)) for names in (table.classes, classes))
-        raise UserError(
-            f"The run has no class {', '.join(map(repr, unknown))}. Classes of the data: {of_data}; of the run: {of_run}"
-        )
+        absent, of_data, of_run = (", ".join(map(repr, names)) for names in (unknown, table.classes, classes))
+        raise UserError(f"The run has no class {absent}. Classes of the data: {of_data}; of the run: {of_run}")
     if table.multilabel:
         targets = np.full((len(table), len(classes)), np.nan, np.float32)
         targets[:, [classes.index(name) for name in table.classes]] = table.targets

@@ -20,7 +20,9 @@ class Predictor:
         import tensorflow as tf
 
         self._classes = model.output_shape[-1] if len(model.outputs) == 1 else None
-        types = ["float32" if "float" in tensor.dtype else tensor.dtype for tensor in model.inputs]  # the model casts them
+        types = [
+            "float32" if "float" in tensor.dtype else tensor.dtype for tensor in model.inputs
+        ]  # the model casts them
         specs = [tf.TensorSpec((None, *t.shape[1:]), kind) for t, kind in zip(model.inputs, types, strict=True)]
         signature = [specs[0] if len(specs) == 1 else tuple(specs)]
         self.step = tf.function(lambda x: model(x, training=False), input_signature=signature)

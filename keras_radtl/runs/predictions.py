@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import SUMMARY, predictions_name
+from keras_radtl.config.errors import listed, shown
+from keras_radtl.data.sources.rows import Rows, read_rows
+from keras_radtl.runs.directory import CONFIG, STATUS, SUMMARY, RunDirectory, predictions_name
 from keras_radtl.runs.files import FORMULA, read_json
 
 _PROBABILITY = "prob_"
@@ -30,6 +30,7 @@ class ScoredCases:
         scores: finite float64 array of shape (n,); higher means more positive.
         groups: Group of each case; empty if the file has no groups.
         excluded: Number of cases that were excluded because they have no label.
+        classes: Class names of a run, the labels of the file; empty if they are 0 and 1.
     """
 
     name: str
@@ -39,37 +40,64 @@ class ScoredCases:
     scores: np.ndarray
     groups: tuple[str, ...] = ()
     excluded: int = 0
+    classes: tuple[str, ...] = ()
 
 
 def read_scored_cases(path: str | Path, split: str = "test", positive: str = "") -> ScoredCases:
     """Read a run directory, a predictions file of a run, or a CSV with the columns case, label (0 or 1) and score.
 
+    Files are in UTF-8 and separated by commas, semicolons or tabs.
+
     Args:
         path: Folder or file.
         split: Split that is read from a run directory: `train`, `val` or `test`.
-        positive: The class that is compared with all others; the default is the second of two classes.
+        positive: The class that is compared with all others; the default is the second of two classes. Files with the
+            labels 0 and 1 do not use it.
 
     Raises:
-        UserError: If the file does not exist, is malformed or lacks a column; the message names file, line and value.
+        UserError: If the file does not exist, is malformed or lacks a column, or if the run is not finished; the
+            message names file, row and value.
     """
     path = Path(path)
     file = path / predictions_name(split) if path.is_dir() else path
+    if path.is_dir():
+        _check_finished(path, file)
     if not file.is_file():
         problem = f"it has no {file.name}; is the run finished?" if path.is_dir() else "no such file or folder"
         raise UserError(f"{path}: {problem}")
-    summary = file.parent / SUMMARY
-    columns, rows = _read_rows(file)
-    if "score" in columns:
-        _require_columns(file, columns, ("case", "label", "score"))
-        return _from_scores(path, file, rows)
-    if not any(name.startswith(_PROBABILITY) for name in columns):
-        raise UserError(f"{file}: needs the columns case,label,score. Received: {','.join(columns)}")
-    _require_columns(file, columns, ("case", "label"))
-    if summary.is_file() and read_json(summary).get("multilabel"):
+    rows = read_rows(file)
+    if "score" in rows.header:
+        _require_columns(rows, ("case", "label", "score"))
+        return _from_scores(path, rows)
+    if not any(name.startswith(_PROBABILITY) for name in rows.header):
+        raise UserError(f"{file}: needs the columns case,label,score. Received: {listed(rows.header)}")
+    _require_columns(rows, ("case", "label"))
+    if _is_multilabel(file.parent / SUMMARY):
         raise UserError(
             f"{file}: belongs to a multi-label run; write a CSV with case,label,score for one of its labels"
         )
-    return _from_run(path, file, rows, [name for name in columns if name.startswith(_PROBABILITY)], positive)
+    return _from_run(path, rows, positive)
+
+
+def _check_finished(path: Path, file: Path) -> None:
+    """Refuse a run directory whose `status.json` does not say that the run is finished."""
+    if not any((path / name).exists() for name in (STATUS, CONFIG)):
+        return  # a folder of predictions, not a run
+    try:
+        state = RunDirectory(path).status.get("state")
+    except (ValueError, AttributeError, OSError):
+        raise UserError(f"{path / STATUS} is damaged; compare {file.name} by its path") from None
+    if state != "finished":
+        raise UserError(f"{path}: the run is not finished (state {shown(state)}); resume it, or name its {file.name}")
+
+
+def _is_multilabel(summary: Path) -> bool:
+    if not summary.is_file():
+        return False
+    try:
+        return bool(read_json(summary).get("multilabel"))
+    except (ValueError, AttributeError, OSError):
+        raise UserError(f"{summary} is damaged; copy the predictions to another folder to compare them") from None
 
 
 def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:
@@ -91,9 +119,7 @@ def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:
             raise UserError(f"case {case!r} is {here} in {first.source} but {there} in {other.source} (1: positive)")
         groups = tuple(other.groups[index] for index in order) if other.groups else ()
         aligned.append(
-            ScoredCases(
-                other.name, other.source, first.cases, first.targets, other.scores[order], groups, other.excluded
-            )
+            replace(other, cases=first.cases, targets=first.targets, scores=other.scores[order], groups=groups)
         )
     return aligned
 
@@ -110,24 +136,24 @@ def _require_same(first: ScoredCases, other: ScoredCases, position: dict[str, in
             )
 
 
-def _read_rows(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return the columns and the rows with their line numbers."""
-    try:
-        with open(file, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = list(reader.fieldnames or ())
-            rows = [(reader.line_num, row) for row in reader]
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{file}: cannot be read as CSV ({error})") from None
-    if not rows:
-        raise UserError(f"{file}: has no predictions")
-    twice = [name for name, count in Counter(columns).items() if count > 1]
-    if twice:
-        raise UserError(f"{file}: column {twice[0]!r} appears twice")
-    for line, row in rows:
-        if None in row or None in row.values():
-            raise UserError(f"{file}, line {line}: must have {len(columns)} columns, like the first line")
-    return columns, [(line, {name: _plain(value) for name, value in row.items()}) for line, row in rows]
+def common_groups(models: Sequence[ScoredCases]) -> tuple[str, ...]:
+    """Return the groups of aligned models; models without groups are skipped.
+
+    Raises:
+        UserError: If no model has groups, or if two models differ; the message names the first such case.
+    """
+    grouped = [model for model in models if model.groups]
+    if not grouped:
+        raise UserError(f"`clustered` needs the groups of the cases, but {models[0].source} has no column 'group'")
+    first = grouped[0]
+    for other in grouped[1:]:
+        for case, here, there in zip(first.cases, first.groups, other.groups, strict=True):
+            if here != there:
+                raise UserError(
+                    f"case {shown(case)} is in group {shown(here)} in {first.source} but in {shown(there)} in "
+                    f"{other.source}; clustered tests need the same groups"
+                )
+    return first.groups
 
 
 def _plain(text: str) -> str:
@@ -135,63 +161,69 @@ def _plain(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
-def _require_columns(file: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    missing = [name for name in needed if name not in columns]
+def _column(rows: Rows, name: str) -> list[str]:
+    return [_plain(text) for text in rows.column(name)]
+
+
+def _require_columns(rows: Rows, needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in rows.header]
     if missing:
-        raise UserError(f"{file}: column {missing[0]!r} is missing. Received: {','.join(columns)}")
+        raise UserError(f"{rows.file}: column {missing[0]!r} is missing. Received: {listed(rows.header)}")
 
 
-def _from_scores(path: Path, file: Path, rows) -> ScoredCases:
-    targets = []
-    for line, row in rows:
-        if row["label"].strip() not in ("0", "1", "0.0", "1.0"):
-            raise UserError(f"{file}, line {line}: 'label' must be 0 or 1. Received: {row['label']!r}")
-        targets.append(row["label"].strip()[0] == "1")
-    scores = [_number(file, line, row, "score") for line, row in rows]
-    return _scored(path, file, rows, targets, scores, 0)
+def _from_scores(path: Path, rows: Rows) -> ScoredCases:
+    labels = rows.column("label")
+    for index, label in enumerate(labels):
+        if label not in ("0", "1", "0.0", "1.0"):
+            raise UserError(f"{rows.where(index)}: 'label' must be 0 or 1. Received: {shown(label)}")
+    return _scored(path, rows, np.array([label[0] == "1" for label in labels]), _numbers(rows, "score"))
 
 
-def _from_run(path: Path, file: Path, rows, columns: Sequence[str], positive: str) -> ScoredCases:
-    classes = [name.removeprefix(_PROBABILITY) for name in columns]
+def _from_run(path: Path, rows: Rows, positive: str) -> ScoredCases:
+    classes = tuple(name.removeprefix(_PROBABILITY) for name in rows.header if name.startswith(_PROBABILITY))
     if positive and positive not in classes:
-        raise UserError(f"{file}: has no class {positive!r}. Known: {', '.join(classes)}")
+        raise UserError(f"{rows.file}: has no class {shown(positive)}. Known: {listed(classes)}")
     if not positive and len(classes) > 2:
         raise UserError(
-            f"{file}: has {len(classes)} classes; set `positive` to the one that is compared with the others. "
-            f"Known: {', '.join(classes)}"
+            f"{rows.file}: has {len(classes)} classes; set `positive` to the one that is compared with the others. "
+            f"Known: {listed(classes)}"
         )
     positive = positive or classes[-1]
-    labelled = [(line, row) for line, row in rows if row["label"] != ""]
-    if not labelled:
-        raise UserError(f"{file}: no case has a label")
-    for line, row in labelled:
-        if row["label"] not in classes:
-            raise UserError(
-                f"{file}, line {line}: 'label' must be one of {', '.join(classes)}. Received: {row['label']!r}"
-            )
-    scores = [_number(file, line, row, _PROBABILITY + positive) for line, row in labelled]
-    targets = [row["label"] == positive for _, row in labelled]
-    return _scored(path, file, labelled, targets, scores, len(rows) - len(labelled))
+    all_labels = _column(rows, "label")
+    labelled = rows.take([index for index, label in enumerate(all_labels) if label])
+    labels = [label for label in all_labels if label]
+    if not labels:
+        raise UserError(f"{rows.file}: no case has a label")
+    for index, label in enumerate(labels):
+        if label not in classes:
+            where = labelled.where(index)
+            raise UserError(f"{where}: 'label' must be one of {listed(classes)}. Received: {shown(label)}")
+    targets = np.array([label == positive for label in labels])
+    found = _scored(path, labelled, targets, _numbers(labelled, _PROBABILITY + positive))
+    return replace(found, excluded=len(all_labels) - len(labels), classes=classes)
 
 
-def _scored(path: Path, file: Path, rows, targets, scores, excluded: int) -> ScoredCases:
-    seen = set()
-    for line, row in rows:
-        if row["case"] in seen:
-            raise UserError(f"{file}, line {line}: case {row['case']!r} appears twice")
-        seen.add(row["case"])
-    groups = tuple(row["group"] for _, row in rows) if "group" in rows[0][1] else ()
+def _scored(path: Path, rows: Rows, targets: np.ndarray, scores: np.ndarray) -> ScoredCases:
+    cases, seen = _column(rows, "case"), set()
+    for index, case in enumerate(cases):
+        if case in seen:
+            raise UserError(f"{rows.where(index)}: case {shown(case)} appears twice")
+        seen.add(case)
+    groups = _column(rows, "group") if "group" in rows.header else []
+    for index, group in enumerate(groups):
+        if not group:
+            raise UserError(f"{rows.where(index)}: 'group' is empty; name the group of every case, or drop the column")
     name = path.resolve().name if path.is_dir() else path.stem
-    return ScoredCases(
-        name, file, tuple(row["case"] for _, row in rows), np.array(targets), np.array(scores), groups, excluded
-    )
+    return ScoredCases(name, rows.file, tuple(cases), targets, scores, tuple(groups))
 
 
-def _number(file: Path, line: int, row: dict[str, str], column: str) -> float:
-    try:
-        value = float(row[column])
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(f"{file}, line {line}: {column!r} must be a finite number. Received: {row[column]!r}")
-    return value
+def _numbers(rows: Rows, column: str) -> np.ndarray:
+    values = []
+    for index, text in enumerate(_column(rows, column)):
+        try:
+            values.append(float(text))
+        except ValueError:
+            values.append(math.nan)
+        if not math.isfinite(values[-1]):
+            raise UserError(f"{rows.where(index)}: {column!r} must be a finite number. Received: {shown(text)}")
+    return np.array(values)

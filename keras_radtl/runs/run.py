@@ -73,7 +73,7 @@ class Run(RunPlots):
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row per epoch: phase, losses, validation metrics and learning rate; for a cross-validated run also `fold`."""
+        """One row per epoch: phase, losses, validation metrics and learning rate; with cross-validation also `fold`."""
         return read_history(self.directory, self.folds)
 
     def predictions(self, split: str = "test") -> pd.DataFrame:

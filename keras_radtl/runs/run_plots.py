@@ -117,8 +117,8 @@ class RunPlots:
             specificity: Minimum specificity in [0, 1] of the operating point with the highest sensitivity.
             sensitivity: Minimum sensitivity in [0, 1] of the operating point with the highest specificity.
         Returns:
-            DataFrame indexed by rule: `threshold`, sensitivity and specificity with 95% confidence intervals, and the counts
-            `tp`, `fp`, `tn` and `fn`.
+            DataFrame indexed by rule: `threshold`, sensitivity and specificity with 95% confidence intervals, and the
+            counts `tp`, `fp`, `tn` and `fn`.
         """
         import pandas as pd
 

@@ -67,7 +67,7 @@ class TrainedModel:
         return np.mean(self.fold_logits(pixels, advance), axis=0, dtype=np.float32)
 
     def read(self, table: CaseTable, progress=None) -> np.ndarray:
-        """Return the pixels of a table's images, preprocessed as in the run: uint8 array (n, height, width, channels)."""
+        """Return the images of a table, preprocessed as in the run: uint8 array (n, height, width, channels)."""
         return load_images(table, self.data, self.image_shape[0], progress=progress).pixels
 
 

@@ -1,5 +1,5 @@
-"""Many runs at once: lists of runs, their execution in child processes, and what comes out as one table.
+"""Hyperparameter search with KerasTuner.
 
-`grid` describes and orders runs, `worker` executes some of them in a process of its own, `engine` drives the workers
-and `table` collects the results; `comparison` sets strategies beside each other.
+`space` declares the searched values and `settings` the algorithm; `search` runs the trials in a child process and
+writes their results to the folder of the search.
 """

@@ -1,9 +1,9 @@
-"""What a search leaves in its folder, and how it goes on after a kill.
+"""The folder of a search: its description, the results of trials, and a snapshot of the state of KerasTuner.
 
-KerasTuner writes its files in place, one by one, so that a kill may leave them damaged or of different moments. Here
-all of them are copied into one file after each trial, whole or not at all, and a search goes on from that copy alone.
-Since a search draws the same trials from the same seed, and a trial whose run directory is finished is read and not
-trained again, even the loss of the copy costs no finished trial.
+KerasTuner overwrites its files one by one, so that a killed process may leave them damaged or inconsistent. After each
+trial all of them are therefore copied into one file, which is written atomically, and a search resumes from this
+snapshot alone. The same seed draws the same trials, and a finished trial is not trained again, so that no finished
+trial is lost even without a snapshot.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ TRIALS = "trials"
 TABLE = "trials.csv"
 BEST = "best_config.json"
 LOG = "trials.log"
-_HOW = ("keep", "retries")  # settings that do not change which trials are drawn
+_EXECUTION = ("keep", "retries")  # settings that do not affect which trials are drawn
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a finished trial gave.
+    """The result of a finished trial.
 
     Attributes:
-        val_auc: area under the ROC curve of the validation cases, of the model that the run kept.
-        best_epoch: its epoch, from 1.
-        seconds: of training and prediction.
+        val_auc: Validation AUC of the best epoch.
+        best_epoch: The best epoch, counted from 1.
+        seconds: Duration of training and prediction.
     """
 
     val_auc: float
@@ -48,14 +48,14 @@ class TrialResult:
 
 
 def describe_search(config: Config, space: Space, settings: TunerSettings, data_sha256: str) -> dict:
-    """Return all that decides which trials a search draws and what they give, as a JSON-able dict."""
-    how = {name: value for name, value in asdict(settings).items() if name not in _HOW}
-    values = {"algorithm": how, "space": space.to_dict(), "config": to_dict(config), "data_sha256": data_sha256}
+    """Return everything that determines the trials of a search and their results, as a JSON-able dict."""
+    algorithm = {name: value for name, value in asdict(settings).items() if name not in _EXECUTION}
+    values = {"algorithm": algorithm, "space": space.to_dict(), "config": to_dict(config), "data_sha256": data_sha256}
     return json.loads(json.dumps(values))
 
 
 def search_hash(description: dict) -> str:
-    """Return the first 12 hex digits of the SHA-256 of a search's description, which name its KerasTuner project."""
+    """Return the first 12 hex digits of the SHA-256 of a description, which are the name of the KerasTuner project."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -63,7 +63,7 @@ class SearchFolder:
     """The folder of a search.
 
     Args:
-        path: the folder.
+        path: The folder.
     """
 
     def __init__(self, path: Path):
@@ -77,42 +77,46 @@ class SearchFolder:
         return RunDirectory(self.path / TRIALS / trial)
 
     def prepare(self) -> bool:
-        """Make the folder, or accept one of an earlier search; returns whether there was none.
+        """Create the folder, or accept the folder of an earlier search.
 
+        Returns:
+            Whether the folder is new.
         Raises:
-            UserError: when other files are in it.
+            UserError: If the folder contains other files.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"`output` must be a folder. Received: {self.path}, a file")
-        there = [name for name in os.listdir(self.path) if name != LOG] if self.path.exists() else []
-        if there and SEARCH not in there:
+        found = [name for name in os.listdir(self.path) if name != LOG] if self.path.exists() else []
+        if found and SEARCH not in found:
             raise UserError(
-                f"`output` must be a new or empty folder. Received: {self.path}, which has other files in it"
+                f"`output` must be a new or empty folder. Received: {self.path}, which contains other files"
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        return not there
+        return not found
 
     def discard(self) -> None:
-        """Remove the folder again, if there is no more in it than the log."""
+        """Remove the folder if it contains only the log."""
         if set(os.listdir(self.path)) <= {LOG}:
             shutil.rmtree(self.path)
 
     def claim(self, description: dict, overwrite: bool) -> Path:
-        """Write what this search is, or compare it with what stands there; returns KerasTuner's project folder.
+        """Write the description of a search, or check it against the search in the folder.
 
         Args:
-            description: from `describe_search`.
-            overwrite: remove what stands there.
+            description: From `describe_search`.
+            overwrite: Remove a search that is in the folder.
+        Returns:
+            The project folder of KerasTuner.
         Raises:
-            UserError: when another search stands there, with the differences.
+            UserError: If the folder contains another search; the message lists the differences.
         """
         project = self.path / f"search-{search_hash(description)}"
         if overwrite:
             self._clear()
         changed = difference(self._read_search(project, description), description)
         if changed:
-            there = f"{self.path} holds another search ({'; '.join(changed[:3])})"
-            raise UserError(f"{there}; choose another `output`, or `overwrite=True`")
+            problem = f"{self.path} contains another search ({'; '.join(changed[:3])})"
+            raise UserError(f"{problem}; choose another `output`, or set `overwrite=True` to replace it")
         write_json(self / SEARCH, description)
         return project
 
@@ -129,14 +133,14 @@ class SearchFolder:
         try:
             return dict(read_json(self / SEARCH))
         except (ValueError, TypeError):
-            if project.is_dir():  # its name is the hash of the same search
+            if project.is_dir():  # its name is the hash of this search
                 return description
             raise UserError(
-                f"{self / SEARCH} is damaged; `overwrite=True` starts over, or choose another `output`"
+                f"{self / SEARCH} is damaged; choose another `output`, or set `overwrite=True` to start over"
             ) from None
 
     def result(self, trial: str, config: Config) -> TrialResult | None:
-        """Return what a trial gave; None when its run directory is unfinished, of another configuration, or damaged."""
+        """Return the result of a trial; None if its run is unfinished, damaged or of another configuration."""
         run = self.run(trial)
         try:
             if not run.finished or difference(read_json(run / CONFIG), to_dict(config)):
@@ -146,8 +150,8 @@ class SearchFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def clear_unsound(self, trial: str, config: Config) -> None:
-        """Remove the run directory of a trial, unless it is of this configuration, unfinished and readable."""
+    def remove_unusable(self, trial: str, config: Config) -> None:
+        """Remove the run directory of a trial, unless the run can resume with this configuration."""
         run = self.run(trial)
         try:
             unfinished = read_json(run / STATUS)["state"] != "finished"
@@ -158,13 +162,13 @@ class SearchFolder:
         shutil.rmtree(run.path, ignore_errors=True)
 
     def take_snapshot(self, project: Path) -> None:
-        """Copy KerasTuner's files into one, whole or not at all."""
+        """Copy the files of KerasTuner into one file, which is written atomically."""
         paths = sorted(project.rglob("*.json"))
         files = {path.relative_to(project).as_posix(): path.read_text(encoding="utf-8") for path in paths}
         write_json(self / SNAPSHOT, {"project": project.name, "sha256": _checksum(files), "files": files})
 
     def restore_snapshot(self, project: Path) -> None:
-        """Put KerasTuner's files back to what they were after the last trial; without a sound copy remove them."""
+        """Restore the files of KerasTuner from the last snapshot; remove them if there is no intact snapshot."""
         files = self._read_snapshot(project)
         shutil.rmtree(project, ignore_errors=True)
         for name, text in files.items():
@@ -176,11 +180,11 @@ class SearchFolder:
             return {}
         try:
             snapshot = read_json(self / SNAPSHOT)
-            sound = snapshot["project"] == project.name and snapshot["sha256"] == _checksum(snapshot["files"])
+            intact = snapshot["project"] == project.name and snapshot["sha256"] == _checksum(snapshot["files"])
         except (ValueError, KeyError, TypeError, AttributeError):
-            sound = False
-        if not sound:
-            logger.warning("%s is damaged: the search is drawn again, and finished trials are read", self / SNAPSHOT)
+            intact = False
+        if not intact:
+            logger.warning("%s is damaged: the search starts over and reuses finished trials", self / SNAPSHOT)
             return {}
         return snapshot["files"]
 

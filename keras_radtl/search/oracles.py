@@ -1,6 +1,7 @@
-"""KerasTuner draws the trials: a space as its hyperparameters, and its three algorithms.
+"""The search algorithms of KerasTuner, and the conversion of a space to its hyperparameters.
 
-Imports KerasTuner, and with it TensorFlow. Seed 0 is a seed, though KerasTuner takes it for "any".
+Imports KerasTuner, and with it TensorFlow. Seed 0 is an ordinary seed here; KerasTuner itself replaces it by a random
+seed.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Parameter, Space
 
 OBJECTIVE = "val_auc"
-
-
-FAILURES_IN_A_ROW = 3
+MAX_CONSECUTIVE_FAILURES = 3
 
 
 def make_hyperparameters(space: Space) -> keras_tuner.HyperParameters:
-    """Return a space as KerasTuner's hyperparameters; values of a choice are their JSON text, which fits any type."""
+    """Return a space as hyperparameters of KerasTuner. The values of a choice are JSON text, since types may differ."""
     found = keras_tuner.HyperParameters()
     for parameter in space.parameters:
         with contextlib.ExitStack() as scopes:
@@ -37,17 +36,17 @@ def _declare(found: keras_tuner.HyperParameters, parameter: Parameter) -> None:
     if parameter.values:
         found.Choice(parameter.key, [json.dumps(value) for value in parameter.values])
         return
-    kind = found.Int if parameter.whole else found.Float
+    kind = found.Int if parameter.integer else found.Float
     sampling = "log" if parameter.log else "linear"
     kind(parameter.key, parameter.low, parameter.high, step=parameter.step, sampling=sampling)
 
 
 def chosen_values(space: Space, values: Mapping) -> dict:
-    """Return the values of a trial by configuration key, without those not in use.
+    """Return the values of the active parameters of a trial by configuration key.
 
     Args:
-        space: of the search.
-        values: KerasTuner's dict of a trial.
+        space: The space of the search.
+        values: Hyperparameter values of KerasTuner.
     """
     chosen: dict = {}
     for parameter in space.parameters:
@@ -57,16 +56,16 @@ def chosen_values(space: Space, values: Mapping) -> dict:
     return chosen
 
 
-class _Orderly:
-    """Keeps the trials of a reloaded oracle in their order, since ties and Gaussian processes depend on it."""
+class _OrderedTrials:
+    """Keep the order of trials when an oracle is reloaded, since ties and Gaussian processes depend on it."""
 
     def reload(self):
         super().reload()
         self.trials = dict(sorted(self.trials.items()))
 
 
-class HyperbandOracle(_Orderly, keras_tuner.oracles.HyperbandOracle):
-    """Hyperband with a least number of epochs.
+class HyperbandOracle(_OrderedTrials, keras_tuner.oracles.HyperbandOracle):
+    """Hyperband with a minimum number of epochs.
 
     Reference:
         Li et al., Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization, JMLR 18 (2018), Algorithm 1.
@@ -82,22 +81,22 @@ class HyperbandOracle(_Orderly, keras_tuner.oracles.HyperbandOracle):
         return self._settings.brackets
 
 
-class RandomOracle(_Orderly, keras_tuner.oracles.RandomSearchOracle):
+class RandomOracle(_OrderedTrials, keras_tuner.oracles.RandomSearchOracle):
     """Random search without repetition."""
 
     def __init__(self, settings: TunerSettings, **kwargs):
         super().__init__(max_trials=settings.trials, **kwargs)
 
 
-class BayesianOracle(_Orderly, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Gaussian process with an upper confidence bound; a draw depends on the seed and the trials before it alone."""
+class BayesianOracle(_OrderedTrials, keras_tuner.oracles.BayesianOptimizationOracle):
+    """Gaussian process with an upper confidence bound; a draw depends only on the seed and the earlier trials."""
 
     def __init__(self, settings: TunerSettings, **kwargs):
         super().__init__(max_trials=settings.trials, **kwargs)
 
     def populate_space(self, trial_id):
         self._random_state = np.random.RandomState((self.seed + 7919 * len(self.trials)) % 2**32)
-        with threadpool_limits(1):  # small matrices: threads only cost time, and change last bits
+        with threadpool_limits(1):  # for small matrices threads are slower, and change the last bits
             return super().populate_space(trial_id)
 
 
@@ -108,19 +107,19 @@ def make_oracle(space: Space, settings: TunerSettings, seed: int) -> keras_tuner
     """Return the oracle of a search.
 
     Args:
-        space: what to draw from.
-        settings: with the algorithm.
-        seed: >= 0.
+        space: The space of the search.
+        settings: The algorithm and its settings.
+        seed: Seed >= 0.
     """
     oracle = ORACLES[settings.algorithm](
         settings,
         objective=keras_tuner.Objective(OBJECTIVE, "max"),
         hyperparameters=make_hyperparameters(space),
-        seed=seed + 1,  # KerasTuner draws a seed for 0
+        seed=seed + 1,  # KerasTuner replaces 0 by a random seed
         tune_new_entries=False,
         allow_new_entries=False,
         max_retries_per_trial=settings.retries,
-        max_consecutive_failed_trials=FAILURES_IN_A_ROW,
+        max_consecutive_failed_trials=MAX_CONSECUTIVE_FAILURES,
     )
     oracle.verbose = 0
     return oracle

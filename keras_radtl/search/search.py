@@ -1,7 +1,7 @@
-"""Search: a configuration and a space go in, a folder of trials and the best configuration come out.
+"""Hyperparameter search: train the trials of a space and write their table and the best configuration.
 
-Trials are compared by their validation AUC. Test cases are neither predicted nor judged in a search, so that the best
-configuration, trained by `fit`, meets them for the first time.
+Trials are compared by their validation AUC. A search does not predict the test cases: they are used for the first time
+when `fit` trains the best configuration.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class SearchResult:
     """The result of a search.
 
     Attributes:
-        folder: of the search.
-        rows: its trials.
-        keys: configuration keys that were searched.
-        problem: why the result is not complete; empty when it is.
+        folder: The folder of the search.
+        rows: The trials.
+        keys: The searched configuration keys.
+        problem: Why the result is incomplete; empty if it is complete.
     """
 
     folder: Path
@@ -62,9 +62,9 @@ class SearchResult:
 
     @property
     def best_config(self) -> Config | None:
-        """The configuration of the best trial, which `train` repeats to the same result; None without one.
+        """The configuration of the best trial, which `train` reproduces; None if no trial was completed.
 
-        It was chosen by its validation AUC, which is therefore optimistic. The test cases have not been used.
+        It was selected by its validation AUC, which is therefore optimistic. The test cases have not been used.
         """
         file = self.folder / BEST
         return from_dict(Config, load_values(file)) if file.is_file() else None
@@ -72,7 +72,8 @@ class SearchResult:
     def __repr__(self) -> str:
         best = rank(list(self.rows))
         shown = f", best validation AUC {best[0].val_auc:.4f}" if best else ""
-        return f"<SearchResult: {len(self.rows)} trials{shown}; folder {str(self.folder)!r}>"
+        trials = "1 trial" if len(self.rows) == 1 else f"{len(self.rows)} trials"
+        return f"<SearchResult: {trials}{shown}; folder {str(self.folder)!r}>"
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -82,7 +83,7 @@ class SearchResult:
 
 @dataclass
 class _Search:
-    """A search while it runs: trains trials, keeps the table, tells how it goes."""
+    """A search in progress: trains trials, updates the table and logs the progress."""
 
     config: Config
     space: Space
@@ -95,25 +96,25 @@ class _Search:
     measured: list[tuple[int, float]] = field(default_factory=list)
 
     def train(self, trial: str, config: Config) -> float:
-        """Train a trial, or read what it gave when it is finished; returns its validation AUC."""
+        """Train a trial, or read the result of a finished one; returns its validation AUC."""
         result, started = self.folder.result(trial, config), time.monotonic()
         if result is None:
             if trial in self.tried:
                 shutil.rmtree(self.folder.run(trial).path, ignore_errors=True)
-            self.folder.clear_unsound(trial, config)
+            self.folder.remove_unusable(trial, config)
             self.tried.add(trial)
             self.process.train(config, self.folder.run(trial).path, self.options)
             result = self.folder.result(trial, config)
             if result is None:
-                raise TrialFailed("training gave no validation AUC")
+                raise TrialFailed("the training has no validation AUC")
             self.measured.append((config.training.epochs, time.monotonic() - started))
         if not math.isfinite(result.val_auc):
             raise TrialFailed(f"the validation AUC is {result.val_auc}")
         return result.val_auc
 
-    def ended(self, tuner, trial: str, goes_on: bool) -> None:
-        """Write what is known after a trial, and tell it."""
-        if goes_on:
+    def ended(self, tuner, trial: str, resumable: bool) -> None:
+        """Update the files of the search after a trial, and log its result."""
+        if resumable:
             self.folder.take_snapshot(Path(tuner.project_dir))
         self.write(tuner)
         row = self.rows[trial]
@@ -122,10 +123,10 @@ class _Search:
         best = rank(list(self.rows.values()))
         shown = f", best {best[0].val_auc:.4f}" if best else ""
         place = f"trial {trial}, {done} of {self.settings.total_trials}"
-        logger.info("%s: %d epochs, %s%s%s", place, row.epochs, text, shown, self._left())
+        logger.info("%s: %s, %s%s%s", place, _epochs(row.epochs), text, shown, self._left())
 
     def write(self, tuner) -> None:
-        """Write the table and the best configuration so far, and remove models that are not among the best."""
+        """Write the table and the best configuration so far, and remove the models of other trials."""
         self.rows = {trial.trial_id: self._row(tuner, trial) for trial in tuner.oracle.trials.values()}
         rows = list(self.rows.values())
         write_trials(self.folder / TABLE, rows, self.space.keys)
@@ -154,7 +155,7 @@ class _Search:
         return replace(row, val_auc=trial.score, best_epoch=details[0], seconds=details[1])
 
     def _left(self) -> str:
-        """Return the time left: trials take a constant and a time an epoch, both from the trials trained here."""
+        """Return the remaining time: a constant per trial and a time per epoch, from the trials of this process."""
         if not self.measured:
             return ""
         ended = [row for row in self.rows.values() if row.status in ("completed", "failed")]
@@ -175,18 +176,20 @@ def tune(
     overwrite: bool = False,
     options: Mapping | None = None,
 ) -> SearchResult:
-    """Search a space, or go on with a search of the same configuration, space, settings and data in `output`.
+    """Search a space, or resume a search with the same configuration, space, settings and data in `output`.
 
     Args:
-        config: what is not searched; its epochs are those that the search gives.
-        space: from `read_space`.
-        settings: of the search.
-        output: folder of the search.
-        overwrite: remove another search that stands there.
-        options: further fields of the `RunOptions` of each trial, such as `reuse`.
+        config: The configuration; searched values and epochs are replaced.
+        space: From `read_space`.
+        settings: Settings of the search.
+        output: Folder of the search.
+        overwrite: Replace another search in the folder.
+        options: Further fields of the `RunOptions` of each trial, such as `reuse`.
+    Returns:
+        The result.
     Raises:
-        UserError: for anything that no trial could do; before the first trial where it can be known.
-        Stopped: after Ctrl-C or SIGTERM; the current trial goes on from its last checkpoint next time.
+        UserError: If no trial can be trained; where possible, before the first trial.
+        Stopped: After Ctrl-C or SIGTERM; the current trial resumes from its last checkpoint.
     """
     _require_searchable(config, space, settings)
     options = {"checkpoint_seconds": 60.0, "save_model": settings.keep > 0, **(options or {})}
@@ -196,30 +199,35 @@ def tune(
         with TrialProcess(folder / LOG, stop) as process:
             search = _Search(config, space, settings, folder, process, options)
             process.start()
-            import_tensorflow()  # while the child does so too
+            import_tensorflow()  # at the same time as the child
             try:
                 project = _claim(search, overwrite)
             except BaseException:
                 folder.discard()
                 raise
-            what = "new search" if new or overwrite else "going on with the search that stands there"
-            logger.info("%s; what trials tell is in %s", what, folder / LOG)
+            action = "new search" if new or overwrite else "resuming the search"
+            logger.info("%s in %s; log of the trials: %s", action, output, folder / LOG)
             return _run(search, project)
 
 
 def _require_searchable(config: Config, space: Space, settings: TunerSettings) -> None:
     folds, epochs = config.split.folds, config.training.phase_epochs
-    require(folds is None, "split.folds", "None in a search: test cases of one fold would validate another", folds)
-    require(not epochs, "training.phase_epochs", "empty, since the search decides the epochs", epochs)
-    settings.require_room(space.combinations)
+    require(
+        folds is None,
+        "split.folds",
+        "None in a search, since test cases of one fold are validation cases of another",
+        folds,
+    )
+    require(not epochs, "training.phase_epochs", "empty, since the search determines the epochs", epochs)
+    settings.require_combinations(space.combinations)
     foreign = [name for name in os.environ if name.startswith("KERASTUNER_")]
-    require(not foreign, "environment", "without KerasTuner's variables, since a search is one process", foreign)
+    require(not foreign, "environment", "without variables of KerasTuner, since a search is one process", foreign)
     if find_spec("keras_tuner") is None:
         raise UserError("Searches need KerasTuner: pip install 'keras_radtl[tune]'")
 
 
 def _claim(search: _Search, overwrite: bool) -> Path:
-    """Check data, models and disk, tell what will be done, and return the folder of the KerasTuner project."""
+    """Check data, models and disk space, log the plan, and return the folder of the KerasTuner project."""
     config, space, settings, folder = search.config, search.space, search.settings, search.folder
     try:
         facts = search.process.rehearse([apply(config, chosen, settings.shortest) for chosen in space.corners()])
@@ -228,19 +236,20 @@ def _claim(search: _Search, overwrite: bool) -> Path:
     trials = settings.total_trials
     needed = search_disk_bytes(facts["weights"], facts["trainable"], facts["cases"], trials, settings.keep)
     free = shutil.disk_usage(folder.path).free
-    room = f"{needed / 1e9:.2f} GB in {folder.path}"
+    space_text = f"{needed / 1e9:.2f} GB in {folder.path}"
     if needed > free:
         raise UserError(
-            f"The search may need {room}, and {free / 1e9:.2f} GB are free; lower `keep` or the number of trials"
+            f"The search may need {space_text}, but {free / 1e9:.2f} GB are free; lower `keep` or the number of trials"
         )
     project = folder.claim(describe_search(config, space, settings, facts["data_sha256"]), overwrite)
-    logger.info("%s: %d trials, %d epochs in all, at most %s", settings.algorithm, trials, settings.total_epochs, room)
+    total = f"{trials} {'trial' if trials == 1 else 'trials'}, {_epochs(settings.total_epochs)}"
+    logger.info("%s: %s in total, at most %s", settings.algorithm, total, space_text)
     return project
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Silence KerasTuner, which prints, and warns of its own code."""
+    """Suppress what KerasTuner prints, and its warnings."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -256,7 +265,7 @@ def _run(search: _Search, project: Path) -> SearchResult:
         oracle = make_oracle(search.space, search.settings, search.config.seed)
         place = {"directory": str(search.folder.path), "project_name": project.name}
         tuner = TrialTuner(oracle, search.space, search.config, search.settings, search.train, search.ended, **place)
-        tuner.save()  # a kill in the first trial finds files to go on from
+        tuner.save()  # so that a search that is killed in its first trial can resume
         search.folder.take_snapshot(project)
         search.write(tuner)
         try:
@@ -271,11 +280,15 @@ def _run(search: _Search, project: Path) -> SearchResult:
 
 
 def _shortfall(settings: TunerSettings, rows: list[TrialRow]) -> str:
-    """Say what a search lacks: without a trial of all epochs it has no result."""
+    """Return why a search has no result; empty if a trial of full length was completed."""
     if any(row.epochs == settings.max_epochs for row in rank(rows)):
         return ""
     failed = failures(rows)
-    reason = f"the space held only {len(rows)} different trials"
+    reason = f"the space has only {len(rows)} different combinations"
     if failed:
         reason = f"{len(failed)} of {len(rows)} trials failed"
-    return f"no trial of {settings.max_epochs} epochs was completed, since {reason}"
+    return f"no trial of {_epochs(settings.max_epochs)} was completed, since {reason}"
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"

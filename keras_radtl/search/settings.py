@@ -1,4 +1,4 @@
-"""How a search goes: the algorithm, its trials and their epochs."""
+"""Settings of a search: the algorithm, its trials and their epochs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class TunerSettings:
     """Settings of a search.
 
     Attributes:
-        algorithm: one of `ALGORITHMS`.
-        max_epochs: of the longest trials; every trial of a random or Bayesian search has as many.
-        min_epochs: hyperband: no trial is shorter.
-        factor: hyperband: of that many trials one goes on, with that many times the epochs.
-        iterations: hyperband: how often the whole algorithm is gone through.
-        trials: of a random or Bayesian search.
-        keep: so many of the best trials keep their model.
-        retries: how often a trial that crashed is tried again.
+        algorithm: One of `ALGORITHMS`.
+        max_epochs: Epochs of the longest trials, and of all trials of a random or Bayesian search.
+        min_epochs: Hyperband: epochs of the shortest trials.
+        factor: Hyperband: one of `factor` trials is promoted, to `factor` times the epochs.
+        iterations: Hyperband: number of repetitions of the whole algorithm.
+        trials: Number of trials of a random or Bayesian search.
+        keep: Number of best trials whose models are kept.
+        retries: Number of retries of a trial that crashed.
     """
 
     algorithm: str = "hyperband"
@@ -38,24 +38,31 @@ class TunerSettings:
         require(self.algorithm in ALGORITHMS, "algorithm", f"one of {', '.join(ALGORITHMS)}", self.algorithm)
         require(1 <= self.max_epochs <= 9999, "max_epochs", "in [1, 9999]", self.max_epochs)
         require(1 <= self.min_epochs <= self.max_epochs, "min_epochs", f"in [1, {self.max_epochs}]", self.min_epochs)
-        require(self.factor >= 2, "factor", ">= 2", self.factor)
+        require(2 <= self.factor <= 9999, "factor", "in [2, 9999]", self.factor)
         for name in ("iterations", "trials"):
             require(1 <= getattr(self, name) <= 9999, name, "in [1, 9999]", getattr(self, name))
         for name in ("keep", "retries"):
-            require(getattr(self, name) >= 0, name, ">= 0", getattr(self, name))
+            require(0 <= getattr(self, name) <= 9999, name, "in [0, 9999]", getattr(self, name))
 
     @classmethod
     def of(cls, algorithm: str = "hyperband", **given) -> TunerSettings:
-        """Return settings; None stands for the default, and a setting of another algorithm is refused.
+        """Return the settings of an algorithm.
 
+        Args:
+            algorithm: One of `ALGORITHMS`.
+            given: Other settings; None means the default.
         Raises:
-            UserError: naming the argument, the rule and the value.
+            UserError: If a setting is unknown, not valid, or belongs to another algorithm.
         """
         values = {name: value for name, value in given.items() if value is not None}
         for name in ("trials",) if algorithm == "hyperband" else ("factor", "min_epochs", "iterations"):
             if name in values:
                 hyperband = algorithm == "hyperband"
-                owners = "random and bayesian searches; hyperband sets their number" if hyperband else "hyperband"
+                owners = (
+                    "random and bayesian searches; hyperband determines the number of trials"
+                    if hyperband
+                    else "hyperband"
+                )
                 raise UserError(f"`{name}` is an option of {owners}")
         unknown = [name for name in values if name not in cls.__dataclass_fields__]
         if unknown:
@@ -64,17 +71,17 @@ class TunerSettings:
 
     @property
     def brackets(self) -> int:
-        """Number of hyperband's brackets: how many of max_epochs / factor^0, / factor^1, ... are >= min_epochs."""
+        """Number of brackets of Hyperband: how many values max_epochs / factor^k, k >= 0, are at least min_epochs."""
         epochs, count = float(self.max_epochs), 0
         while epochs >= self.min_epochs:
             epochs, count = epochs / self.factor, count + 1
         return count
 
     def plan(self) -> list[tuple[int, int]]:
-        """Return (trials, epochs of each) in the order in which they run, when none fails.
+        """Return pairs (number of trials, epochs of each) in the order of execution if no trial fails.
 
         Reference:
-            Li et al., Hyperband, JMLR 18 (2018), Algorithm 1; bracket sizes as KerasTuner rounds them.
+            Li et al., Hyperband, JMLR 18 (2018), Algorithm 1; bracket sizes are rounded as in KerasTuner.
         """
         if self.algorithm != "hyperband":
             return [(self.trials, self.max_epochs)]
@@ -88,24 +95,26 @@ class TunerSettings:
 
     @property
     def total_trials(self) -> int:
-        """Number of trials when none fails."""
+        """Number of trials if none fails."""
         return sum(trials for trials, _ in self.plan())
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of all trials together when none fails; each trial trains from its start."""
+        """Total number of epochs if no trial fails; each trial is trained from its initial weights."""
         return sum(trials * epochs for trials, epochs in self.plan())
 
     @property
     def shortest(self) -> int:
-        """Epochs of the shortest trial."""
+        """Number of epochs of the shortest trial."""
         return min(epochs for _, epochs in self.plan())
 
-    def require_room(self, combinations: float) -> None:
-        """Refuse a space with fewer combinations than hyperband draws, since it would end before its long trials.
+    def require_combinations(self, combinations: float) -> None:
+        """Raise an error if Hyperband would draw more trials than a space has combinations.
 
+        Args:
+            combinations: Number of combinations of the space.
         Raises:
-            UserError: with both numbers.
+            UserError: With both numbers.
         """
         if self.algorithm != "hyperband":
             return
@@ -116,5 +125,5 @@ class TunerSettings:
         if combinations < drawn:
             raise UserError(
                 f"The space has at most {int(combinations)} combinations, but hyperband with these epochs draws {drawn}"
-                " different ones; use `algorithm` random, or add values"
+                " different ones; add values, or use `algorithm='random'`"
             )

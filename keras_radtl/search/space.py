@@ -1,14 +1,14 @@
-"""The space of a search: configuration keys with the values they may take, declared in YAML or JSON.
+"""The space of a search: configuration keys with their possible values, declared in YAML or JSON.
 
-A key is the dotted name of a configuration option. It has a list of values, or a range, and may depend on another key:
+A dotted configuration key has a list of values or a range, and may depend on the value of another key:
 
     model.head.name: [linear, conv]
     model.head.filters: {values: [4, 16], when: {model.head.name: [conv]}}
     model.head.dropout: {low: 0.0, high: 0.6, step: 0.2}
     training.learning_rate: {low: 1e-5, high: 1e-2, log: true}
 
-Every value is checked against the configuration before the search begins. Keys that decide which cases validate, and
-the epochs, which the tuner decides, cannot be searched.
+All values are validated before the search begins. Keys that determine the validation cases, and the epochs, which the
+search determines, cannot be searched.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ DEFAULT_SPACE: dict[str, object] = {
     "training.optimizer": ["adam", "sgd"],
     "training.weight_decay": {"low": 1e-6, "high": 1e-2, "log": True},
 }
-_OTHERS = {
-    "training.epochs": "the search decides them",
-    "training.phase_epochs": "the search decides the epochs",
-    "training.deterministic": "it is no choice of a model",
+_NOT_SEARCHED = {
+    "training.epochs": "the search determines the epochs",
+    "training.phase_epochs": "the search determines the epochs",
+    "training.deterministic": "it does not affect the model",
 }
 _FIELDS = ("values", "low", "high", "log", "step", "when")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One key of a space: with `values` a choice, else a range.
+    """A key of a space, with a list of values or a range.
 
     Attributes:
-        key: dotted configuration key.
-        values: what it may be.
-        low: least number of a range.
-        high: greatest number of a range.
-        log: whether the range is sampled on a logarithmic scale.
-        step: distance of the numbers of a range; None: any number.
-        whole: whether the numbers of a range are whole.
-        when: pairs (other key, its values) that must hold for this one to be in use.
+        key: Dotted configuration key.
+        values: The possible values; empty for a range.
+        low: Smallest value of a range.
+        high: Largest value of a range.
+        log: Whether the range is sampled on a logarithmic scale.
+        step: Distance between the values of a range; None: any value.
+        integer: Whether the values of a range are integers.
+        when: Pairs (other key, its values). The parameter is active only if each of these keys has one of its values.
     """
 
     key: str
@@ -63,15 +63,15 @@ class Parameter:
     high: float = 0
     log: bool = False
     step: float | None = None
-    whole: bool = False
+    integer: bool = False
     when: tuple[tuple[str, tuple], ...] = ()
 
     def active(self, chosen: Mapping) -> bool:
-        """Say whether the parameter is in use, given the values chosen for others."""
+        """Return whether the parameter is active, given the values of other parameters."""
         return all(key in chosen and chosen[key] in values for key, values in self.when)
 
     def declaration(self) -> list | dict:
-        """Return the parameter as it would be declared."""
+        """Return the parameter in the form of a declaration."""
         if self.values and not self.when:
             return list(self.values)
         found = {"values": list(self.values)} if self.values else {"low": self.low, "high": self.high}
@@ -80,21 +80,21 @@ class Parameter:
 
     @property
     def default(self):
-        """The first value, or the high end: what needs most memory and time."""
+        """The first value of a list, or the largest value of a range, which needs most memory and time."""
         return self.values[0] if self.values else self.high
 
     @property
     def count(self) -> float:
-        """How many values there are; infinity for a range without steps."""
+        """Number of values; infinity for a range of floats without steps."""
         if self.values:
             return len(self.values)
-        step = self.step or (1 if self.whole else None)
+        step = self.step or (1 if self.integer else None)
         return math.floor((self.high - self.low) / step + 1e-9) + 1 if step else math.inf
 
 
 @dataclass(frozen=True)
 class Space:
-    """Parameters in an order in which each stands after those it depends on."""
+    """The parameters of a search; each follows the parameters on which it depends."""
 
     parameters: tuple[Parameter, ...]
 
@@ -105,15 +105,15 @@ class Space:
 
     @property
     def combinations(self) -> float:
-        """At most so many different configurations are in the space; infinity with a range without steps."""
+        """Upper bound of the number of configurations; infinity if a range of floats has no steps."""
         return math.prod(parameter.count for parameter in self.parameters)
 
     def to_dict(self) -> dict:
-        """Return the space as it would be declared."""
+        """Return the space in the form of a declaration."""
         return {parameter.key: parameter.declaration() for parameter in self.parameters}
 
     def complete(self, wanted: Mapping) -> dict:
-        """Return a value for each parameter in use: the wanted one, else its default."""
+        """Return a value for each active parameter: the given one, otherwise the default."""
         chosen: dict = {}
         for parameter in self.parameters:
             if parameter.active(chosen):
@@ -121,7 +121,7 @@ class Space:
         return chosen
 
     def corners(self) -> Iterator[dict]:
-        """Give combinations in which every value of a choice and both ends of a range occur."""
+        """Yield combinations that together include every listed value and both ends of every range."""
         yield self.complete({})
         for parameter in self.parameters:
             for value in parameter.values or (parameter.low, parameter.high):
@@ -137,12 +137,12 @@ class Space:
 
 
 def apply(config: Config, chosen: Mapping, epochs: int) -> Config:
-    """Return a configuration with chosen values and a number of epochs in place.
+    """Return a configuration with the values and epochs of a trial.
 
     Args:
-        config: what is not searched.
-        chosen: dict from dotted keys to values.
-        epochs: of the whole training, over all its phases.
+        config: The configuration of the search.
+        chosen: Values by dotted key.
+        epochs: Number of epochs of all phases.
     """
     nested: dict = {}
     for key, value in {**chosen, "training.epochs": epochs}.items():
@@ -155,32 +155,35 @@ def apply(config: Config, chosen: Mapping, epochs: int) -> Config:
 
 
 def read_space(source: str | Path, config: Config) -> Space:
-    """Read a declared space from a YAML or JSON file, or take the built-in one by the word `default`.
+    """Read a space from a YAML or JSON file.
 
+    Args:
+        source: The file, or "default" for the default space.
+        config: The configuration of the search.
     Raises:
-        UserError: for a file that cannot be read, or a space that cannot be searched from `config`.
+        UserError: If the file cannot be read or the space is not valid.
     """
     return make_space(DEFAULT_SPACE if str(source) == "default" else load_values(source), config)
 
 
 def make_space(declared: Mapping, config: Config) -> Space:
-    """Check a declared space against a configuration.
+    """Return a declared space after validating it.
 
     Args:
-        declared: dict from dotted keys to a list of values or a dict with `low` and `high` or `values`, and optionally
-            `log`, `step` and `when`.
-        config: what is not searched.
+        declared: By dotted key, a list of values, or a dict with `values`, or `low` and `high`, and optionally `log`,
+            `step` and `when`.
+        config: The configuration of the search.
     Raises:
-        UserError: naming the key, the rule and the value.
+        UserError: If the space is not valid; the message names the key, the rule and the value.
     """
     require(isinstance(declared, Mapping) and len(declared) > 0, "space", "a table with at least one key", declared)
     found = {key: _parameter(str(key), entry, config) for key, entry in declared.items()}
     for parameter in found.values():
         for key, values in parameter.when:
             known = key in found and found[key].values
-            require(bool(known), f"{parameter.key}.when", "about keys of the space that have a list of values", key)
+            _require(bool(known), f"{parameter.key}.when", "about keys of the space that have a list of values", key)
             missing = [value for value in values if value not in known]
-            require(not missing, f"{parameter.key}.when.{key}", f"among {list(known)}", missing)
+            _require(not missing, f"{parameter.key}.when.{key}", f"among {list(known)}", missing)
     space = Space(tuple(_ordered(found)))
     for chosen in space.corners():
         apply(config, chosen, config.training.epochs)
@@ -191,7 +194,7 @@ def _ordered(found: dict[str, Parameter]) -> Iterator[Parameter]:
     left, done = dict(found), set()
     while left:
         ready = [p for p in left.values() if all(key in done for key, _ in p.when)]
-        require(bool(ready), "when", "without a circle", ", ".join(left))
+        _require(bool(ready), "when", "without a cycle", ", ".join(left))
         for parameter in ready:
             done.add(parameter.key)
             del left[parameter.key]
@@ -201,39 +204,45 @@ def _ordered(found: dict[str, Parameter]) -> Iterator[Parameter]:
 def _parameter(key: str, entry, config: Config) -> Parameter:
     _require_searchable(key)
     entry = {"values": entry} if isinstance(entry, list) else entry
-    require(isinstance(entry, Mapping), key, "a list of values, or a table with `low` and `high`", entry)
+    _require(isinstance(entry, Mapping), key, "a list of values, or a table with low and high", entry)
     unknown = [name for name in entry if name not in _FIELDS]
-    require(not unknown, key, f"a table with some of {', '.join(_FIELDS)}", unknown)
+    _require(not unknown, key, f"a table with some of {', '.join(_FIELDS)}", unknown)
     when = entry.get("when") or {}
     pairs = isinstance(when, Mapping) and all(isinstance(some, (list, tuple)) and some for some in when.values())
-    require(pairs, f"{key}.when", "a table from keys to lists of values", when)
+    _require(pairs, f"{key}.when", "a table from keys to lists of values", when)
     depends = tuple((other, tuple(values)) for other, values in when.items())
     if entry.get("values") is None or "low" in entry or "high" in entry:
         return _range(key, entry, depends, config)
     values = entry["values"]
-    require(isinstance(values, (list, tuple)) and len(values) > 0, key, "a list of one or more values", values)
+    _require(isinstance(values, (list, tuple)) and len(values) > 0, key, "a list of one or more values", values)
     plain = "log" not in entry and "step" not in entry
-    require(plain, key, "without log and step, having a list of values", dict(entry))
+    _require(plain, key, "a table without log and step, which belong to a range", dict(entry))
     checked = [_checked(config, key, value) for value in values]
     return Parameter(key, tuple(v for i, v in enumerate(checked) if v not in checked[:i]), when=depends)
 
 
 def _range(key: str, entry: Mapping, when: tuple, config: Config) -> Parameter:
     ends = {"low", "high"} <= set(entry) and "values" not in entry
-    require(ends, key, "a table with `values`, or with both `low` and `high`", dict(entry))
+    _require(ends, key, "a table with either values, or both low and high", dict(entry))
     low, high = _checked(config, key, entry["low"]), _checked(config, key, entry["high"])
     number = all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high))
-    require(number, key, "an option with a number; give a list of values", [low, high])
-    require(low < high, f"{key}.high", f"> low, {low}", high)
+    _require(number, key, "a list of values, since its type is not a number", [low, high])
+    _require(low < high, f"{key}.high", f"> low, {low}", high)
     log, step = entry.get("log") or False, entry.get("step")
-    require(isinstance(log, bool), f"{key}.log", "true or false", log)
-    require(not log or low > 0, f"{key}.low", "> 0 on a logarithmic scale", low)
-    whole = isinstance(low, int)
-    kinds = int if whole else (int, float)
+    _require(isinstance(log, bool), f"{key}.log", "true or false", log)
+    _require(not log or low > 0, f"{key}.low", "> 0 on a logarithmic scale", low)
+    integer = isinstance(low, int)
+    kinds = int if integer else (int, float)
     number = isinstance(step, kinds) and not isinstance(step, bool)
     valid = step is None or (number and 0 < step <= high - low and not log)
-    require(valid, f"{key}.step", f"a number in (0, {high - low}], without log", step)
-    return Parameter(key, low=low, high=high, log=log, step=step, whole=whole, when=when)
+    _require(valid, f"{key}.step", f"a number in (0, {high - low}], without log", step)
+    return Parameter(key, low=low, high=high, log=log, step=step, integer=integer, when=when)
+
+
+def _require(condition: bool, key: str, rule: str, value) -> None:
+    """Raise a `UserError` about a key of the space; in quotes, since a key of a space is not an argument."""
+    if not condition:
+        raise UserError(f"The space is not valid: {key!r} must be {rule}. Received: {value!r}")
 
 
 def _require_searchable(key: str) -> None:
@@ -241,18 +250,18 @@ def _require_searchable(key: str) -> None:
     searched = part in ("model", "training", "augment") or key == "data.image_size"
     known = hasattr(Config(), part)
     if known and not searched:
-        raise UserError(f"`{key}` cannot be searched: trials are compared on the same cases, split and seed")
-    if key in _OTHERS:
-        raise UserError(f"`{key}` cannot be searched: {_OTHERS[key]}")
+        raise UserError(f"{key!r} cannot be searched: all trials have the same cases, split and seed")
+    if key in _NOT_SEARCHED:
+        raise UserError(f"{key!r} cannot be searched: {_NOT_SEARCHED[key]}")
 
 
 def _checked(config: Config, key: str, value):
-    """Return a value as the configuration takes it."""
+    """Return a value, converted to the type of the configuration key."""
     nested = value
     for part in reversed(key.split(".")):
         nested = {part: nested}
     taken = update(config, nested)
     for part in key.split("."):
         taken = getattr(taken, part)
-    require(not is_dataclass(taken), key, "one option; name it after a dot", value)
+    _require(not is_dataclass(taken), key, "a key, not a section", value)
     return list(taken) if isinstance(taken, tuple) else taken

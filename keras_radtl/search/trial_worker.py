@@ -56,7 +56,7 @@ def _check(model, plans: list[Plan], num_classes: int) -> dict:
         UserError: when a head does not fit the features, memory is short, or a precision has no benefit here.
     """
     from keras_radtl.models.memory import require_head_memory
-    from keras_radtl.models.precision import require_gain
+    from keras_radtl.models.precision import require_speedup
     from keras_radtl.training.build import describe
 
     features = int(model.get_layer("head").input.shape[-1])
@@ -66,7 +66,7 @@ def _check(model, plans: list[Plan], num_classes: int) -> dict:
     for plan in plans:
         if plan.training not in described:
             described.add(plan.training)
-            require_gain(plan.training.precision, plan.device)
+            require_speedup(plan.training.precision, plan.device)
             describe(plan, model)
             trainable = max(trainable, sum(math.prod(weight.shape) for weight in model.trainable_weights))
     return {"weights": int(model.count_params()) + more, "trainable": trainable + more}

@@ -1,4 +1,4 @@
-"""The trials of a search: the table that is updated after each trial, the best trials and the disk space they need."""
+"""The trials of a search: their table, their ranking and the disk space they need."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_trials(path: Path, rows: Sequence[TrialRow], keys: Sequence[str]) -> N
 
 
 def rank(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """Return the completed trials by decreasing validation AUC; of equal trials the earlier comes first."""
+    """Return the completed trials by decreasing validation AUC; the earlier of equal trials comes first."""
     return sorted((row for row in rows if row.status == "completed"), key=lambda row: (-row.val_auc, row.trial))
 
 

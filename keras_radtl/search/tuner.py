@@ -1,13 +1,13 @@
-"""The KerasTuner tuner of a search: its trials are runs of this package, trained in a child process.
+"""A KerasTuner tuner whose trials are runs of this package, trained in a child process.
 
-Imports KerasTuner, and with it TensorFlow. What differs from KerasTuner's own tuners:
+Imports KerasTuner, and with it TensorFlow. Differences from the tuners of KerasTuner:
 
-- A trial is a configuration that is trained from its start for the epochs the algorithm gives it. KerasTuner's
-  Hyperband goes on with the weights of the shorter trial, with a new optimizer and in the middle of a learning rate
-  schedule; no plain run could repeat that. Here the best trial is a plain run, phases and schedule know the number of
-  epochs, and what is frozen is not computed again, since its activations are stored.
-- A mistake in data or configuration ends the search. A trial that failed keeps its reason in one line.
-- The search goes on from a copy of its files (see `folder.py`), in the order of the trials, with the same draws.
+- Each trial is trained from its initial weights. In KerasTuner, Hyperband continues with the weights of the shorter
+  trial, a new optimizer and a schedule that has already begun, which no single run can reproduce. Here the best trial
+  is an ordinary run whose phases and schedule fit its number of epochs. Frozen layers are not recomputed, since their
+  activations are stored.
+- An error in data or configuration ends the search. A failed trial keeps its reason in one line.
+- A search resumes from a snapshot (see `folder.py`) and draws the same trials in the same order.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ import keras_tuner
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.interrupt import Stopped
-from keras_radtl.search.oracles import FAILURES_IN_A_ROW, OBJECTIVE, chosen_values
+from keras_radtl.search.oracles import MAX_CONSECUTIVE_FAILURES, OBJECTIVE, chosen_values
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space, apply
 from keras_radtl.search.trial_process import one_line
 
 
 class SearchEnded(keras_tuner.errors.FatalError):
-    """Carries an exception through KerasTuner, which swallows others."""
+    """Wraps an exception, since KerasTuner passes on only its own fatal errors."""
 
 
 class TooManyFailures(Exception):
-    """Trials failed one after the other; the text says how many, and why the last one did."""
+    """Raised after too many consecutive failures; the message has their number and the last reason."""
 
 
 class TrialTuner(keras_tuner.Tuner):
     """A KerasTuner tuner whose trials are runs of this package.
 
     Args:
-        oracle: from `make_oracle`.
-        space: of the search.
-        config: what is not searched.
-        settings: of the search.
-        train: trains a trial: function (trial id, configuration) -> validation AUC. It raises `UserError` or `Stopped`
-            to end the search and anything else when the trial failed.
-        ended: called after every trial with this tuner, the trial id, and whether the search goes on from there.
+        oracle: From `make_oracle`.
+        space: The space of the search.
+        config: The configuration; searched values and epochs are replaced.
+        settings: Settings of the search.
+        train: Function (trial id, configuration) -> validation AUC. It raises `UserError` or `Stopped` to end the
+            search; any other exception means that the trial failed.
+        ended: Called after each trial with this tuner, the trial id, and whether the search can resume from there.
         kwargs: `directory` and `project_name` of KerasTuner.
     """
 
@@ -60,7 +60,7 @@ class TrialTuner(keras_tuner.Tuner):
         super().__init__(oracle=oracle, **kwargs)
 
     def trial_epochs(self, trial) -> int:
-        """Return the epochs of a trial."""
+        """Return the number of epochs of a trial."""
         return int(trial.hyperparameters.values.get("tuner/epochs", self.settings.max_epochs))
 
     def trial_values(self, trial) -> dict:
@@ -83,7 +83,7 @@ class TrialTuner(keras_tuner.Tuner):
             raise
 
     def on_trial_end(self, trial) -> None:
-        """Keep the reason of a failure as one line, not as a traceback, and tell that the trial ended."""
+        """Store the reason of a failure in one line instead of a traceback, and report the end of the trial."""
         trial.message = self._reason
         try:
             super().on_trial_end(trial)
@@ -91,6 +91,6 @@ class TrialTuner(keras_tuner.Tuner):
             if self.oracle.get_trial(trial.trial_id).status != "FAILED":
                 raise
             self._ended(self, trial.trial_id, False)
-            reason = f"{FAILURES_IN_A_ROW} trials in a row failed, the last one: {self._reason}"
+            reason = f"{MAX_CONSECUTIVE_FAILURES} consecutive trials failed, the last one: {self._reason}"
             raise SearchEnded(reason) from TooManyFailures(reason).with_traceback(error.__traceback__)
         self._ended(self, trial.trial_id, True)

@@ -15,6 +15,7 @@
 | `permutation_test` | paired permutation test of any statistic |
 | `adjust_p_values` | Holm or Benjamini-Hochberg adjustment for multiple testing |
 | `wilson_interval` | confidence interval of a proportion |
+| `clustered_wilson_interval` | confidence interval of a proportion with several cases per group |
 | `bootstrap_interval` | bootstrap confidence interval over cases or groups |
 | `percentile_interval` | percentile interval of bootstrap samples |
 | `rank_sum_test` | Wilcoxon rank sum (Mann-Whitney U) test of two samples |
@@ -36,18 +37,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_radtl.stats.accuracy_tests import cochran_q, mcnemar, mcnemar_counts
     from keras_radtl.stats.delong import delong_covariance, delong_interval, newcombe_interval
     from keras_radtl.stats.delong_tests import delong_global_test, delong_test, delong_unpaired_test
     from keras_radtl.stats.friedman import friedman_test, nemenyi_test
     from keras_radtl.stats.intervals import bootstrap_interval, percentile_interval, wilson_interval
     from keras_radtl.stats.mixed_model import confidence_intervals, fit_mixed_model, likelihood_ratio_test
     from keras_radtl.stats.model_comparison import compare_scores
-    from keras_radtl.stats.paired import adjust_p_values, cochran_q, mcnemar, mcnemar_counts, permutation_test
+    from keras_radtl.stats.paired import adjust_p_values, permutation_test
+    from keras_radtl.stats.proportions import clustered_wilson_interval
     from keras_radtl.stats.ranks import kruskal_wallis_test, rank_sum_test, rank_sums_within, signed_rank_test
 
 __all__ = [
     "adjust_p_values",
     "bootstrap_interval",
+    "clustered_wilson_interval",
     "cochran_q",
     "compare_scores",
     "confidence_intervals",
@@ -73,13 +77,15 @@ __all__ = [
 ]
 
 _MODULES = {
+    "keras_radtl.stats.accuracy_tests": ["cochran_q", "mcnemar", "mcnemar_counts"],
     "keras_radtl.stats.delong": ["delong_covariance", "delong_interval", "newcombe_interval"],
     "keras_radtl.stats.delong_tests": ["delong_global_test", "delong_test", "delong_unpaired_test"],
     "keras_radtl.stats.friedman": ["friedman_test", "nemenyi_test"],
     "keras_radtl.stats.intervals": ["bootstrap_interval", "percentile_interval", "wilson_interval"],
     "keras_radtl.stats.mixed_model": ["confidence_intervals", "fit_mixed_model", "likelihood_ratio_test"],
     "keras_radtl.stats.model_comparison": ["compare_scores"],
-    "keras_radtl.stats.paired": ["adjust_p_values", "cochran_q", "mcnemar", "mcnemar_counts", "permutation_test"],
+    "keras_radtl.stats.paired": ["adjust_p_values", "permutation_test"],
+    "keras_radtl.stats.proportions": ["clustered_wilson_interval"],
     "keras_radtl.stats.ranks": ["kruskal_wallis_test", "rank_sum_test", "rank_sums_within", "signed_rank_test"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.stats.intervals import group_codes
+from keras_radtl.stats.intervals import group_codes, normal_quantile, student_quantile
 
 
 class AucInterval(NamedTuple):
@@ -163,13 +163,14 @@ def delong_interval(
     targets: ArrayLike,
     scores: ArrayLike,
     confidence: float = 0.95,
-    scale: str = "plain",
+    scale: str = "logit",
     groups: ArrayLike | None = None,
 ) -> AucInterval:
     """Estimate an AUC with DeLong's variance and a confidence interval.
 
-    `scale="plain"` gives the symmetric interval clipped to [0, 1], as R's pROC does. `scale="logit"` gives the interval
-    that is symmetric on the logit scale; it stays inside (0, 1) and has better coverage for AUCs near 1.
+    `scale="logit"` gives the interval that is symmetric on the logit scale; it stays inside (0, 1) and has better
+    coverage for AUCs near 1 and in small samples. `scale="plain"` gives the symmetric interval clipped to [0, 1], as
+    R's pROC does. With `groups` the quantile is that of Student's t with G - 1 degrees of freedom.
 
     If the AUC is 0 or 1, or there is only one positive or negative, DeLong's variance is zero or undefined. Newcombe's
     interval is returned instead and `method` says so.
@@ -178,7 +179,7 @@ def delong_interval(
         targets: 0/1 array of shape (n,).
         scores: float array of shape (n,), higher means more positive.
         confidence: confidence level in (0, 1).
-        scale: "plain" or "logit".
+        scale: "logit" or "plain".
         groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance; None
             if all cases are independent.
 
@@ -191,7 +192,7 @@ def delong_interval(
     """
     if scale not in ("plain", "logit"):
         raise ValueError(f"`scale` must be 'plain' or 'logit'. Received: scale={scale!r}")
-    z = normal_quantile(confidence)
+    normal_quantile(confidence)  # checks it
     targets = check_targets(targets)
     scores = check_scores(scores, len(targets))
     m, n = int(targets.sum()), int((~targets).sum())
@@ -204,13 +205,17 @@ def delong_interval(
         return AucInterval(auc, None, None, None, m, n, "no interval: all scores are equal")
     if not variance > 0:
         return _without_variance(auc, variance, targets, confidence, groups)
+    z, name = normal_quantile(confidence), "DeLong"
+    if groups is not None:
+        z = student_quantile(confidence, int(group_codes(len(targets), groups).max()))
+        name = "DeLong, clustered"
     error = float(np.sqrt(variance))
-    name = "DeLong" if groups is None else "DeLong, clustered"
     if scale == "logit":
         centre, half = np.log(auc / (1 - auc)), z * error / (auc * (1 - auc))
-        low, high = (float(1 / (1 + np.exp(-edge))) for edge in (centre - half, centre + half))
+        low, high = (float(1 / (1 + np.exp(-edge))) for edge in np.clip((centre - half, centre + half), -700, 700))
         return AucInterval(auc, variance, low, high, m, n, f"{name}, logit")
-    return AucInterval(auc, variance, max(0.0, auc - z * error), min(1.0, auc + z * error), m, n, name)
+    low, high = max(0.0, auc - z * error), min(1.0, auc + z * error)
+    return AucInterval(auc, variance, low, high, m, n, f"{name}, plain")
 
 
 def _without_variance(
@@ -229,7 +234,7 @@ def _without_variance(
     else:
         reason = "placements cancel within groups"
     low, high = newcombe_interval(auc, positives, negatives, confidence)
-    method = f"Newcombe (no DeLong variance: {reason})"
+    method = f"Newcombe{', clustered' * (groups is not None)} (no DeLong variance: {reason})"
     return AucInterval(auc, 0.0 if variance == 0 else None, low, high, m, n, method)
 
 
@@ -262,16 +267,3 @@ def newcombe_interval(auc: float, positives: int, negatives: int, confidence: fl
     low = 0.0 if auc == 0 else brentq(excess, 0.0, auc - 1e-12 * auc, xtol=1e-14)
     high = 1.0 if auc == 1 else brentq(excess, auc + 1e-12 * (1 - auc), 1.0, xtol=1e-14)
     return float(low), float(high)
-
-
-def normal_quantile(confidence: float) -> float:
-    """Return the two-sided standard normal quantile of a confidence level, for example 1.96 for 0.95.
-
-    Raises:
-        ValueError: if `confidence` is not in (0, 1).
-    """
-    from scipy.special import ndtri
-
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
-    return float(ndtri(0.5 + confidence / 2))

@@ -1,6 +1,10 @@
 """DeLong's tests of equal AUCs: two paired curves, two unpaired curves, or K paired curves at once.
 
-Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837-845, eq. (5) and section 3.
+With groups, the variance is Obuchowski's, the paired test refers to Student's t with G - 1 degrees of freedom, and the
+joint test to Hotelling's T-squared: with few groups, the normal and the chi-squared distribution reject too often.
+
+Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837-845, eq. (5) and section 3; Obuchowski,
+Biometrics 53 (1997) 567-578; Hotelling, Annals of Mathematical Statistics 2 (1931) 360-378.
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.stats.delong import check_scores, check_targets, delong_covariance, normal_quantile
+from keras_radtl.stats.delong import check_scores, check_targets, delong_covariance
+from keras_radtl.stats.intervals import group_codes, normal_quantile, student_quantile
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 
@@ -18,8 +23,8 @@ ALTERNATIVES = ("two-sided", "less", "greater")
 class AucDifference(NamedTuple):
     """The difference of two AUCs (a - b) with its standard error, confidence interval and test.
 
-    `statistic` is z for paired curves, and t with `df` degrees of freedom for unpaired curves. Undefined values are
-    None and `method` gives the reason.
+    `statistic` is z for paired curves of independent cases, and t with `df` degrees of freedom for unpaired curves and
+    for groups. Undefined values are None and `method` gives the reason.
     """
 
     auc_a: float | None
@@ -35,11 +40,15 @@ class AucDifference(NamedTuple):
 
 
 class GlobalTest(NamedTuple):
-    """Wald test that K AUCs are equal: chi-squared with `df` degrees of freedom (the rank of the covariance matrix)."""
+    """Wald test that K AUCs are equal: chi-squared with `df` degrees of freedom (the rank of the covariance matrix).
+
+    With groups, `chi2` is Hotelling's T-squared, and `df_within` the degrees of freedom G - 1 of the variance.
+    """
 
     chi2: float
     df: int
     p: float
+    df_within: int | None = None
 
 
 def delong_test(
@@ -58,8 +67,8 @@ def delong_test(
         scores_b: float array of shape (n,), in the same order of cases.
         confidence: level in (0, 1) of the two-sided confidence interval of the difference, which is clipped to [-1, 1].
         alternative: "two-sided", "greater" (a has the higher AUC) or "less".
-        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance; None
-            if all cases are independent.
+        groups: group id (for example the patient) of each case, shape (n,), for Obuchowski's clustered variance and
+            Student's t; None if all cases are independent.
 
     Returns:
         An `AucDifference`. If both classifiers rank the cases identically, the statistic is 0 and the p-value is 1.
@@ -81,9 +90,12 @@ def delong_test(
     difference, error = auc_a - auc_b, float(np.sqrt(variance))
     if error == 0 and difference != 0:
         return _undefined(auc_a, auc_b, "no test: the variance of the difference is 0")
-    z = difference / error if error else 0.0
+    z, df = difference / error if error else 0.0, None
+    if groups is not None:
+        df = float(group_codes(len(targets), groups).max())
+        quantile = student_quantile(confidence, df)
     low, high = max(-1.0, difference - quantile * error), min(1.0, difference + quantile * error)
-    return AucDifference(auc_a, auc_b, difference, error, low, high, z, None, _normal_p(z, alternative), name)
+    return AucDifference(auc_a, auc_b, difference, error, low, high, z, df, _p_value(z, df, alternative), name)
 
 
 def delong_unpaired_test(
@@ -111,8 +123,6 @@ def delong_unpaired_test(
     Raises:
         ValueError: if a score is NaN, a target is not 0 or 1, or lengths differ.
     """
-    from scipy.special import stdtr, stdtrit
-
     _checked_quantile(confidence, alternative)
     sides = [(check_targets(targets_a), scores_a), (check_targets(targets_b), scores_b)]
     if any(targets.all() or not targets.any() for targets, _ in sides):
@@ -127,10 +137,9 @@ def delong_unpaired_test(
         return _undefined(auc_a, auc_b, "no test: the variance of the difference is 0")
     df = variance**2 / sum(part**2 / (len(targets) - 1) for part, (targets, _) in zip(parts, sides, strict=True))
     error = float(np.sqrt(variance))
-    t, half = difference / error, float(stdtrit(df, 0.5 + confidence / 2)) * error
-    p = {"two-sided": 2 * stdtr(df, -abs(t)), "greater": stdtr(df, -t), "less": stdtr(df, t)}[alternative]
-    low, high = max(-1.0, difference - half), min(1.0, difference + half)
-    return AucDifference(auc_a, auc_b, difference, error, low, high, t, df, float(p), "DeLong, unpaired")
+    t, half = difference / error, student_quantile(confidence, df) * error
+    low, high, p = max(-1.0, difference - half), min(1.0, difference + half), _p_value(t, df, alternative)
+    return AucDifference(auc_a, auc_b, difference, error, low, high, t, df, p, "DeLong, unpaired")
 
 
 def delong_global_test(targets: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None) -> GlobalTest:
@@ -149,8 +158,9 @@ def delong_global_test(targets: ArrayLike, scores: ArrayLike, groups: ArrayLike 
         A `GlobalTest`. With 0 degrees of freedom, chi2 is 0 and the p-value is 1.
 
     Raises:
-        ValueError: if there are fewer than two positives or negatives (or groups that contain them), lengths differ, a
-            score is NaN, or curves with different AUCs (for example 0 and 1) differ with variance 0.
+        ValueError: if there are fewer than two positives or negatives (or groups that contain them), more curves than
+            groups, lengths differ, a score is NaN, or curves with different AUCs (for example 0 and 1) differ with
+            variance 0.
     """
     from scipy.special import chdtrc
 
@@ -173,7 +183,12 @@ def delong_global_test(targets: ArrayLike, scores: ArrayLike, groups: ArrayLike 
             f"`scores` must not have curves that differ with variance 0. Received: AUCs {estimate.aucs.tolist()}"
         )
     chi2, df = float(np.sum(projected[kept] ** 2 / values[kept])), int(kept.sum())
-    return GlobalTest(chi2, df, float(chdtrc(df, chi2)) if df else 1.0)
+    if groups is None:
+        return GlobalTest(chi2, df, float(chdtrc(df, chi2)) if df else 1.0)
+    within = int(group_codes(len(np.asarray(targets)), groups).max())
+    if df > within:
+        raise ValueError(f"`groups` must be more than the curves. Received: {within + 1} groups, {len(scores)} curves")
+    return GlobalTest(chi2, df, hotelling_p(chi2, df, within), within)
 
 
 def _checked_quantile(confidence: float, alternative: str) -> float:
@@ -183,10 +198,32 @@ def _checked_quantile(confidence: float, alternative: str) -> float:
     return normal_quantile(confidence)
 
 
-def _normal_p(z: float, alternative: str) -> float:
-    from scipy.special import ndtr
+def _p_value(statistic: float, df: float | None, alternative: str) -> float:
+    """Return the p-value of z (`df` None) or of Student's t."""
+    from scipy.special import ndtr, stdtr
 
-    return float({"two-sided": 2 * ndtr(-abs(z)), "greater": ndtr(-z), "less": ndtr(z)}[alternative])
+    def below(x: float) -> float:
+        return float(ndtr(x) if df is None else stdtr(df, x))
+
+    if alternative == "two-sided":
+        return 2 * below(-abs(statistic))
+    return below(-statistic if alternative == "greater" else statistic)
+
+
+def hotelling_p(t_squared: float, df: int, within: int) -> float:
+    """Return the p-value of Hotelling's T-squared.
+
+    Args:
+        t_squared: the statistic.
+        df: number of dimensions, at most `within`.
+        within: degrees of freedom of the covariance matrix.
+    """
+    from scipy.special import fdtrc
+
+    if df == 0:
+        return 1.0
+    rest = within + 1 - df
+    return float(fdtrc(df, rest, t_squared * rest / (within * df)))
 
 
 def _undefined(auc_a: float | None, auc_b: float | None, reason: str) -> AucDifference:

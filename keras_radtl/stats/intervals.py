@@ -1,4 +1,4 @@
-"""Confidence intervals: Wilson's for proportions, the bootstrap over cases or groups for any weighted statistic.
+"""Confidence intervals: Wilson's for independent cases, the bootstrap over cases or groups for any weighted statistic.
 
 A bootstrap sample is represented by a row of integer weights: how often each case was drawn. A statistic takes a block
 of rows and returns one value per row, so thousands of samples take a few matrix products and no case is copied.
@@ -61,14 +61,61 @@ def group_codes(n: int, groups: ArrayLike | None = None) -> np.ndarray:
         An int64 array of shape (n,).
 
     Raises:
-        ValueError: if there is not exactly one group id per case.
+        ValueError: if there is not exactly one group id per case, or an id is empty.
     """
     if groups is None:
         return np.arange(n)
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-    if len(codes) != n:
-        raise ValueError(f"`groups` must have one entry per case. Received: {len(codes)} groups, {n} cases")
-    return codes
+    ids = np.asarray(groups).reshape(-1)
+    if len(ids) != n:
+        raise ValueError(f"`groups` must have one entry per case. Received: {len(ids)} groups, {n} cases")
+    empty = empty_ids(ids)
+    if len(empty):
+        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+        raise ValueError(f"`groups` must not be empty. Received: {ids[empty[0]]!r} for case {empty[0]}{more}, from 0")
+    if ids.dtype == object:
+        ids = ids.astype(str)
+    return np.unique(ids, return_inverse=True)[1].reshape(-1)
+
+
+def empty_ids(ids: ArrayLike) -> np.ndarray:
+    """Return the positions, counted from 0, of ids that name no group: None, NaN, empty text and spaces."""
+    ids = np.asarray(ids).reshape(-1)
+    if ids.dtype.kind in "iub":
+        return np.empty(0, np.intp)
+    if ids.dtype.kind == "f":
+        return np.flatnonzero(np.isnan(ids))
+    missing = [value is None or value != value or not str(value).strip() for value in ids.tolist()]
+    return np.flatnonzero(np.array(missing, dtype=bool))
+
+
+def has_clusters(codes: np.ndarray) -> bool:
+    """Return whether a group has several cases."""
+    return len(codes) > 0 and int(codes.max()) + 1 < len(codes)
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return the two-sided standard normal quantile of a confidence level, for example 1.96 for 0.95.
+
+    Raises:
+        ValueError: if `confidence` is not in (0, 1).
+    """
+    from scipy.special import ndtri
+
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must be in (0, 1). Received: confidence={confidence!r}")
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def student_quantile(confidence: float, df: float) -> float:
+    """Return the two-sided quantile of Student's t distribution of a confidence level.
+
+    Raises:
+        ValueError: if `confidence` is not in (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    normal_quantile(confidence)  # checks it
+    return float(stdtrit(df, 0.5 + confidence / 2))
 
 
 def bootstrap_weights(codes: np.ndarray, replicates: int, seed: int) -> Iterator[np.ndarray]:
@@ -172,7 +219,7 @@ def bootstrap_interval(
 
 def bootstrap_name(grouped: bool, replicates: int) -> str:
     """Return the description of a bootstrap that starts the `method` of its intervals."""
-    return f"bootstrap over {'groups' if grouped else 'cases'} ({replicates} samples)"
+    return f"bootstrap{', clustered' * grouped} ({replicates} samples)"
 
 
 def _unusable(samples: np.ndarray) -> str:

@@ -1,1 +1,1 @@
-"""Strategies: what trains when, how fast and pulled where, as lists of phases run by one loop."""
+"""Fine-tuning strategies: their phases, optimizers, learning-rate schedules and multipliers, and L1-SP and L2-SP."""

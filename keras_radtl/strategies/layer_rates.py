@@ -1,12 +1,13 @@
-"""Learning rates that differ by layer: fixed by group, or following relative gradient norms.
+"""Learning-rate multipliers by layer: fixed for each group, or set by relative gradient norms.
 
-Both give the optimizer a factor a variable, which scales its update. (Scaling the gradient would be void under Adam,
-whose update does not depend on the gradient's scale.)
+The optimizer multiplies the update of each variable by its multiplier. Scaling the gradient instead would have no
+effect with Adam, whose update does not depend on the scale of the gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,61 +19,67 @@ _TINY = 1e-12
 
 
 def layer_of(path: str) -> str:
-    """Return the layer part of a variable's path: `head/hidden/kernel` belongs to `head/hidden`."""
+    """Return the layer of a variable path: "head/hidden" for "head/hidden/kernel"."""
     return path.rpartition("/")[0]
 
 
 class GroupMultipliers:
-    """Fixed factors by layer group, from the output: head, last group, the one before and so on; the last one repeats.
+    """Fixed learning-rate multipliers for the head and each layer group.
 
     Args:
-        model: classifier.
-        factors: float >= 0 each.
-        counting: of the layer groups.
+        model: The classifier.
+        multipliers: Multipliers >= 0 of the head, the last group, the group before it and so on. The last multiplier
+            also applies to all remaining groups.
+        counting: How layers are grouped: "stages", "reference" or "fts".
     """
 
-    def __init__(self, model, factors: Sequence[float], counting: str):
+    def __init__(self, model: keras.Model, multipliers: Sequence[float], counting: str):
         groups = [(HEAD,), *(group.layers for group in reversed(layer_groups(model, counting)) if group.parameters)]
-        padded = [*factors, *[factors[-1]] * (len(groups) - len(factors))]
-        self._factors = {}
-        for names, factor in reversed(list(zip(groups, padded, strict=True))):  # told from the input to the head
+        padded = [*multipliers, *[multipliers[-1]] * (len(groups) - len(multipliers))]
+        self._multipliers = {}
+        for names, multiplier in reversed(list(zip(groups, padded, strict=True))):  # listed from the input to the head
             for name in names:
                 for variable in model.get_layer(name).weights:
-                    self._factors[variable.path] = factor
+                    self._multipliers[variable.path] = multiplier
 
-    def observe(self, gradients, variables) -> None:
-        """Do nothing: the factors are fixed."""
+    def observe(self, gradients: Sequence, variables: Sequence[keras.Variable]) -> None:
+        """Do nothing: the multipliers are fixed."""
 
-    def scale(self, variable) -> float:
-        """Return the factor of a variable's learning rate."""
-        return self._factors[variable.path]
+    def scale(self, variable: keras.Variable) -> float:
+        """Return the learning-rate multiplier of a variable."""
+        return self._multipliers[variable.path]
 
     def begin_epoch(self) -> None:
-        """Do nothing: the factors are fixed."""
+        """Do nothing: the multipliers are fixed."""
 
     def means(self) -> dict[str, float]:
-        """Return the factor of each layer."""
-        return {layer_of(path): float(factor) for path, factor in self._factors.items()}
+        """Return the multiplier of each layer."""
+        return {layer_of(path): float(multiplier) for path, multiplier in self._multipliers.items()}
 
 
 class RelativeGradientNorms:
-    """Auto-RGN: the factor of a layer is ||gradient|| / ||weights||, divided by the largest of all layers.
+    """Auto-RGN: learning-rate multipliers from the relative gradient norms of each training step.
 
-    A layer is what has one path: the kernel and bias of a convolution are one. Factors follow every step's gradients.
+    The multiplier of a layer is ||gradient|| / ||weights||, divided by the largest ratio of all layers. The norms
+    include all variables of a layer, such as the kernel and bias of a convolution.
 
-    Reference: Lee et al., Surgical Fine-Tuning Improves Adaptation to Distribution Shifts, ICLR 2023; FTS section 3.1.8.
+    Args:
+        variables: Trainable variables of the classifier.
+
+    Reference: Lee et al., Surgical Fine-Tuning Improves Adaptation to Distribution Shifts, ICLR 2023; Davila et al.,
+    section 3.1.8.
     """
 
-    def __init__(self, variables):
+    def __init__(self, variables: Sequence[keras.Variable]):
         self.layers = list(dict.fromkeys(layer_of(v.path) for v in variables))
         self._row = {v.path: self.layers.index(layer_of(v.path)) for v in variables}
         shape = (len(self.layers),)
-        self._now = keras.Variable(np.ones(shape, "float32"), trainable=False, name="rates")
-        self._sum = keras.Variable(np.zeros(shape, "float32"), trainable=False, name="sum_of_rates")
+        self._now = keras.Variable(np.ones(shape, "float32"), trainable=False, name="multipliers")
+        self._sum = keras.Variable(np.zeros(shape, "float32"), trainable=False, name="sum_of_multipliers")
         self._steps = keras.Variable(0.0, trainable=False, name="steps")
 
-    def observe(self, gradients, variables) -> None:
-        """Set the factors from one step's gradients."""
+    def observe(self, gradients: Sequence, variables: Sequence[keras.Variable]) -> None:
+        """Set the multipliers from the gradients of one step."""
         squares = [[0.0, 0.0] for _ in self.layers]
         for gradient, variable in zip(gradients, variables, strict=True):
             pair = squares[self._row[variable.path]]
@@ -83,32 +90,32 @@ class RelativeGradientNorms:
         self._sum.assign_add(self._now)
         self._steps.assign_add(1.0)
 
-    def scale(self, variable):
-        """Return the factor of a variable's learning rate, a scalar tensor in [0, 1]."""
+    def scale(self, variable: keras.Variable) -> Any:
+        """Return the learning-rate multiplier of a variable, a scalar tensor in [0, 1]."""
         return self._now[self._row[variable.path]]
 
     def begin_epoch(self) -> None:
-        """Start the means of an epoch anew."""
+        """Reset the means."""
         self._sum.assign(np.zeros(len(self.layers), "float32"))
         self._steps.assign(0.0)
 
     def means(self) -> dict[str, float]:
-        """Return the mean factor of each layer over the epoch."""
+        """Return the mean multiplier of each layer over the steps of the epoch."""
         means = np.asarray(self._sum) / max(float(self._steps), 1.0)
         return dict(zip(self.layers, means.astype(float).tolist(), strict=True))
 
 
 def make_multipliers(
-    model, factors: Sequence[float], counting: str, auto_rates: bool
+    model: keras.Model, multipliers: Sequence[float], counting: str, auto_multipliers: bool
 ) -> GroupMultipliers | RelativeGradientNorms | None:
-    """Return the learning-rate multipliers of a phase, or None when all layers have the same rate.
+    """Return the learning-rate multipliers of a phase, or None if all layers have the same learning rate.
 
     Args:
-        model: classifier with its `trainable` flags set.
-        factors: from `group_factors`.
-        counting: of the layer groups.
-        auto_rates: whether the rates follow relative gradient norms.
+        model: Classifier in which the trainable layers are set.
+        multipliers: Fixed multipliers from `group_multipliers`.
+        counting: How layers are grouped: "stages", "reference" or "fts".
+        auto_multipliers: Whether to use relative gradient norms instead of fixed multipliers.
     """
-    if auto_rates:
+    if auto_multipliers:
         return RelativeGradientNorms(model.trainable_variables)
-    return GroupMultipliers(model, factors, counting) if factors else None
+    return GroupMultipliers(model, multipliers, counting) if multipliers else None

@@ -1,13 +1,14 @@
-"""The optimizers of Keras with coupled L2 decay, decay that spares biases and norms, and multipliers by variable.
+"""Keras optimizers with coupled weight decay and a learning-rate multiplier for each variable.
 
-Keras' own `weight_decay` is decoupled in every optimizer (w -= rate * decay * w). The studies trained in PyTorch, where
-SGD and Adam add decay * w to the gradient: `coupled_weight_decay` does that. One place, `update_step`, also scales the
-learning rate of single variables: the update scales, not the gradient, so it acts under Adam too.
+In Keras, weight decay is decoupled in every optimizer (w -= learning_rate * weight_decay * w). In PyTorch, which the
+reproduced studies used, SGD and Adam add weight_decay * w to the gradient; `coupled_weight_decay` does the same.
+Multipliers scale the update, not the gradient, so they also work with Adam.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -15,77 +16,84 @@ from keras import ops
 
 from keras_radtl.models.keras_internals import OptimizerHooks, adam_slots, optimizer_index, optimizer_variables
 
+if TYPE_CHECKING:
+    from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms
+
 register = keras.saving.register_keras_serializable(package="keras_radtl")
 
 
 class TransferOptimizer(OptimizerHooks):
-    """What our optimizers add to those of Keras; mixed in before one of them.
+    """Mixin for Keras optimizers that adds coupled weight decay and learning-rate multipliers.
 
     Args:
-        coupled_weight_decay: float >= 0, times the variable added to its gradient (torch's `weight_decay` of SGD and
-            Adam).
-        decay_bias_and_norm: whether variables of one axis (biases, BatchNorm scales) decay too, in either mode.
-        kwargs: those of the Keras optimizer.
+        *args: Positional arguments of the Keras optimizer, such as the learning rate.
+        coupled_weight_decay: Factor >= 0 of the variable that is added to its gradient, like `weight_decay` of SGD and
+            Adam in PyTorch.
+        decay_bias_and_norm: Whether weight decay, coupled or decoupled, also applies to one-dimensional variables
+            (biases, BatchNorm scales and offsets).
+        **kwargs: Other arguments of the Keras optimizer.
     """
 
-    def __init__(self, *, coupled_weight_decay: float = 0.0, decay_bias_and_norm: bool = True, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, *args, coupled_weight_decay: float = 0.0, decay_bias_and_norm: bool = True, **kwargs):
+        super().__init__(*args, **kwargs)
         self.coupled_weight_decay = coupled_weight_decay
         self.decay_bias_and_norm = decay_bias_and_norm
         self._multipliers = None
 
-    def set_multipliers(self, rates) -> None:
-        """Set `rates`, an object with `scale(variable)` and `observe(gradients, variables)`; see `learning_rates.py`."""
-        self._multipliers = rates
+    def set_multipliers(self, multipliers: GroupMultipliers | RelativeGradientNorms | None) -> None:
+        """Set the learning-rate multipliers; None means no multipliers."""
+        self._multipliers = multipliers
 
-    def decays(self, variable) -> bool:
+    def uses_weight_decay(self, variable: Any) -> bool:
         """Return whether weight decay applies to a variable."""
         return self.decay_bias_and_norm or len(variable.shape) > 1
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: list, trainable_variables: list | None = None) -> Any:
         if self._multipliers is not None:
             self._multipliers.observe(grads, trainable_variables or optimizer_variables(self))
         return super().apply(grads, trainable_variables)
 
-    def sum_over_replicas(self, grads_and_vars):
-        """Return gradients as they are when there are no replicas to sum over.
+    def sum_over_replicas(self, grads_and_vars: list[tuple]) -> list[tuple]:
+        """Return the gradients summed over all replicas, or unchanged if there is only one.
 
-        TensorFlow's sum registers a gradient of its own at every trace, for the life of the process, and with it the
-        graph and all variables: a process that trains one model after the other grows by every one of them
-        (tensorflow issue 80895).
+        For the sum, TensorFlow registers a gradient function at every trace and never releases it, nor the graph and
+        the variables it refers to. A process that trains several models would keep all of them in memory (TensorFlow
+        issue 80895).
         """
-        alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
-        return list(grads_and_vars) if alone else super().sum_over_replicas(grads_and_vars)
+        single = tf.distribute.get_strategy().num_replicas_in_sync == 1
+        return list(grads_and_vars) if single else super().sum_over_replicas(grads_and_vars)
 
     def update_step(self, gradient, variable, learning_rate):
-        if self.coupled_weight_decay and self.decays(variable):
+        if self.coupled_weight_decay and self.uses_weight_decay(variable):
             gradient = gradient + self.coupled_weight_decay * ops.cast(variable, gradient.dtype)
         super().update_step(gradient, variable, self._scaled(learning_rate, variable))
 
-    def decay(self, variables) -> None:
-        """Apply decoupled weight decay, with the multiplied learning rate of each variable."""
+    def apply_weight_decay(self, variables: list) -> None:
+        """Apply decoupled weight decay with the multiplied learning rate of each variable."""
         if self._multipliers is None or not self.weight_decay:
-            super().decay(variables)
+            super().apply_weight_decay(variables)
             return
-        for variable in filter(self.decays, variables):
+        for variable in filter(self.uses_weight_decay, variables):
             rate = ops.cast(self._scaled(self.learning_rate, variable), variable.dtype)
             variable.assign(variable - variable * ops.cast(self.weight_decay, variable.dtype) * rate)
 
     def _scaled(self, learning_rate, variable):
         if self._multipliers is None:
             return learning_rate
-        held = optimizer_variables(self)[optimizer_index(self, variable)]  # Keras gives the bare TensorFlow variable
-        return learning_rate * self._multipliers.scale(held)
+        keras_variable = optimizer_variables(self)[
+            optimizer_index(self, variable)
+        ]  # Keras passes a TensorFlow variable
+        return learning_rate * self._multipliers.scale(keras_variable)
 
     def get_config(self) -> dict:
         own = {"coupled_weight_decay": self.coupled_weight_decay, "decay_bias_and_norm": self.decay_bias_and_norm}
         return {**super().get_config(), **own}
 
 
-class _OnePass:
-    """The update of Adam as one kernel of TensorFlow; Keras makes ten passes over the variable and its slots.
+class _FusedAdam:
+    """The update of Adam in one fused TensorFlow kernel; Keras makes ten passes over the variable and its slots.
 
-    The formula is that of Keras, so results differ by rounding alone.
+    The formula is the same as in Keras, so results differ only by rounding.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -108,18 +116,18 @@ class _OnePass:
 
 
 @register
-class Adam(TransferOptimizer, _OnePass, keras.optimizers.Adam):
-    """Adam (Kingma and Ba, 2015) of Keras with the options of `TransferOptimizer`."""
+class Adam(TransferOptimizer, _FusedAdam, keras.optimizers.Adam):
+    """Adam (Kingma and Ba, 2015) with the options of `TransferOptimizer`."""
 
 
 @register
-class AdamW(TransferOptimizer, _OnePass, keras.optimizers.AdamW):
-    """AdamW (Loshchilov and Hutter, 2019) of Keras with the options of `TransferOptimizer`."""
+class AdamW(TransferOptimizer, _FusedAdam, keras.optimizers.AdamW):
+    """AdamW (Loshchilov and Hutter, 2019) with the options of `TransferOptimizer`."""
 
 
 @register
 class SGD(TransferOptimizer, keras.optimizers.SGD):
-    """SGD with momentum of Keras with the options of `TransferOptimizer`."""
+    """SGD with momentum and the options of `TransferOptimizer`."""
 
 
 class _Rectified(keras.optimizers.Adam):
@@ -132,7 +140,7 @@ class _Rectified(keras.optimizers.Adam):
         self.assign_add(square, (ops.square(gradient) - square) * (1 - self.beta_2))
         longest = 2 / (1 - self.beta_2) - 1
         length = longest - 2 * step * (1 - bias_2) / bias_2
-        safe = ops.maximum(length, 5.0)  # the square root below exists from 4 on
+        safe = ops.maximum(length, 5.0)  # the square root below is defined from 4 on
         rectifier = ops.sqrt((safe - 4) * (safe - 2) * longest / ((longest - 4) * (longest - 2) * safe))
         adaptive = rectifier * ops.sqrt(bias_2) / (ops.sqrt(square) + self.epsilon)
         direction = ops.where(length > 5, adaptive, ops.ones_like(adaptive))
@@ -141,7 +149,9 @@ class _Rectified(keras.optimizers.Adam):
 
 @register
 class RAdam(TransferOptimizer, _Rectified):
-    """Rectified Adam: the adaptive part waits until its variance can be estimated.
+    """Rectified Adam, which uses adaptive learning rates only once their variance can be estimated.
+
+    It has the options of `TransferOptimizer`.
 
     Reference: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, ICLR 2020, Algorithm 2.
     """

@@ -1,4 +1,4 @@
-"""Optimizers by name and their settings; the classes are in `optimizer_classes.py`, which imports TensorFlow."""
+"""Names and settings of the optimizers; their classes are in `optimizer_classes`, which imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     import keras
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "radam": "RAdam", "sgd": "SGD"}  # class names
-EPSILON = 1e-8  # of the Adam family, as in PyTorch
+EPSILON = 1e-8  # for the Adam family, as in PyTorch
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """An optimizer without its learning rate.
+    """The settings of an optimizer, without its learning rate.
 
     Attributes:
-        kind: name of the class in `optimizer_classes.py`.
-        momentum: of SGD, in [0, 1); Nesterov's when above 0.
-        weight_decay: decoupled decay (w -= rate * decay * w).
-        coupled_weight_decay: coupled decay (decay * w is added to the gradient).
-        decay_bias_and_norm: whether biases and normalization scales decay too.
+        kind: Name of the class in `optimizer_classes`.
+        momentum: Momentum of SGD, in [0, 1). Nesterov momentum is used if it is positive.
+        weight_decay: Decoupled weight decay (w -= learning_rate * weight_decay * w).
+        coupled_weight_decay: Coupled weight decay (coupled_weight_decay * w is added to the gradient).
+        decay_bias_and_norm: Whether weight decay also applies to biases and normalization layers.
     """
 
     kind: str
@@ -34,26 +34,32 @@ class OptimizerSettings:
 
 
 def get_optimizer(name: str) -> str:
-    """Return the class name of an optimizer: adam, adamw, radam or sgd, in any case.
+    """Return the class name of an optimizer.
+
+    Args:
+        name: "adam", "adamw", "radam" or "sgd", in upper or lower case.
 
     Raises:
-        UserError: for an unknown name, with the known ones.
+        UserError: If the name is unknown; the message lists the known names.
     """
     if name.lower() not in OPTIMIZERS:
-        raise UserError(f"Unknown optimizer `{name}`. Known: {', '.join(OPTIMIZERS)}")
+        raise UserError(f"Unknown optimizer {name!r}. Known: {', '.join(OPTIMIZERS)}")
     return OPTIMIZERS[name.lower()]
 
 
 def optimizer_settings(training: TrainingConfig) -> OptimizerSettings:
     """Return the optimizer settings of a configuration.
 
+    Args:
+        training: The training section of a configuration.
+
     Raises:
-        UserError: for an unknown optimizer, or coupled decay with AdamW.
+        UserError: If the optimizer is unknown, or is AdamW with coupled weight decay.
     """
     kind, decay = get_optimizer(training.optimizer), training.weight_decay
     coupled = training.weight_decay_mode == "coupled" and decay > 0
     if coupled and kind == "AdamW":
-        raise UserError("AdamW is Adam with decoupled weight decay; for coupled decay use `optimizer` adam")
+        raise UserError("AdamW has decoupled weight decay; for coupled weight decay, use `optimizer='adam'`")
     momentum = training.momentum if kind == "SGD" else 0.0
     return OptimizerSettings(
         kind, momentum, 0.0 if coupled else decay, decay if coupled else 0.0, training.decay_bias_and_norm
@@ -61,7 +67,7 @@ def optimizer_settings(training: TrainingConfig) -> OptimizerSettings:
 
 
 def make_optimizer(settings: OptimizerSettings, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Make a new optimizer: its slots are empty and its step count is 0."""
+    """Return a new optimizer, with empty slots and at step 0."""
     from keras_radtl.strategies import optimizer_classes
 
     sgd = settings.kind == "SGD"

@@ -1,7 +1,8 @@
-"""A strategy is a list of phases; entering one sets what trains, makes a new optimizer and compiles."""
+"""The phases of a strategy; each has its trainable layers and starts with a new optimizer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,18 @@ from keras_radtl.strategies.optimizers import OptimizerSettings, make_optimizer
 if TYPE_CHECKING:
     import keras
 
+    from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms
+
 
 @dataclass(frozen=True)
 class Phase:
-    """Consecutive epochs in which the same layers train.
+    """Consecutive epochs with the same trainable layers.
 
     Attributes:
-        name: for the history, such as `classifier` or `all`.
-        layers: names of the backbone layers that train; the head always does.
-        epochs: planned epochs, at least 1.
-        learning_rate: of the first epoch; the schedule runs over the phase.
+        name: Name in the history, such as "classifier" or "all".
+        layers: Names of the trainable backbone layers; the head is always trainable.
+        epochs: Planned number of epochs, at least 1.
+        learning_rate: Learning rate of the first epoch; the schedule starts over in each phase.
     """
 
     name: str
@@ -29,23 +32,28 @@ class Phase:
 
 
 def compile_phase(
-    model: keras.Model, phase: Phase, settings: OptimizerSettings, loss, multipliers=None, scale_loss: bool = False
+    model: keras.Model,
+    phase: Phase,
+    settings: OptimizerSettings,
+    loss: keras.losses.Loss | Callable,
+    multipliers: GroupMultipliers | RelativeGradientNorms | None = None,
+    scale_loss: bool = False,
 ) -> None:
-    """Compile a model whose `trainable` flags are set for `phase`, with a new optimizer.
+    """Compile a model for a phase, with a new optimizer, after its trainable layers have been set.
 
-    Keras reads `trainable` when a step is traced, so flags changed after `compile` have no effect; and an optimizer
-    knows only the variables it was built with. Momentum therefore restarts with each phase.
+    A new optimizer is necessary because an optimizer only knows the variables it was built with, and compiling is
+    necessary because Keras ignores later changes of `trainable`. Momentum therefore restarts in each phase.
 
     Args:
-        model: the classifier, or its upper part.
-        phase: gives the first learning rate.
-        settings: of the optimizer.
-        loss: function of (targets, logits).
-        multipliers: of the learning rate by variable (see `layer_rates.py`), or None.
-        scale_loss: scale the loss up and the gradients down again before the optimizer sees them, since small
-            gradients would be lost in float16.
+        model: The classifier, or the trained part of it.
+        phase: The phase.
+        settings: Optimizer settings.
+        loss: Loss of targets and logits.
+        multipliers: Learning-rate multipliers (see `layer_rates`), or None.
+        scale_loss: Whether to use loss scaling, which prevents underflow of small gradients in float16.
+
     Raises:
-        RuntimeError: when the optimizer holds other variables than the model trains.
+        RuntimeError: If the variables of the optimizer are not the trainable variables of the model.
     """
     import keras
 
@@ -56,6 +64,6 @@ def compile_phase(
     scaled = keras.optimizers.LossScaleOptimizer(optimizer) if scale_loss else optimizer
     model.compile(optimizer=scaled, loss=loss, weighted_metrics=[], jit_compile="auto", auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
-    held = {variable.path for variable in optimizer_variables(optimizer)}
-    if held != {variable.path for variable in model.trainable_variables}:
-        raise RuntimeError(f"the optimizer of phase `{phase.name}` does not hold what the phase trains")
+    updated = {variable.path for variable in optimizer_variables(optimizer)}
+    if updated != {variable.path for variable in model.trainable_variables}:
+        raise RuntimeError(f"the variables of the optimizer are not the trainable variables of phase {phase.name!r}")

@@ -1,7 +1,7 @@
-"""Learning rates by epoch, constant within one.
+"""Learning-rate schedules by epoch.
 
-Reference: BACON, released training code: `cosine` is CosineAnnealing from the rate to a fifth of it over all epochs,
-`beta` halves the rate each epoch.
+Reference: BACON, released training code: `cosine` is cosine annealing from the initial learning rate to a fifth of it,
+`beta` halves the learning rate after each epoch.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import math
 
 
 def learning_rate(schedule: str, base: float, epoch: int, epochs: int) -> float:
-    """Return the learning rate of one epoch.
+    """Return the learning rate of an epoch.
 
     Args:
-        schedule: `constant`, `cosine` or `beta`.
-        base: learning rate of epoch 0.
-        epoch: 0-based epoch within the phase.
-        epochs: planned epochs of the phase, at least 1.
+        schedule: "constant", "cosine" or "beta".
+        base: Learning rate of the first epoch.
+        epoch: Epoch within the phase, counted from 0.
+        epochs: Planned number of epochs of the phase, at least 1.
+
+    Raises:
+        ValueError: If the schedule is unknown.
     """
     if schedule == "constant":
         return base

@@ -1,9 +1,9 @@
-"""L1-SP and L2-SP: a penalty that pulls weights to where they started.
+"""L1-SP and L2-SP: a penalty on the distance of the weights to the starting point.
 
-    alpha * ||w - w0||_p^p over pretrained weights + beta * ||w||_p^p over the head,   p = 1 or 2
+    alpha * ||w - w0||_p^p for the pretrained weights + beta * ||w||_p^p for the head,   p = 1 or 2
 
 Reference: Li, Grandvalet and Davoine, Explicit Inductive Bias for Transfer Learning with Convolutional Networks,
-ICML 2018; FTS sections 3.1.6 and 3.1.7.
+ICML 2018; Davila et al., sections 3.1.6 and 3.1.7.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ from __future__ import annotations
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_radtl.models.groups import HEAD
 
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class StartingPoint(keras.regularizers.Regularizer):
-    """The penalty of one variable.
+    """Penalty on the distance of one variable to its starting point.
 
     Args:
-        strength: float >= 0.
-        norm: 1 for the sum of absolute differences, 2 for the sum of their squares.
-        start: array of the variable's shape; None: zeros.
+        strength: Factor >= 0 of the penalty.
+        norm: 1 for the sum of absolute differences, 2 for the sum of squared differences.
+        start: Starting point, an array with the shape of the variable. None means zeros.
     """
 
-    def __init__(self, strength: float, norm: int, start=None):
+    def __init__(self, strength: float, norm: int, start: ArrayLike | None = None):
         self.strength, self.norm = float(strength), int(norm)
         self.start = None if start is None else np.asarray(start)
 
     def __call__(self, x):
-        away = x if self.start is None else x - ops.convert_to_tensor(self.start, x.dtype)
-        return self.strength * ops.sum(ops.abs(away) if self.norm == 1 else ops.square(away))
+        difference = x if self.start is None else x - ops.convert_to_tensor(self.start, x.dtype)
+        return self.strength * ops.sum(ops.abs(difference) if self.norm == 1 else ops.square(difference))
 
     def get_config(self) -> dict:
         return {
@@ -41,13 +42,14 @@ class StartingPoint(keras.regularizers.Regularizer):
         }
 
 
-def attach(model, initial: dict[str, np.ndarray], alpha: float, beta: float, norm: int) -> None:
-    """Put the penalty on every trainable variable of a classifier.
+def add_penalty(model: keras.Model, initial: dict[str, np.ndarray], alpha: float, beta: float, norm: int) -> None:
+    """Add the penalty to every trainable variable of a classifier.
 
     Args:
-        model: classifier; its `losses` then hold the penalty.
-        initial: weights as loaded, by variable path.
-        alpha: strength on the backbone. beta: strength on the head.
+        model: The classifier; the penalty becomes part of `model.losses`.
+        initial: Initial weights by variable path.
+        alpha: Factor for the backbone.
+        beta: Factor for the head, whose starting point is zero.
         norm: 1 or 2.
     """
     for layer in model.layers:
@@ -58,8 +60,8 @@ def attach(model, initial: dict[str, np.ndarray], alpha: float, beta: float, nor
             )
 
 
-def detach(model) -> None:
-    """Take the penalty off, so that a saved model has none."""
+def remove_penalty(model: keras.Model) -> None:
+    """Remove the penalty, so that the saved model does not have it."""
     for variable in model.weights:
         if isinstance(variable.regularizer, StartingPoint):
             variable.regularizer = None

@@ -1,7 +1,7 @@
-"""The strategies by name: which phases they have, what pulls their weights and how learning rates differ by layer.
+"""The table of fine-tuning strategies: their phases, penalties and learning-rate multipliers.
 
-A strategy is resolved in two steps. `outline_phases` needs only the names of the layer groups, so that a configuration
-that cannot work is refused before anything is built; `resolve_phases` looks up the layers in a classifier.
+A strategy is resolved in two steps. `outline_phases` only needs the names of the layer groups, so that an invalid
+configuration is refused before a model is built. `resolve_phases` then finds the layers in the classifier.
 
 Reference: Davila, Colan and Hasegawa, Comparison of fine-tuning strategies for transfer learning in medical image
 classification, section 3.1 (FTS below), and the works it cites.
@@ -18,20 +18,21 @@ from keras_radtl.models.groups import layer_groups, trainable_layers
 from keras_radtl.strategies.phases import Phase
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
 
-Unfreeze = str | tuple[str, ...]  # `none`, `all`, `topN` or `layers:N`; or names of layer groups
-Step = tuple[str, Unfreeze]  # name of a phase, and what trains beside the head
+Unfreeze = str | tuple[str, ...]  # "none", "all", "topN" or "layers:N"; or names of layer groups
+Step = tuple[str, Unfreeze]  # name of a phase, and what to unfreeze besides the head
 
 
 class PhaseOutline(NamedTuple):
-    """A phase before its layers are known.
+    """A phase without the names of its layers.
 
     Attributes:
-        name: for the history, such as `classifier` or `all`.
-        unfreeze: what trains beside the head: a word of `training.unfreeze`, or names of layer groups.
-        epochs: planned epochs, at least 1.
-        learning_rate: of the first epoch.
+        name: Name in the history, such as "classifier" or "all".
+        unfreeze: What to unfreeze besides the head: a value of `training.unfreeze`, or names of layer groups.
+        epochs: Planned number of epochs, at least 1.
+        learning_rate: Learning rate of the first epoch.
     """
 
     name: str
@@ -42,21 +43,22 @@ class PhaseOutline(NamedTuple):
 
 @dataclass(frozen=True)
 class Strategy:
-    """One row of `STRATEGIES`.
+    """A fine-tuning strategy.
 
     Attributes:
-        title: what it does, in a few words.
-        steps: function (names of the layer groups with weights, value of `training.unfreeze`) -> list of steps.
-        share: share of the epochs for the first of two phases; more phases have equal shares.
-        penalty: norm of the penalty on the distance to the starting point, 1 or 2; None: no penalty.
-        auto_rates: whether learning rates follow relative gradient norms.
+        title: Short description.
+        steps: Function from the names of the layer groups with weights and the value of `training.unfreeze` to the
+            steps, one per phase.
+        share: Share of the epochs for the first of two phases. More than two phases have equal shares.
+        penalty: Norm of the penalty on the distance to the starting point, 1 or 2. None means no penalty.
+        auto_multipliers: Whether relative gradient norms set learning-rate multipliers.
     """
 
     title: str
     steps: Callable[[Sequence[str], str], list[Step]]
     share: float = 0.5
     penalty: int | None = None
-    auto_rates: bool = False
+    auto_multipliers: bool = False
 
 
 def _fixed(groups: Sequence[str], unfreeze: str) -> list[Step]:
@@ -76,25 +78,31 @@ def _probe_then_full(groups: Sequence[str], unfreeze: str) -> list[Step]:
 
 
 def _last_to_first(groups: Sequence[str], unfreeze: str) -> list[Step]:
-    opened = [(groups[i], tuple(groups[i:])) for i in reversed(range(len(groups)))]
-    return _probe(groups, unfreeze) + opened
+    unfrozen = [(groups[i], tuple(groups[i:])) for i in reversed(range(len(groups)))]
+    return _probe(groups, unfreeze) + unfrozen
 
 
 def _first_to_last(groups: Sequence[str], unfreeze: str) -> list[Step]:
     return [(groups[i], tuple(groups[: i + 1])) for i in range(len(groups))]
 
 
-REFERENCE_STRATEGY = "ft"  # the one that the study compares the others with
+REFERENCE_STRATEGY = "ft"  # the study compares all others with it
 STRATEGIES: dict[str, Strategy] = {
-    "fixed": Strategy("the layers of `unfreeze` and the head", _fixed),
-    "ft": Strategy("full fine-tuning: everything trains (FTS 3.1.1)", _full),
-    "lp": Strategy("linear probing: only the head trains (FTS 3.1.2)", _probe),
+    "fixed": Strategy("train the layers of `unfreeze` and the head in one phase", _fixed),
+    "ft": Strategy("full fine-tuning of all layers (FTS 3.1.1)", _full),
+    "lp": Strategy("linear probing: train only the head (FTS 3.1.2)", _probe),
     "g_lf": Strategy("gradual unfreezing from the last group to the first (FTS 3.1.3)", _last_to_first),
-    "g_fl": Strategy("gradual unfreezing from the first group to the last, with the head (FTS 3.1.4)", _first_to_last),
+    "g_fl": Strategy("gradual unfreezing from the first group to the last (FTS 3.1.4)", _first_to_last),
     "lp_ft": Strategy("linear probing, then full fine-tuning (FTS 3.1.5)", _probe_then_full, share=1 / 3),
-    "l1_sp": Strategy("full fine-tuning with an L1 penalty on the distance to the start (FTS 3.1.6)", _full, penalty=1),
-    "l2_sp": Strategy("full fine-tuning with an L2 penalty on the distance to the start (FTS 3.1.7)", _full, penalty=2),
-    "auto_rgn": Strategy("full fine-tuning, rates by relative gradient norm (FTS 3.1.8)", _full, auto_rates=True),
+    "l1_sp": Strategy(
+        "full fine-tuning, L1 penalty on the distance to the starting point (FTS 3.1.6)", _full, penalty=1
+    ),
+    "l2_sp": Strategy(
+        "full fine-tuning, L2 penalty on the distance to the starting point (FTS 3.1.7)", _full, penalty=2
+    ),
+    "auto_rgn": Strategy(
+        "full fine-tuning, learning rates by relative gradient norm (FTS 3.1.8)", _full, auto_multipliers=True
+    ),
 }
 
 
@@ -102,15 +110,19 @@ def get_strategy(name: str) -> Strategy:
     """Return a strategy by name.
 
     Raises:
-        UserError: for an unknown name, with the known ones.
+        UserError: If the name is unknown; the message lists the known names.
     """
     if name not in STRATEGIES:
-        raise UserError(f"Unknown strategy `{name}`. Known: {', '.join(STRATEGIES)}")
+        raise UserError(f"Unknown strategy {name!r}. Known: {', '.join(STRATEGIES)}")
     return STRATEGIES[name]
 
 
 def list_strategies() -> pd.DataFrame:
-    """Return the fine-tuning strategies, indexed by name, with the column `title`."""
+    """Return a table of the fine-tuning strategies.
+
+    Returns:
+        DataFrame indexed by name with the column `title`.
+    """
     import pandas as pd
 
     rows = {name: {"title": strategy.title} for name, strategy in STRATEGIES.items()}
@@ -120,36 +132,39 @@ def list_strategies() -> pd.DataFrame:
 def outline_phases(training: TrainingConfig, groups: Sequence[str]) -> tuple[PhaseOutline, ...]:
     """Return the phases of the configured strategy.
 
-    The epochs are those of `phase_epochs`. Without it `epochs` is divided: `lp_ft` gives a third to the probe, gradual
-    unfreezing equal parts, at least one epoch per phase; the last phase gets the remainder.
+    `phase_epochs` sets the number of epochs of each phase. Without it, `epochs` is divided among the phases: `lp_ft`
+    uses a third for linear probing, and gradual unfreezing uses equal parts. Each phase has at least one epoch, and the
+    last one also has the remainder.
 
     Args:
-        training: strategy, epochs and learning rate.
-        groups: names of the layer groups that hold weights, from input to output.
+        training: The training section of a configuration.
+        groups: Names of the layer groups with weights, from input to output.
+
     Raises:
-        UserError: when `phase_epochs` does not have one number per phase, or there are fewer epochs than phases.
+        UserError: If `phase_epochs` does not have one number per phase, or there are fewer epochs than phases.
     """
     strategy = get_strategy(training.strategy)
     steps = strategy.steps(groups, training.unfreeze)
     epochs = training.phase_epochs or _divide(training.epochs, len(steps), strategy.share)
     if len(epochs) != len(steps):
         names = ", ".join(name for name, _ in steps)
-        raise UserError(f"`phase_epochs` must have {len(steps)} numbers, for {names}. Received: {len(epochs)}")
+        raise UserError(f"`phase_epochs` must have one number for each phase ({names}). Received: {list(epochs)}")
     rate = training.learning_rate
     return tuple(
         PhaseOutline(name, unfreeze, count, rate) for (name, unfreeze), count in zip(steps, epochs, strict=True)
     )
 
 
-def resolve_phases(model, outlines: Sequence[PhaseOutline], counting: str) -> list[Phase]:
-    """Look up the layers of each phase in a classifier.
+def resolve_phases(model: keras.Model, outlines: Sequence[PhaseOutline], counting: str) -> list[Phase]:
+    """Return the phases with the names of their layers in a classifier.
 
     Args:
-        model: keras.Model as made by `build_classifier`.
-        outlines: from `outline_phases`.
-        counting: of the layer groups.
+        model: Classifier built by `build_classifier`.
+        outlines: Phases from `outline_phases`.
+        counting: How layers are grouped: "stages", "reference" or "fts".
+
     Raises:
-        UserError: when the classifier lacks the layers that are to train.
+        UserError: If the classifier does not have enough groups or layers.
     """
     groups = {group.name: group.layers for group in layer_groups(model, counting)}
 
@@ -161,21 +176,27 @@ def resolve_phases(model, outlines: Sequence[PhaseOutline], counting: str) -> li
     return [Phase(o.name, layers(o.unfreeze), o.epochs, o.learning_rate) for o in outlines]
 
 
-def group_factors(training: TrainingConfig, groups: Sequence[str]) -> tuple[float, ...]:
-    """Return the learning-rate multipliers of the head, the last group, the one before and so on; () when all are 1.
+def group_multipliers(training: TrainingConfig, groups: Sequence[str]) -> tuple[float, ...]:
+    """Return the learning-rate multipliers that `group_rates` or `group_decay` sets.
 
     Args:
-        training: with `group_rates` or `group_decay`.
-        groups: names of the layer groups that hold weights.
+        training: The training section of a configuration.
+        groups: Names of the layer groups with weights.
+
+    Returns:
+        Multipliers of the head, the last group, the group before it and so on; empty if all are 1.
+
     Raises:
-        UserError: when there are more factors than groups, or the strategy sets the rates itself.
+        UserError: If there are more multipliers than groups, or the strategy sets the multipliers itself.
     """
     count = 1 + len(groups)
     given = "group_rates" if training.group_rates else "group_decay" if training.group_decay != 1 else ""
-    if given and get_strategy(training.strategy).auto_rates:
-        raise UserError(f"`{given}` cannot be used with strategy {training.strategy}, which sets the rates itself")
+    if given and get_strategy(training.strategy).auto_multipliers:
+        raise UserError(
+            f"`{given}` cannot be used with `strategy={training.strategy!r}`, which sets the multipliers itself"
+        )
     if len(training.group_rates) > count:
-        rule = f"at most {count} factors, for the head and {count - 1} groups"
+        rule = f"at most {count} multipliers, for the head and {count - 1} groups"
         raise UserError(f"`group_rates` must have {rule}. Received: {len(training.group_rates)}")
     if given == "group_decay":
         return tuple(training.group_decay**i for i in range(count))

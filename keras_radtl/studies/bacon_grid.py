@@ -3,10 +3,11 @@
     python -m keras_radtl.sweep grid176 --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
     python -m keras_radtl.sweep grid176 --tasks breast --data FOLDER --pretraining ImageNet --heads Linear
 
-BatchNorm uses moving statistics, so frozen layers are computed once; `--batchnorm adapt` is what the study used.
-Backbones that the study did not use get the pixel scaling of their weights.
+BatchNorm uses moving statistics, so that frozen layers are computed once; the study used `--batchnorm adapt`.
+Backbones that are not in the study have the pixel scaling of their weights. The results are analyzed by the two mixed
+models of the paper.
 
-Reference: Frees et al., arXiv 2508.17567, section 4.3.
+Reference: Frees et al., arXiv 2508.17567, section 4.3 and Tables 11 and 12.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from keras_radtl.config.presets import PRESETS
 from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.run_list import RunSpec, name_of
-from keras_radtl.sweeps.study import Factor
+from keras_radtl.sweeps.study import Factor, StudyAnalysis
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 BACKBONES = ("ResNet50", "DenseNet121")
@@ -42,8 +43,10 @@ STUDY = {
     "model": {**GRID["model"], "batchnorm": "inference"},
     "training": {**GRID["training"], "counting": "stages"},  # all backbones have it
 }
-FIXED = ("pretrain",)  # effect in the mixed model at the end; the other factors get random intercepts
-RANDOM = ("task", "backbone", "lrdecay", "clf", "fc_ratio", "numfilters")
+ANALYSES = (  # the models of the paper, which have no term for `fc_ratio`
+    StudyAnalysis(("pretrain",), ("clf", "numfilters", "lrdecay", "backbone", "task"), "Pretraining (Table 11)"),
+    StudyAnalysis(("clf",), ("task", "pretrain", "backbone", "lrdecay", "numfilters"), "Classifier (Table 12)"),
+)
 
 
 def runs(choices: Choices) -> list[RunSpec]:

@@ -1,9 +1,10 @@
-"""Fine-tuning strategies: strategies x backbones x learning rates x seeds on one split, rate selected on validation.
+"""Fine-tuning strategies: strategies x backbones x learning rates x seeds on one split; validation selects the rate.
 
     python -m keras_radtl.sweep fts --data FOLDER
     python -m keras_radtl.sweep fts --data FOLDER --backbones EfficientNet-Lite0 --epochs 12
 
-Closes with a table of mean (standard error) over seeds, the best in bold, wins over full fine-tuning and paired tests.
+Reports mean (standard error) over seeds with the best values in bold, the number of improvements over full fine-tuning,
+and paired tests.
 
 Reference: Davila, Colan and Hasegawa, Comparison of fine-tuning strategies for transfer learning in medical image
 classification, sections 3 and 4.
@@ -32,7 +33,7 @@ STUDY = {
     **PRESETS["fts"],
     "split": {"seed": 0},  # the seed of a run determines its head and the order of the images, not the split
 }
-COMPARE = True  # the strategies, at the end
+COMPARE = True
 
 
 def runs(choices: Choices) -> list[RunSpec]:

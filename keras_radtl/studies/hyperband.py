@@ -2,8 +2,8 @@
 
     python -m keras_radtl.tune --space hyperband --data FOLDER
 
-With the default of 9 epochs, Hyperband runs 23 trials of 1, 3 or 9 epochs, 87 epochs in total; with `--max-epochs 27`,
-70 trials.
+With the default of 9 epochs, Hyperband runs 23 trials of 1, 3 or 9 epochs, 87 epochs in total. With `--max-epochs 27`
+it runs 70 trials.
 
 Reference: Li et al., Hyperband, Journal of Machine Learning Research 18 (2018), algorithm 1.
 """

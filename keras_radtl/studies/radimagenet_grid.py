@@ -4,24 +4,45 @@
 
 Each weight set has its own 24 runs. All other values are those of the preset `radimagenet`.
 
+In the scripts of RadImageNet the BatchNorm layers that train use the statistics of the batch. Here `model.batchnorm`
+applies to the whole backbone: `adapt` if all layers train, `inference` otherwise. For `unfreezetop10` the BatchNorm
+layers among the last ten layers therefore differ from the scripts.
+
 Reference: Mei et al., Radiology: Artificial Intelligence 4 (2022), and the scripts published with it.
 """
 
 from __future__ import annotations
 
 from itertools import product
+from typing import NamedTuple
 
 from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.run_list import RunSpec, name_of
-from keras_radtl.sweeps.study import Factor
+from keras_radtl.sweeps.study import Factor, StudyAnalysis
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
-STRUCTURES = {  # layers that train, and learning rates
-    "unfreezeall": ("all", (1e-3, 1e-4)),
-    "freezeall": ("none", (1e-2, 1e-3)),
-    "unfreezetop10": ("layers:10", (1e-2, 1e-3)),
+
+
+class Structure(NamedTuple):
+    """Which layers train.
+
+    Attributes:
+        unfreeze: Value of `training.unfreeze`.
+        batchnorm: Value of `model.batchnorm`.
+        rates: Learning rates of the study.
+    """
+
+    unfreeze: str
+    batchnorm: str
+    rates: tuple[float, ...]
+
+
+STRUCTURES = {
+    "unfreezeall": Structure("all", "adapt", (1e-3, 1e-4)),
+    "freezeall": Structure("none", "inference", (1e-2, 1e-3)),
+    "unfreezetop10": Structure("layers:10", "inference", (1e-2, 1e-3)),
 }
 FACTORS = (
     Factor("pretraining", ("ImageNet", "RadImageNet"), "weight sets", free=True),
@@ -29,8 +50,7 @@ FACTORS = (
     Factor("structures", tuple(STRUCTURES), "layers that train"),
 )
 STUDY = {"preset": "radimagenet", **PRESETS["radimagenet"]}
-FIXED = ("pretrain",)
-RANDOM = ("task", "backbone", "structure", "learning_rate")
+ANALYSES = (StudyAnalysis(("pretrain",), ("task", "backbone", "structure", "learning_rate")),)
 
 
 def runs(choices: Choices) -> list[RunSpec]:
@@ -39,10 +59,11 @@ def runs(choices: Choices) -> list[RunSpec]:
     for task in choices.tasks:
         config = choices.task_config(task)
         for pretrain, backbone, structure in product(choices.pretraining, choices.backbones, choices.structures):
-            unfreeze, rates = STRUCTURES[structure]
+            unfreeze, batchnorm, rates = STRUCTURES[structure]
+            batchnorm = choices.given("model.batchnorm") or batchnorm
             for rate in rates:
                 changes = {
-                    "model": {"backbone": backbone, "weights": pretrain.lower()},
+                    "model": {"backbone": backbone, "weights": pretrain.lower(), "batchnorm": batchnorm},
                     "training": {"unfreeze": unfreeze, "learning_rate": rate},
                 }
                 factors = {

@@ -8,12 +8,11 @@ from os import PathLike
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError, require
-from keras_radtl.config.arguments import KEYS, expand
+from keras_radtl.config.arguments import expand
 from keras_radtl.studies.table import get_study
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.folder import SweepOptions
 from keras_radtl.sweeps.run_list import RunSpec
-from keras_radtl.sweeps.spelling import ARGUMENTS
 from keras_radtl.sweeps.study import Study, study_of_runs
 from keras_radtl.sweeps.sweep import SweepResult, get_engine, list_runs, prepare_sweep
 
@@ -68,11 +67,11 @@ def run_sweep(
     if folder is None and not found.name:
         raise UserError("`output` must be given for a sequence of RunSpec")
     runs = list_runs(found, choices_from(found, data, choices))
-    run_engine = get_engine(engine, ray_address, ARGUMENTS)
+    run_engine = get_engine(engine, ray_address)
     options = SweepOptions(
         reuse, feature_cache_size, save_models, figures, module=found.file, per_process=runs_per_process
     )
-    sweep = prepare_sweep(found, runs, folder, options, skip_missing, ARGUMENTS)
+    sweep = prepare_sweep(found, runs, folder, options, skip_missing)
     if dry_run:
         return sweep.preview()
     if sweep.unfinished:
@@ -105,10 +104,8 @@ def choices_from(study: Study, data: str | PathLike | Mapping | None, keywords: 
         asked = expand(overrides)
     except UserError as error:
         raise UserError(f"{error}" + (f". Factors of this study: {', '.join(names)}" if names else "")) from None
-    short = {key: name for name, key in KEYS.items()}
-    spelled = {key: ARGUMENTS.argument(short.get(key, key)) for key in _leaves(asked)}
     return Choices(
-        study, lambda values: Config.from_layers("quickstart", values, asked), spelled, levels, paths, ARGUMENTS
+        study, lambda values: Config.from_layers("quickstart", values, asked), _leaves(asked), levels, paths
     )
 
 

@@ -1,4 +1,4 @@
-"""Studies by name: those of the package, those in the folder `tuners/`, and Python files anywhere."""
+"""Studies by name: studies of the package, files in the folder `tuners/`, and other Python files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from os import PathLike
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError
+from keras_radtl.config.errors import listed, shown
 from keras_radtl.search.space import Space, make_space, read_space
 from keras_radtl.sweeps.run_list import load_list
 from keras_radtl.sweeps.study import Study, file_of, study_of
+from keras_radtl.sweeps.user_code import load_module
 
-STUDIES = {  # by the name of the study, its module in this folder; both names are accepted
+STUDIES = {  # module in this folder by the name of the study; both names are accepted
     "fts": "fine_tuning_strategies",
     "grid176": "bacon_grid",
     "unfreezing": "unfreezing",
@@ -27,10 +29,10 @@ def get_study(name: str | PathLike) -> Study:
     """Return a study.
 
     Args:
-        name: path of a Python file, the name of a file in `tuners/`, or the name of a study of the package, in this
+        name: Path of a Python file, the name of a file in `tuners/`, or the name of a study of the package, in this
             order.
     Raises:
-        UserError: when there is none, with the known names.
+        UserError: If there is none; the message lists the known names.
     """
     file = next((path for path in (Path(name), TUNERS / f"{name}.py") if path.suffix == ".py" and path.is_file()), None)
     if file is not None:
@@ -38,9 +40,7 @@ def get_study(name: str | PathLike) -> Study:
         return study_of(module, file.stem, file_of(module))
     short = {module: short for short, module in STUDIES.items()}.get(str(name), str(name))
     if short not in STUDIES:
-        raise UserError(
-            f"There is no list of runs `{name}`. Give a Python file, or one of: {', '.join(known_studies())}"
-        )
+        raise UserError(f"No list of runs {shown(str(name))}. Known: {listed(known_studies())}, or a Python file")
     return study_of(import_module(f"keras_radtl.studies.{STUDIES[short]}"), short)
 
 
@@ -54,10 +54,10 @@ def get_space(source: str | PathLike, config: Config) -> Space:
     """Return a search space.
 
     Args:
-        source: name of a study in `SPACES`, a Python file that defines `SPACE`, or what `read_space` takes.
-        config: what is not searched.
+        source: Name of a study in `SPACES`, a Python file that defines `SPACE`, or an argument of `read_space`.
+        config: Configuration of everything that is not searched.
     Raises:
-        UserError: when there is no such space, or it cannot be searched from `config`.
+        UserError: If there is no such space, or it cannot be searched from `config`.
     """
     if str(source) in SPACES:
         return make_space(import_module(f"keras_radtl.studies.{source}").SPACE, config)
@@ -67,9 +67,7 @@ def get_space(source: str | PathLike, config: Config) -> Space:
 
 
 def _space_of(path: Path) -> dict:
-    import runpy
-
-    names = runpy.run_path(str(path))
-    if not isinstance(names.get("SPACE"), dict):
+    space = getattr(load_module(path), "SPACE", None)
+    if not isinstance(space, dict):
         raise UserError(f"{path} must define SPACE, a dict from configuration keys to values")
-    return names["SPACE"]
+    return space

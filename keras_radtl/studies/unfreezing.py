@@ -2,8 +2,9 @@
 
     python -m keras_radtl.sweep unfreezing --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
 
-Levels count the nine children of the PyTorch ResNet50 from the output; the first one, a pooling layer, has no weights.
-BatchNorm uses moving statistics, so frozen layers are computed once; `--batchnorm adapt` is what the study used.
+A level is a number of children of the PyTorch ResNet50, counted from the output. The first of the nine, a pooling layer,
+has no weights.
+BatchNorm uses moving statistics, so that frozen layers are computed once; the study used `--batchnorm adapt`.
 
 Reference: Frees et al., arXiv 2508.17567, section 4.4.
 """
@@ -16,7 +17,7 @@ from keras_radtl.config import update
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.run_list import RunSpec, name_of
-from keras_radtl.sweeps.study import Factor
+from keras_radtl.sweeps.study import Factor, StudyAnalysis
 
 TASKS = {"acl": {}, "breast": {"data": {"positive": "malignant"}}}
 FACTORS = (
@@ -31,8 +32,7 @@ STUDY = {
     "model": {**GRID["model"], "batchnorm": "inference", "head": HEAD},
     "training": {**GRID["training"], "epochs": 10},
 }
-FIXED = ("structure",)
-RANDOM = ("task", "pretrain")
+ANALYSES = (StudyAnalysis(("structure",), ("task", "pretrain")),)
 
 
 def runs(choices: Choices) -> list[RunSpec]:

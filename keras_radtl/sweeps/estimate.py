@@ -7,13 +7,17 @@ import time
 from collections.abc import Sequence
 
 from keras_radtl.config import Config, UserError
-from keras_radtl.sweeps.run_list import RunSpec, feature_key
+from keras_radtl.models.backbones.branches import group_names
+from keras_radtl.strategies.table import PhaseOutline
+from keras_radtl.sweeps.run_list import RunSpec, cut_batches, feature_key
 from keras_radtl.sweeps.speed import Speed
-from keras_radtl.training.plan import make_plan
+from keras_radtl.training.plan import Plan, make_plan
 
 _BYTES_PER_CASE = 200  # one row of a predictions file, approximately
 _BACKBONE = 25_000_000  # parameters, approximately
-_BACKWARD = 2.0  # time of a backward pass, relative to a forward pass
+_FILES = 0.3  # seconds for the metrics and files of a model, measured on 2 cores
+_FIGURES = 6.0  # seconds for the figures of a model, measured on 2 cores
+_LAYERS = 100  # layers of a backbone, approximately
 
 
 def disk_bytes(runs: Sequence[RunSpec], cases: int, save_models: bool) -> tuple[int, int]:
@@ -23,9 +27,9 @@ def disk_bytes(runs: Sequence[RunSpec], cases: int, save_models: bool) -> tuple[
     size of the store is limited.
 
     Args:
-        runs: unfinished runs.
-        cases: number of images of the dataset.
-        save_models: whether every run keeps its model.
+        runs: Unfinished runs.
+        cases: Number of images of the dataset.
+        save_models: Whether every run keeps its model.
     Returns:
         Bytes of the stored activations of fully frozen backbones, and bytes of the run directories.
     """
@@ -55,47 +59,109 @@ def _head_parameters(config: Config) -> int:
         return 0
 
 
-def run_seconds(runs: Sequence[RunSpec], cases: int, speed: Speed, reuse: bool, per_process: int) -> float:
+def run_seconds(
+    runs: Sequence[RunSpec], cases: int, speed: Speed, reuse: bool, per_process: int, figures: bool = False
+) -> float:
     """Estimate the seconds that runs take one after the other.
 
-    When the backbone is frozen, only the first run that needs its activations computes them. In other runs half of the
-    backbone counts as trained.
+    The estimate consists of the start of processes, the decoding of the images, and for each model: building, tracing
+    and training in each phase, validation, predictions of all cases, and files. Only the first run that needs certain
+    activations of frozen layers computes them.
 
     Args:
-        runs: unfinished runs on one dataset, in order.
-        cases: number of images of the dataset.
-        speed: of this machine.
-        reuse: whether runs share activations.
-        per_process: number of runs per process.
+        runs: Unfinished runs on one dataset, in order.
+        cases: Number of images of the dataset.
+        speed: Speed of this machine.
+        reuse: Whether runs share activations.
+        per_process: Number of runs per process.
+        figures: Whether the figures of every run are drawn.
     """
-    total = speed.start * math.ceil(len(runs) / per_process)
-    for run, kind in zip(runs, _kinds(runs), strict=True):
-        folds, passes = _passes(run.config)
-        steps = folds * passes * cases / run.config.training.batch_size
-        total += folds * speed.of("build", run.config) + steps * speed.weight_step * _head_parameters(run.config)
-        once = cases * folds * (passes + 1) * speed.of("image", run.config)  # the last pass: predictions
-        if not make_plan(run.config).frozen:
-            total += once * (1 + _BACKWARD / 2)
-        elif kind == "first" or not reuse:
-            total += once
+    kinds, total = _kinds(runs), 0.0
+    for start, count in cut_batches(runs, per_process):
+        total += speed.start
+        loaded = None
+        for run, kind in list(zip(runs, kinds, strict=True))[start : start + count]:
+            plan = make_plan(run.config)
+            if plan.data_key != loaded:
+                total += cases * speed.of_data(plan)
+                loaded = plan.data_key
+            total += _model_seconds(plan, run.config, cases, speed, stored=reuse and kind == "later", reuse=reuse)
+            total += figures * _FIGURES * (plan.split.folds or 1)
     return total
 
 
+def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored: bool, reuse: bool) -> float:
+    """Return the seconds to build, train and test the models of all folds of a run.
+
+    Args:
+        plan: Plan of the run.
+        config: Its configuration.
+        cases: Number of images.
+        speed: Speed of this machine.
+        stored: Whether an earlier run has computed the activations of the frozen layers.
+        reuse: Whether activations are stored at all.
+    """
+    folds, share = config.split.folds or 1, _training_share(config)
+    training = share * cases
+    validation = training * config.split.val / config.split.train
+    image, trace = speed.of("image", plan), speed.of("trace", plan)
+    reusable = reuse and plan.model.batchnorm != "adapt"
+    seconds = speed.of("build", plan) + trace + _FILES
+    if not (stored and plan.frozen and reusable):
+        seconds += cases * image  # predictions of all cases
+    for phase in plan.phases:
+        steps = phase.epochs * math.ceil(training / plan.training.batch_size)
+        seconds += steps * (speed.step + speed.weight_step * _head_parameters(config))
+        opened = opened_share(plan, phase)
+        if opened:
+            extra = {name: speed.of(f"train_{name}", plan) for name in ("image", "trace")}
+            seconds += 2 * trace + opened * max(0.0, extra["trace"] - trace) + speed.head_trace
+            seconds += phase.epochs * training * (image + opened * max(0.0, extra["image"] - image))
+            seconds += phase.epochs * validation * image
+        else:
+            seconds += 2 * speed.head_trace + (0.0 if stored and reusable else trace)
+            if not reusable:
+                seconds += phase.epochs * (training + validation) * image
+            elif not stored:
+                seconds += (phase.epochs * training + validation) * image
+    return folds * seconds
+
+
+def opened_share(plan: Plan, phase: PhaseOutline) -> float:
+    """Return the share of a backbone, in [0, 1], through which the gradients of a phase pass.
+
+    Gradients pass through all layer groups between the output and the lowest group that trains.
+    """
+    groups = group_names(plan.branches, plan.training.counting, weighted=True)
+    if phase.unfreeze in ("none", "all"):
+        return float(phase.unfreeze == "all")
+    if not isinstance(phase.unfreeze, str):
+        return (len(groups) - min(groups.index(name) for name in phase.unfreeze)) / len(groups)
+    if phase.unfreeze.startswith("layers:"):
+        return min(1.0, int(phase.unfreeze.removeprefix("layers:")) / _LAYERS)
+    every = group_names(plan.branches, plan.training.counting)
+    return min(1.0, int(phase.unfreeze.removeprefix("top")) / len(every))
+
+
+def _training_share(config: Config) -> float:
+    """Return the share of all images in the training set of one model."""
+    folds, split = config.split.folds, config.split
+    return (1 - 1 / folds) * split.train / (split.train + split.val) if folds else split.train
+
+
 def _passes(config: Config) -> tuple[int, float]:
-    """Return the number of models of a run and how often each sees an image in training, on average over all images."""
-    folds = config.split.folds
-    share = 1 - 1 / folds if folds else config.split.train
-    return folds or 1, share * make_plan(config).epochs
+    """Return the number of models of a run, and in how many epochs a model sees an image, as a mean over all images."""
+    return config.split.folds or 1, _training_share(config) * make_plan(config).epochs
 
 
 class TimeLeft:
     """Estimates the remaining time from finished runs, separately for first and later users of shared activations.
 
     Args:
-        runs: unfinished runs, in order.
+        runs: Unfinished runs, in order.
 
     Attributes:
-        last: seconds that the last run took.
+        last: Seconds that the last run took.
     """
 
     def __init__(self, runs: Sequence[RunSpec]):
@@ -111,7 +177,7 @@ class TimeLeft:
         self._seconds[kind].append(self.last)
 
     def left(self) -> float:
-        """Return the remaining seconds; a kind that was not measured yet counts as the other one."""
+        """Return the remaining seconds; while there is no finished run of one kind, it counts as the other one."""
         means = {kind: sum(values) / len(values) for kind, values in self._seconds.items() if values}
         default = next(iter(means.values()), math.nan)
         return sum(means.get(kind, default) for _, kind in self._left)

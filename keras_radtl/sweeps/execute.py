@@ -58,7 +58,10 @@ def describe_time(runs: Sequence[RunSpec], options: SweepOptions, speed: Speed |
     if isinstance(speed, str):
         return f"time not known: {speed}"
     parts = _by_data(runs)
-    seconds = sum(run_seconds(order_runs(t), cases, speed, options.reuse, options.per_process) for t, cases in parts)
+    seconds = sum(
+        run_seconds(order_runs(listed), cases, speed, options.reuse, options.per_process, options.figures)
+        for listed, cases in parts
+    )
     return f"about {clock(seconds)} on this machine"
 
 

@@ -1,6 +1,7 @@
 """Execute a sweep on this machine: a worker process trains one run after another.
 
-A run whose process dies is tried once more in a process of its own; then it counts as failed and the sweep continues.
+A run whose process dies is tried once more in a process of its own. If that dies too, the run counts as failed and the
+sweep continues.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.interrupt import StopRequest
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.run_list import RunSpec, cut_batches
-from keras_radtl.sweeps.speed import Speed, listed_words, make_speed
+from keras_radtl.sweeps.speed import Speed, make_speed, questions
 from keras_radtl.sweeps.worker import measure_task
 from keras_radtl.training.worker import DIED, DONE, Answer, train_task
 from keras_radtl.training.worker_process import WorkerProcess
@@ -28,14 +29,14 @@ def run_local(
     """Execute runs on this machine.
 
     Args:
-        folder: of the sweep.
-        runs: unfinished runs, in order.
-        options: how runs are executed.
-        ended: called with the name of each run that finished or failed.
-        measured: called before the first run with a `Speed`, or with one line that says why it is unknown.
+        folder: Folder of the sweep.
+        runs: Unfinished runs, in order.
+        options: How runs are executed.
+        ended: Called with the name of each run that finished or failed.
+        measured: Called before the first run with a `Speed`, or with the reason why it is unknown.
     Raises:
-        Stopped: after Ctrl-C or SIGTERM; the current run resumes from its last checkpoint next time.
-        UserError: when the disk is full.
+        Stopped: After Ctrl-C or SIGTERM; the current run resumes from its last checkpoint next time.
+        UserError: If the disk is full.
     """
     with StopRequest() as stop, WorkerProcess((*WORKER, options.module), folder.log, stop) as worker:
         measured(_measure(worker, runs))
@@ -49,10 +50,10 @@ def run_local(
 
 def _measure(worker: WorkerProcess, runs: Sequence[RunSpec]) -> Speed | str:
     try:
-        words = listed_words(run.config for run in runs)
+        asked = questions(run.config for run in runs)
     except UserError as error:  # one impossible run does not stop the others; it fails by name
         return str(error)
-    answer = worker.ask(measure_task(runs[0].config, words))
+    answer = worker.ask(measure_task(runs[0].config, asked))
     return make_speed(answer.result, worker.started) if answer.outcome == DONE else answer.text
 
 

@@ -72,7 +72,7 @@ def _connect(address: str | None):
     try:
         import ray
     except ImportError:
-        raise UserError("--engine ray needs Ray: pip install 'keras_radtl[ray]'") from None
+        raise UserError("`engine='ray'` needs Ray: pip install 'keras_radtl[ray]'") from None
     if not ray.is_initialized():
         os.environ["PYTHONPATH"] = python_path()  # for the processes of a cluster that is started here
         try:

@@ -1,4 +1,4 @@
-"""What runs need and may be missing: data and weights, checked before the first run starts."""
+"""Data and weights that runs need, checked before the first run starts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError
+from keras_radtl.config.errors import LINE
 from keras_radtl.sweeps.run_list import RunSpec
-from keras_radtl.sweeps.spelling import FLAGS, Spelling
+
+_REASON = 120  # characters of a reason in a list of them
 
 
-def missing_things(runs: Sequence[RunSpec], spelling: Spelling) -> dict[str, dict[str, str]]:
-    """Return, by run name, what is missing: a word such as `acl` or `radimagenet:resnet50`, and the reason.
+def missing_things(runs: Sequence[RunSpec]) -> dict[str, dict[str, str]]:
+    """Return what is missing by run name: a word such as `acl` or `radimagenet:resnet50`, with the reason.
 
-    ImageNet weights that Keras publishes are downloaded here, once, when there is a network.
+    ImageNet weights that Keras publishes are downloaded here, once, if there is a network connection.
     """
     known: dict[tuple, str | None] = {}
     missing: dict[str, dict[str, str]] = {}
@@ -27,9 +29,7 @@ def missing_things(runs: Sequence[RunSpec], spelling: Spelling) -> dict[str, dic
             things[word] = ("weights", backbone, weights, run.config.model.weights_dir)
         for word, thing in things.items():
             if thing not in known:
-                known[thing] = (
-                    _data_problem(*thing[1:], spelling) if thing[0] == "data" else _weights_problem(*thing[1:])
-                )
+                known[thing] = _data_problem(*thing[1:]) if thing[0] == "data" else _weights_problem(*thing[1:])
             if known[thing]:
                 missing.setdefault(run.name, {})[word] = known[thing]
     return missing
@@ -41,9 +41,9 @@ def _branches(config: Config) -> list[tuple[str, str]]:
     return [(branch.spec.name, branch.weights) for branch in branches(config.model)]
 
 
-def _data_problem(task: str, path: str, spelling: Spelling) -> str | None:
+def _data_problem(task: str, path: str) -> str | None:
     if not path:
-        return f"name its images by {spelling.task_data(task)}"
+        return f"name its images by `data={{{task!r}: 'PATH'}}`"
     return None if path == "phantoms" or Path(path).exists() else f"there is no {path}"
 
 
@@ -64,32 +64,42 @@ def _weights_problem(backbone: str, weights: str, weights_dir: str | None) -> st
     return None if found.path.is_file() else f"there is no file {found.path}"
 
 
-def select_available(runs: Sequence[RunSpec], skip: Sequence[str], spelling: Spelling = FLAGS) -> dict[str, str]:
-    """Return, by name, the reason of each run that is skipped because something named by `skip` is missing.
+def select_available(runs: Sequence[RunSpec], skip: Sequence[str]) -> dict[str, str]:
+    """Return the reason, by name, of each run that is skipped because something named by `skip` is missing.
 
     Args:
-        runs: the whole list.
-        skip: words: a task, a weight set, a backbone, or `weights:backbone`; runs that miss nothing are not skipped.
-        spelling: how messages name what the user can set.
+        runs: All runs of the list.
+        skip: Words: a task, a weight set, a backbone, or `weights:backbone`. Runs for which nothing is missing are not
+            skipped.
     Raises:
-        UserError: when something else is missing, listing all of it in one line.
+        UserError: If anything else is missing; the message lists it in one line.
     """
     words = {word.lower() for word in skip}
     skipped, refused = {}, {}
-    for name, things in missing_things(runs, spelling).items():
+    for name, things in missing_things(runs).items():
         forgiven = {word for word in things if words & {word, *word.split(":")}}
         if len(forgiven) == len(things):
             skipped[name] = "; ".join(f"{word}: {reason}" for word, reason in things.items())
         else:
             refused |= {word: reason for word, reason in things.items() if word not in forgiven}
     if refused:
-        listed = "; ".join(f"{word} ({_short(reason)})" for word, reason in refused.items())
-        raise UserError(f"Missing: {listed}. To skip these runs: {spelling.skip_missing(list(refused))}")
+        raise UserError(_refusal(refused))
     if len(skipped) == len(runs):
         raise UserError(f"Every run is skipped: {next(iter(skipped.values()))}")
     return skipped
 
 
+def _refusal(missing: dict[str, str]) -> str:
+    """Return the line that lists what is missing, with as many of the reasons as it has space for."""
+    advice = f". To skip these runs: `skip_missing={list(missing)}`"
+    parts = list(missing)
+    for i, (word, reason) in enumerate(missing.items()):
+        longer = [*parts[:i], f"{word} ({_short(reason)})", *parts[i + 1 :]]
+        if len("Missing: " + "; ".join(longer) + advice) <= LINE:
+            parts = longer
+    return "Missing: " + "; ".join(parts) + advice
+
+
 def _short(reason: str) -> str:
     sentence = reason.split(". ")[0].split(" (")[0]
-    return sentence if len(sentence) <= 120 else f"{sentence[:117]}..."
+    return sentence if len(sentence) <= _REASON else f"{sentence[: _REASON - 3]}..."

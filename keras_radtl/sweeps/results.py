@@ -17,15 +17,16 @@ COLUMNS = (
     "fold_auc_mean", "fold_auc_sd", "best_epoch", "epochs", "parameters", "seconds", "status", "error",
 )  # fmt: skip
 FINISHED, FAILED, SKIPPED, OPEN = "finished", "failed", "skipped", "open"
+NO_LEVEL = "none"  # cell of a factor that does not apply to a run; an empty cell would exclude it from analyses
 
 
 class Results:
     """The table of a sweep, in memory and on disk.
 
     Args:
-        folder: of the sweep.
-        runs: every run, in the order of the rows.
-        skipped: reason, by name, of the runs that are skipped.
+        folder: Folder of the sweep.
+        runs: All runs, in the order of the rows.
+        skipped: Reason of each skipped run, by name.
     """
 
     def __init__(self, folder: SweepFolder, runs: Sequence[RunSpec], skipped: Mapping[str, str]):
@@ -42,7 +43,8 @@ class Results:
             found = {**failure, "status": FAILED}
         else:
             found = {"status": OPEN}
-        return {"name": run.name, **run.factors, **found}
+        factors = {name: NO_LEVEL if level is None else level for name, level in run.factors.items()}
+        return {"name": run.name, **factors, **found}
 
     def update(self, name: str) -> dict:
         """Read one run again, write the table and return its row."""
@@ -51,9 +53,14 @@ class Results:
         return self.rows[name]
 
     @property
+    def factors(self) -> list[str]:
+        """The names of the factors."""
+        return list(dict.fromkeys(factor for run in self.runs for factor in run.factors))
+
+    @property
     def columns(self) -> list[str]:
         """The columns of the table: name, factors, metrics and status."""
-        factors = list(dict.fromkeys(factor for run in self.runs for factor in run.factors))
+        factors = self.factors
         return ["name", *factors, *(name for name in COLUMNS if name not in factors)]
 
     def write(self) -> None:
@@ -62,7 +69,7 @@ class Results:
         write_csv(self.folder.results, columns, [[row.get(name) for name in columns] for row in self.rows.values()])
 
     def with_status(self, status: str) -> list[dict]:
-        """Return the rows with a status."""
+        """Return the rows that have a status."""
         return [row for row in self.rows.values() if row["status"] == status]
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from keras_radtl.config import Config, UserError, from_dict, to_dict
+from keras_radtl.config import Config, HeadConfig, UserError, from_dict, require, to_dict
+from keras_radtl.config.errors import shown
+from keras_radtl.sweeps.user_code import load_module
+from keras_radtl.training.plan import make_plan
 
-Level = str | float | int | None
+Level = str | float | int | None  # of a factor; None: the factor does not apply to the run
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_LONGEST_NAME = 120  # characters
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,25 @@ class RunSpec:
     """One run of a sweep.
 
     Attributes:
-        name: unique, letters, digits and `._+-`: the name of its folder.
-        config: everything that determines its result.
-        factors: by factor, the level of this run; None where the factor does not apply.
+        name: Unique name of letters, digits and `._+-`, which is also the name of its folder.
+        config: Everything that determines its result.
+        factors: Level of this run by factor; None where the factor does not apply.
+
+    Raises:
+        UserError: If a value has a wrong type; the message names the argument.
     """
 
     name: str
     config: Config
     factors: Mapping[str, Level]
+
+    def __post_init__(self):
+        require(isinstance(self.name, str), "name", "the name of a run", self.name)
+        require(isinstance(self.config, Config), "config", "a Config", self.config)
+        valid = isinstance(self.factors, Mapping) and all(
+            isinstance(name, str) and isinstance(level, Level) for name, level in self.factors.items()
+        )
+        require(valid, "factors", "a dict from names to numbers, texts or None", self.factors)
 
 
 def name_of(*levels: Level) -> str:
@@ -41,48 +54,48 @@ def name_of(*levels: Level) -> str:
     return "-".join(re.sub(r"[^a-z0-9._+-]+", "_", part.lower()) for part in parts)
 
 
-def check_runs(runs: Sequence[RunSpec]) -> None:
+def check_runs(runs: Sequence[RunSpec], source: str = "A list of runs") -> None:
     """Refuse an empty list, names that are not folder names, and names that are used twice.
 
+    Args:
+        runs: What the function `runs` of a study returned.
+        source: The file or study, for the message about a wrong type.
     Raises:
-        UserError: naming the run.
+        UserError: If the list cannot be used; the message names the run.
     """
+    if not isinstance(runs, Sequence) or isinstance(runs, str):
+        raise UserError(f"{source}: `runs` must return a list of RunSpec. Received: {shown(runs)}")
+    for run in runs:
+        if not isinstance(run, RunSpec):
+            raise UserError(f"{source}: `runs` must return a list of RunSpec. Received an item {shown(run)}")
     if not runs:
         raise UserError("The sweep has no runs: check its options")
     seen = set()
     for run in runs:
-        if not _NAME.fullmatch(run.name):
-            raise UserError(
-                f"A run name must consist of letters, digits and the characters ._+- . Received: {run.name!r}"
-            )
+        if not _NAME.fullmatch(run.name) or len(run.name) > _LONGEST_NAME:
+            rule = f"at most {_LONGEST_NAME} letters, digits and characters ._+-"
+            raise UserError(f"The name of a run must be {rule}. Received: {shown(run.name)}")
         if run.name in seen:
             raise UserError(f"Two runs have the name {run.name!r}")
         seen.add(run.name)
 
 
-def _key(*parts) -> str:
-    return json.dumps(parts, sort_keys=True)
-
-
-def process_key(config: Config) -> str:
+def process_key(config: Config) -> Hashable:
     """Return a key that is equal for runs that can be executed in one process."""
-    return _key(config.device, config.training.deterministic, config.training.precision)
+    return config.device, config.training.deterministic, config.training.precision
 
 
-def data_key(config: Config) -> str:
+def data_key(config: Config) -> Hashable:
     """Return a key that is equal for runs that use the same dataset and split."""
-    size = None if config.data.image_size else config.model.backbone
-    values = to_dict(config)
-    return _key(values["data"], values["split"], config.split_seed, size)
+    return make_plan(config).data_key
 
 
-def feature_key(config: Config) -> str:
-    """Return a key that is equal for runs that can use the same stored activations, judged by configuration."""
-    values = to_dict(config)
-    model = {name: value for name, value in values["model"].items() if name != "head"}
-    training = values["training"]
-    cut = [training[name] for name in ("strategy", "unfreeze", "counting")]
-    return _key(data_key(config), model, values["augment"], config.seed, training["batch_size"], cut)
+def feature_key(config: Config) -> Hashable:
+    """Return a key that is equal for runs that can share stored activations, judged by configuration."""
+    plan, training = make_plan(config), config.training
+    model = replace(config.model, head=HeadConfig())
+    cut = (training.strategy, training.unfreeze, training.counting)
+    return plan.data_key, model, config.augment, config.seed, training.batch_size, cut
 
 
 def order_runs(runs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -116,20 +129,13 @@ def load_list(path: str | Path) -> ModuleType:
     """Load the Python file of a list of runs.
 
     Args:
-        path: of a Python file that defines `runs(choices)`.
+        path: Path of a Python file that defines `runs(choices)`.
     Returns:
         The module. What it does when it is imported, such as adding a backbone, is done.
     Raises:
-        UserError: when there is no such file, or when it defines no `runs`.
+        UserError: If there is no such file, an error occurs in it, or it does not define `runs`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"No such list of runs: {path}")
-    spec = importlib.util.spec_from_file_location(f"sweep_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"A list of runs must be a Python file. Received: {path}")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(path)
     if not callable(getattr(module, "runs", None)):
         raise UserError(f"{path} must define runs(choices), which returns a list of RunSpec")
     return module

@@ -66,8 +66,9 @@ def strategy_text(found: StrategyComparison, ansi: bool | None = None) -> str:
     """Return the tables, wins, tests and failed runs as text.
 
     Args:
-        found: the comparison.
-        ansi: mark the best values by bold and underlined text, else by `*` and `_`; None: only if stdout is a terminal.
+        found: The comparison.
+        ansi: Whether the best values are bold and underlined instead of marked by `*` and `_`; None: only if stdout is
+            a terminal.
     """
     ansi = sys.stdout.isatty() if ansi is None else ansi
     marks = ("bold", "underlined") if ansi else ("*", "_")
@@ -78,15 +79,14 @@ def strategy_text(found: StrategyComparison, ansi: bool | None = None) -> str:
     ]
     for backbone in found.backbones:
         lines += [text_table(_rows(found, backbone, _ansi if ansi else _plain), ansi=ansi), ""]
-    lines += [f"better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}", ""]
+    lines += [f"better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}", ""] * bool(_wins(found))
     lines += [_test_line(test) for test in found.tests]
     return "\n".join([*lines, *(f"failed: {line}" for line in failed_cells(found)), ""])
 
 
 def _wins(found: StrategyComparison) -> str:
-    return ", ".join(
-        f"{name} {won} of {total}" for name, (won, total) in found.wins.items() if name != REFERENCE_STRATEGY
-    )
+    """Return the wins of each strategy that can be compared; empty if there is none."""
+    return ", ".join(f"{name} {won} of {total}" for name, (won, total) in found.wins.items() if total)
 
 
 def _test_line(test: StrategyTest) -> str:
@@ -107,7 +107,7 @@ def markdown(found: StrategyComparison) -> str:
     for backbone in found.backbones:
         head, *rows = _rows(found, backbone, _markdown)
         lines += ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)] + [""]
-    lines += [f"Better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}.", ""]
+    lines += [f"Better than {REFERENCE_STRATEGY} by more than {MARGIN:g} %: {_wins(found)}.", ""] * bool(_wins(found))
     return "\n".join([*lines, *(f"- failed: {line}" for line in failed_cells(found))]).rstrip() + "\n"
 
 

@@ -1,14 +1,14 @@
-"""A study: the Python file of a list of runs, with its factors, tasks and configuration values.
+"""A study: a list of runs in a Python file, with its factors, tasks and configuration values.
 
 A study defines `runs(choices)`, which returns a list of `RunSpec`. It may also declare:
 
-| name | what it is |
+| name | value |
 |---|---|
 | STUDY | nested configuration values of all runs |
-| FACTORS | tuple of `Factor`: what varies, and what users can choose from |
-| TASKS | by name, the nested configuration values of each task, which has its own data |
-| FIXED, RANDOM | factors with a fixed effect and with random intercepts in the mixed model of the results |
-| COMPARE | True: compare fine-tuning strategies at the end instead |
+| FACTORS | tuple of `Factor`: what varies, and what users can select |
+| TASKS | dict from the name of a task, which has its own data, to nested configuration values |
+| ANALYSES | tuple of `StudyAnalysis`: the mixed models of the results |
+| COMPARE | True: compare fine-tuning strategies instead |
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from keras_radtl.config import UserError, require
+from keras_radtl.config.errors import shown
 from keras_radtl.sweeps.run_list import Level, RunSpec
 
 _RESERVED = ("check", "config", "data", "given", "task_config")  # methods of `Choices`, and the data of tasks
@@ -26,13 +27,13 @@ _RESERVED = ("check", "config", "data", "given", "task_config")  # methods of `C
 
 @dataclass(frozen=True)
 class Factor:
-    """Something that varies in a study.
+    """A factor of a study.
 
     Attributes:
-        name: keyword argument of `run_sweep` and attribute of `choices`; the flag is `--NAME`.
-        levels: the levels of the study, all of one type.
-        help: one line.
-        free: other levels of that type may be chosen too.
+        name: Keyword argument of `run_sweep` and attribute of `choices`; the flag is `--NAME`.
+        levels: Levels of the study, all of one type.
+        help: Help text of one line.
+        free: Whether other levels of that type may be chosen.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Factor:
     free: bool = False
 
     def __post_init__(self):
+        require(isinstance(self.name, str), "name", "a text", self.name)
+        object.__setattr__(self, "levels", tuple(self.levels))
         valid = self.name.isidentifier() and not self.name.startswith("_") and self.name not in _RESERVED
         require(valid, "name", "an identifier that `choices` does not use itself", self.name)
         require(len(self.levels) > 0, f"levels of {self.name}", "one or more", self.levels)
@@ -59,9 +62,9 @@ class Factor:
         """Return the chosen levels as a tuple, all levels when `chosen` is None.
 
         Args:
-            chosen: one level or several.
+            chosen: One level or several.
         Raises:
-            UserError: for an empty choice, a wrong type or an unknown level.
+            UserError: If the choice is empty, has a wrong type or is unknown.
         """
         if chosen is None:
             return self.levels
@@ -81,20 +84,34 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A list of runs with what its Python file declares.
+class StudyAnalysis:
+    """A linear mixed model of the test AUC of a study.
 
     Attributes:
-        name: the default output folder is `saved_models/sweep-NAME`.
-        runs: function from `Choices` to the list of runs.
-        title: one line.
-        factors: what varies, without the tasks.
-        tasks: by name, nested configuration values of the tasks.
-        values: nested configuration values of all runs.
-        fixed: factors with a fixed effect in the mixed model of the results.
-        random: factors with random intercepts; None: all others.
-        compare: compare fine-tuning strategies at the end.
-        file: what a worker process loads first, since it may add backbones; empty: nothing.
+        fixed: Factors with a fixed effect; their levels are also compared by rank tests.
+        random: Factors with random intercepts; None: all other factors.
+        title: Heading of its text; empty: none.
+    """
+
+    fixed: tuple[str, ...] = ()
+    random: tuple[str, ...] | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A list of runs with the declarations of its Python file.
+
+    Attributes:
+        name: The default output folder is `saved_models/sweep-NAME`.
+        runs: Function from `Choices` to the list of runs.
+        title: Title of one line.
+        factors: What varies, without the tasks.
+        tasks: Nested configuration values by task.
+        values: Nested configuration values of all runs.
+        analyses: Mixed models of the results; each is fitted to the factors that vary.
+        compare: Whether to compare fine-tuning strategies instead.
+        file: Python file that a worker process loads first, since it may add backbones; empty: none.
     """
 
     name: str
@@ -103,14 +120,13 @@ class Study:
     factors: tuple[Factor, ...] = ()
     tasks: Mapping[str, dict] = field(default_factory=dict)
     values: Mapping = field(default_factory=dict)
-    fixed: tuple[str, ...] = ()
-    random: tuple[str, ...] | None = None
+    analyses: tuple[StudyAnalysis, ...] = (StudyAnalysis(),)
     compare: bool = False
     file: str = ""
 
     @property
     def every_factor(self) -> tuple[Factor, ...]:
-        """The factors, after `tasks` where the study has tasks."""
+        """All factors; the first is `tasks` if the study has tasks."""
         return (Factor("tasks", tuple(self.tasks), "tasks"), *self.factors) if self.tasks else self.factors
 
 
@@ -118,22 +134,38 @@ def study_of(module: ModuleType, name: str, file: str = "") -> Study:
     """Return the study that a module declares.
 
     Args:
-        module: defines `runs`, and optionally the names in the table above.
-        name: of the study.
-        file: what a worker process loads first.
+        module: Module that defines `runs`, and optionally the names in the table above.
+        name: Name of the study.
+        file: Python file that a worker process loads first.
+    Raises:
+        UserError: If a declaration has a wrong type; the message names the file and the declaration.
     """
+    source = file or name
     return Study(
         name=name,
         runs=module.runs,
         title=(module.__doc__ or "").split("\n")[0],
-        factors=tuple(getattr(module, "FACTORS", ())),
-        tasks=getattr(module, "TASKS", {}),
-        values=getattr(module, "STUDY", {}),
-        fixed=tuple(getattr(module, "FIXED", ())),
-        random=getattr(module, "RANDOM", None),
-        compare=getattr(module, "COMPARE", False),
+        factors=_declared(module, "FACTORS", Factor, source),
+        tasks=_table(module, "TASKS", source),
+        values=_table(module, "STUDY", source),
+        analyses=_declared(module, "ANALYSES", StudyAnalysis, source) or (StudyAnalysis(),),
+        compare=bool(getattr(module, "COMPARE", False)),
         file=file,
     )
+
+
+def _declared(module: ModuleType, name: str, kind: type, source: str) -> tuple:
+    value = getattr(module, name, ())
+    if not isinstance(value, Sequence) or not all(isinstance(item, kind) for item in value):
+        raise UserError(f"{source}: {name} must be a tuple of {kind.__name__}. Received: {shown(value)}")
+    return tuple(value)
+
+
+def _table(module: ModuleType, name: str, source: str) -> dict:
+    value = getattr(module, name, {})
+    if not isinstance(value, Mapping):
+        raise UserError(f"{source}: {name} must be a dict. Received: {shown(value)}")
+    return dict(value)
 
 
 def study_of_runs(runs: Sequence[RunSpec]) -> Study:
@@ -147,10 +179,10 @@ def change_levels(factors: Sequence[Factor], **levels: Sequence[Level]) -> tuple
     """Return factors with other levels, for a copy of a study.
 
     Args:
-        factors: of the study.
-        levels: by name of a factor, its new levels.
+        factors: Factors of the study.
+        levels: New levels by the name of the factor.
     Raises:
-        UserError: for an unknown factor, or a level that the study does not have.
+        UserError: If a factor is unknown, or the study does not have a level.
     """
     known = [factor.name for factor in factors]
     unknown = [name for name in levels if name not in known]

@@ -1,32 +1,35 @@
-"""The comparison at the end of a sweep: figures and mixed model over all runs, or the table of strategies."""
+"""The comparison of all runs of a sweep: figures, and mixed models or a table of fine-tuning strategies."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from keras_radtl.config import UserError
 from keras_radtl.reports.text_table import text_table
+from keras_radtl.sweeps.factor_figures import draw_factors, varying_factors
 from keras_radtl.sweeps.results import FAILED, FINISHED, OPEN, SKIPPED, Results
-from keras_radtl.sweeps.study import Study
+from keras_radtl.sweeps.study import Study, StudyAnalysis
 
 RESPONSE = "test_auc"
+ANALYSIS = "analysis.json"  # of the first analysis; further ones have the names of their fixed factors
 
 
 def close(results: Results, study: Study) -> str:
-    """Write figures and tables of a sweep and return the text that the command prints at its end.
+    """Write figures and tables of a sweep and return the text that the command prints last.
 
     Args:
-        results: table of the sweep.
-        study: with the factors of the mixed model, or `compare` for a table of strategies.
+        results: Table of the sweep.
+        study: Study with its analyses, or with `compare` for a table of strategies.
     """
     parts = [_folds(results)]
-    parts.append(_compare(results) if study.compare else _analyze(results, study.fixed, study.random))
-    return "\n".join(filter(None, [*parts, _ending(results)])) + "\n"
+    parts += [_compare(results)] if study.compare else _analyze(results, study.analyses)
+    return "\n".join(filter(None, [*parts, _figures(results), _ending(results)])) + "\n"
 
 
 def counts(rows: Iterable[Mapping]) -> str:
-    """Return the number of runs of each status: `22 finished, 1 failed`."""
+    """Return the number of runs of each status, such as `22 finished, 1 failed`."""
     found = Counter(row["status"] for row in rows)
     return ", ".join(f"{found[status]} {status}" for status in (FINISHED, FAILED, SKIPPED, OPEN) if found[status])
 
@@ -41,40 +44,59 @@ def _ending(results: Results) -> str:
 
 
 def _folds(results: Results) -> str:
-    """Return mean and standard deviation over folds of the runs with folds, best first."""
+    """Return mean and standard deviation over folds of the runs with folds, the best first."""
     rows = [row for row in results.with_status(FINISHED) if row.get("fold_auc_mean") is not None]
     rows.sort(key=lambda row: -row["fold_auc_mean"])
     cells = [[row["name"], f"{row['fold_auc_mean']:.3f} ({row['fold_auc_sd']:.3f})"] for row in rows]
     return f"test AUC over folds, mean (SD)\n{text_table(cells)}\n" if cells else ""
 
 
-def _varying(rows: Sequence[dict], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if 1 < len({row.get(name) for row in rows}) < len(rows))
+def _measured(results: Results) -> list[dict]:
+    return [row for row in results.with_status(FINISHED) if row.get(RESPONSE) is not None]
 
 
-def _analyze(results: Results, fixed: Sequence[str], random: Sequence[str] | None) -> str:
-    """Fit the mixed model and draw a box plot of each factor that varies."""
+def _figures(results: Results) -> str:
+    """Draw a box plot of each factor that varies."""
+    paths = draw_factors(results.folder.path / "figures", _measured(results), results.factors, RESPONSE)
+    return "\n".join(f"figure:   {path}" for path in paths)
+
+
+def _analyze(results: Results, analyses: Sequence[StudyAnalysis]) -> list[str]:
+    """Fit the mixed models to the factors that vary; returns a text for each."""
+    texts, used = [], set()
+    for analysis in analyses:
+        rows = _measured(results)
+        fixed = _replicated(rows, analysis.fixed)
+        names = results.factors if analysis.random is None else analysis.random
+        random = _replicated(rows, [name for name in names if name not in fixed])
+        if not random or (fixed, random) in used:
+            continue
+        used.add((fixed, random))
+        name = ANALYSIS if not texts else f"analysis_{'_'.join(fixed) or len(texts) + 1}.json"
+        text = _fit(results, fixed, random, results.folder.path / name)
+        texts.append(f"{analysis.title}\n{text}" if analysis.title else text)
+    return texts
+
+
+def _replicated(rows: Sequence[dict], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the factors that vary and of which a level occurs twice."""
+    return tuple(name for name in varying_factors(rows, names) if len({row.get(name) for row in rows}) < len(rows))
+
+
+def _fit(results: Results, fixed: tuple[str, ...], random: tuple[str, ...], path: Path) -> str:
     from keras_radtl.reports.analysis import analyze_table
-    from keras_radtl.reports.analysis_files import draw_analysis, write_analysis
+    from keras_radtl.reports.analysis_files import write_analysis
 
-    rows = [row for row in results.with_status(FINISHED) if row.get(RESPONSE) is not None]
-    factors = list(dict.fromkeys(factor for run in results.runs for factor in run.factors))
-    fixed = _varying(rows, fixed)
-    random = _varying(rows, [name for name in (factors if random is None else random) if name not in fixed])
-    if not random:
-        return ""
     rank_by = next(iter(fixed), "")
     within = "task" if rank_by and "task" in random else ""
-    folder = results.folder.path
     try:
         found = analyze_table(
             results.folder.results, RESPONSE, fixed, random, categorical=fixed, rank_by=rank_by, within=within
         )
     except UserError as error:
         return f"no analysis: {error}\n"
-    write_analysis(folder / "analysis.json", found)
-    figures = draw_analysis(folder / "figures", found)
-    return f"{found}\n\n" + "".join(f"figure:   {path}\n" for path in figures)
+    write_analysis(path, found)
+    return f"{found}\n\nanalysis: {path}\n"
 
 
 def _compare(results: Results) -> str:

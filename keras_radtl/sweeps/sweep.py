@@ -16,7 +16,6 @@ from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
 from keras_radtl.sweeps.requirements import select_available
 from keras_radtl.sweeps.results import FAILED, Results
 from keras_radtl.sweeps.run_list import RunSpec, check_runs, order_runs
-from keras_radtl.sweeps.spelling import Spelling
 from keras_radtl.sweeps.study import Study
 from keras_radtl.sweeps.summary import close, counts
 
@@ -97,14 +96,14 @@ class Sweep:
             UserError: when data cannot be read, or the disk has too little space.
         """
         left = self.unfinished
-        return f"{len(left)} runs: {describe_disk(left, self.options, self.folder)}"
+        return f"{_runs(left)}: {describe_disk(left, self.options, self.folder)}"
 
     def describe_time(self) -> str:
         """Return in one line the time that unfinished runs need on this machine, which is measured now."""
         from keras_radtl.sweeps.speed import try_speed
 
         left = self.unfinished
-        return f"{len(left)} runs: {describe_time(left, self.options, try_speed(left, self.options.module))}"
+        return f"{_runs(left)}: {describe_time(left, self.options, try_speed(left, self.options.module))}"
 
     def preview(self) -> SweepResult:
         """Return the table without executing a run, with estimates of disk space and time as text."""
@@ -126,6 +125,10 @@ class Sweep:
         return SweepResult(self.folder.path, tuple(results.columns), rows, text)
 
 
+def _runs(runs: Sequence[RunSpec]) -> str:
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}"
+
+
 def list_runs(study: Study, choices: Choices) -> list[RunSpec]:
     """Return the runs of a study.
 
@@ -144,7 +147,6 @@ def prepare_sweep(
     output: Path | None,
     options: SweepOptions,
     skip_missing: Sequence[str],
-    spelling: Spelling,
 ) -> Sweep:
     """Check everything that runs need and return the sweep.
 
@@ -154,27 +156,25 @@ def prepare_sweep(
         output: folder of the sweep; None: `saved_models/sweep-NAME`.
         options: how runs are executed.
         skip_missing: what may be missing; see `select_available`.
-        spelling: how messages name what the user can set.
     Raises:
         UserError: when something is missing, an option is wrong or the folder holds other runs.
     """
     require(options.per_process >= 1, "runs_per_process", ">= 1", options.per_process)
-    skipped = select_available(runs, skip_missing, spelling)
+    skipped = select_available(runs, skip_missing)
     options.run_options(Path())  # refuses wrong values
     folder = SweepFolder(output or OUTPUT / f"sweep-{study.name}")
     folder.check(runs)
     return Sweep(study, tuple(runs), skipped, folder, options)
 
 
-def get_engine(name: str, ray_address: str | None, spelling: Spelling) -> Engine:
+def get_engine(name: str, ray_address: str | None) -> Engine:
     """Return the function that executes the plan of a sweep.
 
     Args:
         name: `local` or `ray`.
-        ray_address: of a running Ray cluster; None starts one on this machine.
-        spelling: how messages name what the user can set.
+        ray_address: Address of a running Ray cluster; None: one is started on this machine.
     Raises:
-        UserError: for an unknown name, or an address without Ray.
+        UserError: If the name is unknown, or an address is given without Ray.
     """
     require(name in ("local", "ray"), "engine", "local or ray", name)
     if name == "ray":
@@ -182,8 +182,7 @@ def get_engine(name: str, ray_address: str | None, spelling: Spelling) -> Engine
 
         return partial(run_ray, address=ray_address)
     if ray_address is not None:
-        address, engine = spelling.argument("ray_address"), spelling.argument("engine")
-        raise UserError(f"{address} needs {engine} to be ray. Received: {ray_address!r}")
+        raise UserError(f"`ray_address` needs `engine='ray'`. Received: ray_address={ray_address!r}")
     from keras_radtl.sweeps.local_engine import run_local
 
     return run_local

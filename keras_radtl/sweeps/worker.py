@@ -1,13 +1,13 @@
 """The worker of a sweep: trains runs and measures the speed of this machine.
 
-`python -m keras_radtl.sweeps.worker LIST FOLDER CACHE` answers tasks as `training.worker` describes. LIST is the
+`python -m keras_radtl.sweeps.worker LIST FOLDER CACHE` answers tasks as described in `training.worker`. LIST is the
 file of the list of runs, which may add backbones; empty: none.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +16,22 @@ from keras_radtl.sweeps.run_list import load_list
 from keras_radtl.training.worker import Worker, serve
 
 
-def measure_task(config: Config, words: Sequence[str]) -> dict:
+def measure_task(config: Config, asked: dict) -> dict:
     """Return the task that measures the speed of this machine.
 
     Args:
-        config: of the first run, which decides the device.
-        words: of `speed.listed_words`.
+        config: Configuration of the first run, which determines the device.
+        asked: Result of `speed.questions`.
     """
-    return {"task": "measure", "config": to_dict(config), "words": list(words)}
+    return {"task": "measure", "config": to_dict(config), "asked": asked}
 
 
 class SweepWorker(Worker):
     """Executes the tasks of a sweep.
 
     Args:
-        cache: folder for the pixels of large datasets.
-        module: file of the list of runs; empty: none.
+        cache: Folder for the pixels of large datasets.
+        module: File of the list of runs; empty: none.
     """
 
     def __init__(self, cache: Path, module: str = ""):
@@ -40,7 +40,7 @@ class SweepWorker(Worker):
             load_list(module)
 
     def tasks(self) -> dict[str, Callable[[dict], dict]]:
-        """Return, by kind, the functions that execute a task and return its result."""
+        """Return the functions that execute a task, by its kind; each returns the result of the task."""
         return {**super().tasks(), "measure": self._measure}
 
     @staticmethod
@@ -50,7 +50,7 @@ class SweepWorker(Worker):
 
         config = from_dict(Config, task["config"])
         with training_session(config.seed, config.device, config.training.deterministic):
-            return measure(task["words"])
+            return measure(task["asked"])
 
 
 def main(argv=None) -> int:

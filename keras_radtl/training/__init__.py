@@ -1,1 +1,1 @@
-"""Training: a configuration goes in, a finished run directory comes out."""
+"""Training: from a configuration to a finished run directory."""

@@ -1,7 +1,7 @@
-"""Where a phase gets its batches: from pixels through the whole model, or from stored activations through its upper part.
+"""Batches of a training phase: pixels for the whole model, or stored activations for its upper part.
 
-Both give the same numbers. Activations are computed in the very batches in which training would compute them, since
-some kernels round differently for another batch size.
+Both give the same bits. Activations are computed in the batches in which training would compute them, since some
+kernels round differently for another batch size.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 def make_batch_source(model, job, epochs: int):
-    """Return the source for a model whose flags are set: from stored activations where a part is frozen, else from pixels.
+    """Return stored activations as batch source if a part of the model is frozen and they fit on disk, else pixels.
 
     Args:
-        model: classifier.
-        job: `TrainingJob`.
-        epochs: epochs for which activations of the training images would be stored.
+        model: Classifier whose trainable flags are set.
+        job: The `TrainingJob`.
+        epochs: Number of epochs whose activations of the training images would be stored.
     """
     if not job.options.reuse:
         return PixelSource(model, job)
@@ -52,7 +52,7 @@ class PixelSource:
     """Augmented pixels through the whole classifier.
 
     Attributes:
-        model: what trains.
+        model: The model to train.
         failure: None; see `FeatureSource`.
     """
 
@@ -63,15 +63,15 @@ class PixelSource:
         self._predict = Predictor(model)
 
     def training(self, first_epoch: int, last_epoch: int):
-        """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
+        """Return a `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
         return _pixel_batches(self.job, first_epoch, last_epoch)
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
-        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        """Return the logits of cases without augmentation: float32 array of shape (n_cases, n_classes)."""
         return self._predict(evaluation_batches(self.job.dataset.pixels, indices, self.job.plan.training.batch_size))
 
     def release(self) -> None:
-        """Do nothing: batches of pixels hold no model."""
+        """Do nothing, since batches of pixels do not reference a model."""
 
 
 def _pixel_batches(job, first_epoch: int, last_epoch: int):
@@ -86,18 +86,18 @@ class FeatureSource:
     """Stored activations through the upper part of a classifier.
 
     Attributes:
-        model: the upper part, which trains.
-        failure: the error of the store, such as a full disk, that ended the batches; TensorFlow hides it in its own.
+        model: The upper part, which is trained.
+        failure: The error of the feature store, such as a full disk; TensorFlow only reports an error of its own.
     """
 
     def __init__(self, parts, job, store: FeatureStore):
         self.failure: OSError | None = None
         self.model, self.job, self.store = parts.upper, job, store
         self._lower, self._upper = Predictor(parts.lower), Predictor(parts.upper)
-        self._base = {**_identity(parts.lower), **_circumstances(job)}
+        self._base = {**_model_key(parts.lower), **_data_key(job)}
 
     def training(self, first_epoch: int, last_epoch: int):
-        """Return one `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
+        """Return a `tf.data.Dataset` over the epochs [first_epoch, last_epoch)."""
         import tensorflow as tf
 
         targets, weights = self.job.dataset.cases.targets, self.job.weights
@@ -118,18 +118,18 @@ class FeatureSource:
         return prefetched(tf.data.Dataset.from_generator(batches, output_signature=signature))
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
-        """Return the logits of some cases without augmentation, float32 (cases, classes)."""
+        """Return the logits of cases without augmentation: float32 array of shape (n_cases, n_classes)."""
         pixels, size = self.job.dataset.pixels, self.job.plan.training.batch_size
         key = {"epoch": None, "rows": _digest(indices)}
         stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
         return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
 
     def release(self) -> None:
-        """Let go of the models when training is over: TensorFlow keeps a dataset's generator, and with it this source."""
+        """Drop the references to the models: TensorFlow keeps the generator of a dataset, and with it this source."""
         self.model = self._lower = self._upper = None
 
     def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
-        """Return the activations of an epoch's pictures, in its order and made in its batches."""
+        """Return the activations of the augmented images of an epoch, in its order."""
         plan = self.job.plan
         key = {"epoch": epoch, "rows": _digest(order), "seed": plan.seed, "augment": to_dict(plan.augment)}
         return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
@@ -139,7 +139,7 @@ class FeatureSource:
             for batch in pixels():
                 out = self._lower.step(batch)
                 parts = out if isinstance(out, (list, tuple)) else [out]
-                yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # bfloat16 is NumPy's guest
+                yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # also from bfloat16
 
         try:
             return self.store.fetch({**self._base, **key}, rows, make)
@@ -153,8 +153,8 @@ class FeatureSource:
         return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def _identity(lower) -> dict:
-    """Return what the activations depend on in the model: its graph and its weights."""
+def _model_key(lower) -> dict:
+    """Return the part of the key that identifies the graph and the weights of the model."""
     digest = hashlib.sha256()
     for variable in lower.weights:
         digest.update(variable.path.encode())
@@ -162,7 +162,8 @@ def _identity(lower) -> dict:
     return {"graph": hashlib.sha256(lower.to_json().encode()).hexdigest(), "weights": digest.hexdigest()}
 
 
-def _circumstances(job) -> dict:
+def _data_key(job) -> dict:
+    """Return the part of the key that identifies the pixels and the batches."""
     data = to_dict(job.plan.data)
     handling = {name: data[name] for name in ("resize", "resize_side", "channels", "window", "clahe")}
     shape = list(job.dataset.pixels.shape[1:])

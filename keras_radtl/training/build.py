@@ -1,4 +1,4 @@
-"""The classifier of a run: built with its initial weights, and checked against the memory before it trains."""
+"""Build the classifier of a run and check the memory that its training needs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def build(plan: Plan, dataset: Dataset, fold: int, backbone_cache=None):
     """Build the classifier of one fold with its initial weights, in a new Keras session.
 
     Args:
-        plan: of the run.
-        dataset: gives the classes and the shape of the images.
-        fold: 0 for the only split, 1 to k for k folds.
-        backbone_cache: a `BackboneCache` that keeps the backbone for the next call, or None.
+        plan: The plan of the run.
+        dataset: The dataset, for its classes and the shape of its images.
+        fold: 0 for a single split, 1 to k for k folds.
+        backbone_cache: A `BackboneCache` that keeps the backbone for the next call, or None.
     Returns:
-        keras.Model, from uint8 images to float32 logits.
+        keras.Model from uint8 images to float32 logits.
     """
     import keras
 
@@ -39,10 +39,13 @@ def build(plan: Plan, dataset: Dataset, fold: int, backbone_cache=None):
 
 
 def describe(plan: Plan, model) -> None:
-    """Log, for each phase, the layer groups with their trainable parameters.
+    """Log the layer groups of each phase with their trainable parameters, and check the memory.
 
+    Args:
+        plan: The plan of the run.
+        model: The classifier.
     Raises:
-        UserError: when the training needs more memory than is free.
+        UserError: If the training needs more memory than is available.
     """
     from keras_radtl.models.groups import group_table, set_trainable
     from keras_radtl.models.memory import estimate_memory, require_memory

@@ -1,4 +1,4 @@
-"""What happens around an epoch: seeds, learning rate, validation, progress, checkpoint, stop."""
+"""Keras callbacks: dropout seeds, learning rate, validation, progress, checkpoints and interruption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_radtl.config import UserError
-from keras_radtl.models.keras_internals import inner_layers
+from keras_radtl.models.keras_internals import flatten_layers
 from keras_radtl.models.probabilities import mean_loss, to_probabilities
 from keras_radtl.reproducibility import derive_seed
 from keras_radtl.runs.progress import clock
@@ -20,21 +20,31 @@ logger = logging.getLogger(__name__)
 
 
 class ResetDropoutSeeds(keras.callbacks.Callback):
-    """Set every dropout seed from (seed, epoch), since Keras does not save them: a resumed run drops the same units."""
+    """Derive the state of each dropout layer from (seed, epoch), so that a resumed run drops the same units.
+
+    Keras does not save this state.
+
+    Args:
+        seed: Seed of the run.
+    """
 
     def __init__(self, seed: int):
         super().__init__()
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        for layer in inner_layers(self.model):
+        for layer in flatten_layers(self.model):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 generator.state.assign([derive_seed(self.seed, epoch, layer.path), 0])
 
 
 class LearningRateSchedule(keras.callbacks.Callback):
-    """Set the learning rate of an epoch by `rate(epoch)` and log it."""
+    """Set and log the learning rate of each epoch.
+
+    Args:
+        rate: Function of the epoch, counted from 0, that returns the learning rate.
+    """
 
     def __init__(self, rate):
         super().__init__()
@@ -48,7 +58,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
 
 class LogPenalty(keras.callbacks.Callback):
-    """Log the penalty that is part of the loss, where there is one."""
+    """Log the penalty terms of the loss, if there are any."""
 
     def on_epoch_end(self, epoch, logs=None):
         if self.model.losses:
@@ -59,11 +69,11 @@ class Validation(keras.callbacks.Callback):
     """Add `val_loss`, exact `val_auc` and `val_accuracy` to the logs of each epoch.
 
     Args:
-        predict: function without arguments that gives the validation logits, float (cases, classes).
-        targets: their targets.
-        score: function (targets, probabilities) -> AUC, macro over classes or labels.
-        multilabel: whether targets are 0/1/NaN by label.
-        gamma: exponent of the focal loss, which `val_loss` then is; 0: cross-entropy. No weights count in it.
+        predict: Function without arguments that returns the validation logits, float array of shape (n, n_classes).
+        targets: Targets of the validation cases.
+        score: Function (targets, probabilities) -> AUC, averaged over classes or labels.
+        multilabel: Whether targets are 0, 1 or NaN for each label.
+        gamma: Exponent of the focal loss in `val_loss`; 0: cross-entropy. `val_loss` is not weighted by class.
     """
 
     def __init__(self, predict, targets, score, multilabel: bool, gamma: float = 0.0):
@@ -80,13 +90,14 @@ class Validation(keras.callbacks.Callback):
         logits = self.predict()
         if not np.isfinite(logits).all():
             raise UserError(
-                f"The validation logits are not finite in epoch {epoch + 1}: lower `learning_rate`. Earlier epochs are saved."
+                f"The validation logits are not finite in epoch {epoch + 1}: lower `learning_rate`. "
+                "Earlier epochs are saved."
             )
         probabilities = to_probabilities(logits, self.multilabel)
         logs["val_loss"] = mean_loss(logits, self.targets, self.multilabel, self.gamma)
         logs["val_auc"] = float(self.score(self.targets, probabilities))
         if math.isnan(logs["val_auc"]):
-            raise UserError("The validation AUC does not exist: a class or label is absent in the validation cases")
+            raise UserError("The validation AUC is undefined: a class or label has no validation cases")
         if self.multilabel:
             known = ~np.isnan(self.targets)
             logs["val_accuracy"] = float(((probabilities > 0.5) == (self.targets > 0.5))[known].mean())
@@ -94,26 +105,27 @@ class Validation(keras.callbacks.Callback):
         predicted = probabilities.argmax(axis=1)
         logs["val_accuracy"] = float((predicted == self.targets).mean())
         if len(np.unique(predicted)) == 1:
-            logger.warning(
-                "epoch %d: every validation case is predicted as one class; a bad local minimum, or too few epochs yet",
-                epoch + 1,
-            )
+            text = "epoch %d: all validation cases are predicted as one class; try another learning rate or more epochs"
+            logger.warning(text, epoch + 1)
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """SaveCheckpoint the state: history, best epoch, early stop, checkpoint after every epoch.
+    """Update the training state after each epoch and save it; stop early if the metric does not improve.
 
     Args:
-        run: `RunDirectory` for the checkpoint.
-        whole: the whole classifier, of which the model in training may be the upper part.
-        initial: its weights as built.
-        state: updated in place.
-        phase: name of the phase, for the history.
-        monitor: `val_auc` or `val_loss`, by which an epoch is better.
-        patience: epochs without a better one of the phase before it stops; None: never.
-        total_patience: epochs without a better one of the run before it stops; None: never.
-        rates: factors of the learning rate by layer, for the history, or None.
-        interval: at least so many seconds between two checkpoints; 0: one after every epoch.
+        run: `RunDirectory` of the checkpoint.
+        whole: The whole classifier; the trained model may be its upper part.
+        initial: Initial weights of the classifier.
+        state: The training state, which is updated in place.
+        phase: Name of the phase, for the history.
+        monitor: Metric that selects the best epoch: `val_auc` or `val_loss`.
+        patience: Epochs without improvement after which the phase ends; None: never.
+        total_patience: Epochs without improvement after which the run ends; None: never.
+        rates: Learning-rate multipliers by layer, for the history, or None.
+        interval: Minimum time between two checkpoints, in seconds; 0: a checkpoint after each epoch.
+
+    Attributes:
+        saved_epochs: Number of epochs in the last checkpoint.
     """
 
     def __init__(
@@ -125,11 +137,11 @@ class SaveCheckpoint(keras.callbacks.Callback):
         self.run, self.whole, self.initial, self.state = run, whole, initial, state
         self.phase, self.patience, self.total_patience, self.rates = phase, patience, total_patience, rates
         self.interval, self._saved = interval, time.monotonic()
-        self.saved_epochs = state.epoch  # those in the checkpoint
+        self.saved_epochs = state.epoch
 
     def on_train_begin(self, logs=None):
         inside = {variable.path for variable in self.model.weights}
-        changed = checkpoint.changed_weights(self.whole, self.initial)  # by earlier phases
+        changed = checkpoint.changed_weights(self.whole, self.initial)  # in earlier phases
         self._below = {path: value for path, value in changed.items() if path not in inside}
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -167,7 +179,13 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
 
 class EpochReport(keras.callbacks.Callback):
-    """Advance a `Progress` by batches and say one line an epoch, with the time left."""
+    """Advance the progress bar after each batch, and write a line with the metrics after each epoch.
+
+    Args:
+        progress: The `Progress` of the training.
+        epochs: Number of epochs of all phases.
+        prefix: Beginning of each line, such as `fold 1/5  `.
+    """
 
     def __init__(self, progress, epochs: int, prefix: str = ""):
         super().__init__()
@@ -194,28 +212,32 @@ class EpochReport(keras.callbacks.Callback):
 
 
 class StopOnRequest(keras.callbacks.Callback):
-    """End the training after the batch in which a stop was asked for.
+    """End the training after the current batch if a signal has been received.
 
     Args:
-        stop: `StopRequest`.
-        keep: `SaveCheckpoint`, which knows how many epochs are saved.
+        stop: The `StopRequest`.
+        save: The `SaveCheckpoint`, for the number of saved epochs.
     """
 
-    def __init__(self, stop, keep):
+    def __init__(self, stop, save):
         super().__init__()
-        self.stop, self.keep = stop, keep
+        self.stop, self.save = stop, save
         self._epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        saved = self.keep.saved_epochs
+        saved = self.save.saved_epochs
         self.stop.check(f"in epoch {self._epoch + 1}; {saved} epoch{' is' if saved == 1 else 's are'} saved")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
-    """Write the logs of each epoch as TensorBoard scalars into `folder`."""
+    """Write the logs of each epoch as TensorBoard scalars.
+
+    Args:
+        folder: Folder of the event files.
+    """
 
     def __init__(self, folder):
         super().__init__()

@@ -1,8 +1,8 @@
-"""State of a training after an epoch: one file that is whole or absent, from which the run goes on bit for bit.
+"""Checkpoints: the state of a training after an epoch, from which the run resumes bit for bit.
 
-A model is stored as its difference to the freshly built one, which (configuration, seed, weight file) give again: what
-is frozen costs nothing. The best weights are in a file named by their epoch, written before the checkpoint that names
-it and removed after the next one, so that no pair of files can be of different epochs.
+A model is stored as its difference from the newly built model, which is determined by configuration, seed and weight
+file, so that frozen layers need no disk space. The best weights are in a file named by their epoch. It is written
+before the checkpoint that refers to it and removed after the next one, so that both always belong together.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _PIECE = 1 << 20  # bytes
 
 @dataclass
 class TrainingState:
-    """How far a training came.
+    """The state of a training.
 
     Attributes:
-        epoch: finished epochs over all phases.
-        phase: index of the current phase.
-        phase_start: epoch at which it began; an early stop makes this earlier than planned.
-        phase_stale: epochs since the phase's best one by the monitored value.
-        phase_best: that value; None before the first epoch of the phase.
-        best_epoch: epoch (1-based) with the best monitored value of the run; 0 before the first.
-        best_value: that value.
-        jit_compile: whether XLA compiled the training step of the last phase.
-        history: one dict an epoch.
-        best_weights: changed weights of the best epoch while no file holds them.
+        epoch: Number of finished epochs of all phases.
+        phase: Index of the current phase.
+        phase_start: Number of finished epochs when the current phase began.
+        phase_stale: Number of epochs since the best epoch of the phase.
+        phase_best: Best monitored value of the phase; None before its first epoch ends.
+        best_epoch: Epoch with the best monitored value of the run, counted from 1; 0 before the first epoch ends.
+        best_value: Best monitored value of the run.
+        jit_compile: Whether the training step of the last phase was compiled by XLA.
+        history: One dict per epoch.
+        best_weights: Changed weights of the best epoch, until they are written to a file.
     """
 
     epoch: int = 0
@@ -50,18 +50,18 @@ class TrainingState:
     best_weights: Weights | None = field(default=None, repr=False)
 
     def phase_over(self, patience: int | None) -> bool:
-        """Return whether the phase had `patience` epochs without a better one of its own; None: never."""
+        """Return whether the phase has had `patience` epochs without improvement; None: never."""
         return patience is not None and self.phase_stale >= patience
 
     def run_over(self, patience: int | None) -> bool:
-        """Return whether the run had `patience` epochs without a better one; None: never."""
+        """Return whether the run has had `patience` epochs without improvement; None: never."""
         return patience is not None and self.epoch - self.best_epoch >= patience
 
 
 def read_weights(model) -> Weights:
-    """Return all weights of a Keras model by variable path, as they are now; read-only.
+    """Return the current weights of a Keras model by variable path; read-only.
 
-    Nothing is copied on a processor: TensorFlow gives a variable a new buffer before it changes one that is held.
+    On a CPU they are not copied: TensorFlow allocates a new buffer before it changes a variable whose buffer is in use.
     """
     return {variable.path: np.asarray(variable.value.read_value()) for variable in model.weights}
 
@@ -72,7 +72,7 @@ def changed_weights(model, initial: Weights) -> Weights:
 
 
 def _equal_bits(array: np.ndarray, other: np.ndarray) -> bool:
-    """Compare piece by piece: weights that trained differ in the first one."""
+    """Compare in pieces, since trained weights usually differ in the first piece."""
     a, b = (np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (array, other))
     return len(a) == len(b) and all(
         np.array_equal(a[i : i + _PIECE], b[i : i + _PIECE]) for i in range(0, len(a), _PIECE)
@@ -80,24 +80,24 @@ def _equal_bits(array: np.ndarray, other: np.ndarray) -> bool:
 
 
 def assign_weights(model, initial: Weights, changed: Weights) -> None:
-    """Set a model to `initial` with `changed` in place."""
+    """Set the weights of a model to those in `changed`, and the others to `initial`."""
     for variable in model.weights:
         variable.assign(changed.get(variable.path, initial[variable.path]))
 
 
 def best_name(epoch: int) -> str:
-    """Return the file name of the best weights, which are those of `epoch`."""
+    """Return the file name of the best weights if `epoch` is the best epoch."""
     return f"best_{epoch:04d}.npz"
 
 
 def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -> None:
-    """Write the state after an epoch, and the best weights when no file holds them yet.
+    """Write a checkpoint, and the best weights if they are not yet in a file.
 
     Args:
-        run: where.
-        optimizer: built optimizer.
-        changed: `changed_weights` of the model as it is now.
-        state: its `best_weights` are given up once they are in their file.
+        run: The run directory.
+        optimizer: Built optimizer.
+        changed: Current `changed_weights` of the model.
+        state: The training state; `best_weights` is set to None after they have been written.
     """
     if state.best_weights is not None:
         _write(
@@ -114,7 +114,7 @@ def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -
 
 
 def load(run: RunDirectory) -> tuple[TrainingState, Weights, list[np.ndarray]] | None:
-    """Read the last checkpoint: state, changed weights, optimizer variables; None when there is none."""
+    """Return state, changed weights and optimizer variables of the last checkpoint; None if there is no checkpoint."""
     if not (run / CHECKPOINT).is_file():
         return None
     with np.load(run / CHECKPOINT, allow_pickle=False) as file:
@@ -135,7 +135,7 @@ def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:
     """Set all variables of a built optimizer.
 
     Raises:
-        UserError: when they do not fit, so that a run never goes on with half of its state.
+        UserError: If their shapes differ; no variable is changed then.
     """
     if [tuple(v.shape) for v in optimizer.variables] != [v.shape for v in values]:
         raise UserError("The checkpoint has the optimizer state of another configuration; `overwrite=True` starts over")
@@ -144,7 +144,7 @@ def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:
 
 
 def remove(run: RunDirectory) -> None:
-    """Remove checkpoint and best weights, once the model itself is saved."""
+    """Remove the checkpoint and the best weights of a finished run."""
     for file in [run / CHECKPOINT, *run.path.glob("best_*.npz")]:
         file.unlink(missing_ok=True)
 

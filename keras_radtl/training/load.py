@@ -1,4 +1,4 @@
-"""From a plan to a dataset: what `train`, sweeps and searches read, once."""
+"""Load the dataset of a plan."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 def read_data(plan: Plan, cache: Path) -> Dataset:
-    """Read, check and split the data of a plan, and log what was found.
+    """Read, check and split the data of a plan, and log the numbers of images and groups.
 
     Args:
-        plan: of the run.
-        cache: folder for the pixels of a large dataset.
+        plan: The plan of the run.
+        cache: Folder for the pixels of a large dataset.
+    Raises:
+        UserError: If data or options cannot be used; the message names the file, row or argument.
     """
     with Progress("images", 1) as progress:
         dataset = load_dataset(plan.data, plan.split, plan.split_seed, plan.image_size, cache, progress.update)

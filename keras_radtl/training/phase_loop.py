@@ -1,4 +1,4 @@
-"""Fit one model: the phases of its strategy, one after the other, on one axis of epochs."""
+"""Train one model: the phases of its strategy in order. Epochs are counted over all phases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One model to train: what `train` does once, or once per fold."""
+    """The training of one model; a cross-validated run has one job per fold.
+
+    Attributes:
+        plan: The plan of the run.
+        dataset: The dataset of the run.
+        split: Training, validation and test cases.
+        run: Directory of the run or fold.
+        stop: Records Ctrl-C and SIGTERM.
+        options: Options of the run.
+    """
 
     plan: Plan
     dataset: Dataset
@@ -46,17 +55,17 @@ class TrainingJob:
 
     @property
     def prefix(self) -> str:
-        """Beginning of the lines of this job."""
+        """Prefix of the log lines: the fold, if there are folds."""
         return f"fold {self.split.fold}/{len(self.dataset.splits)}  " if self.split.fold else ""
 
     @property
     def steps(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches per epoch."""
         return math.ceil(len(self.order) / self.plan.training.batch_size)
 
     @cached_property
     def order(self) -> Shuffled | Balanced:
-        """Which training cases an epoch draws, and when."""
+        """Function of the epoch that returns its training cases in order."""
         training, targets = self.plan.training, self.dataset.cases.targets
         order = make_order(training.sampling, targets, self.split.train, self.plan.seed)
         if training.sampling == "balanced":
@@ -66,7 +75,7 @@ class TrainingJob:
 
     @cached_property
     def weights(self) -> np.ndarray | None:
-        """Weight of each case, float32 (n_cases,), by which all classes have the same sum; None without weighting."""
+        """Case weights, float32 array of shape (n_cases,), with equal sums per class; None without class weights."""
         table = self.dataset.cases
         if self.plan.training.class_weight == "none" or table.multilabel:
             return None
@@ -77,7 +86,7 @@ class TrainingJob:
 
     @cached_property
     def loss(self):
-        """The training loss: with several labels also the weight of each one's absence and presence."""
+        """The training loss; for a multi-label task it includes the weights of absence and presence of each label."""
         training, table, weights = self.plan.training, self.dataset.cases, None
         if table.multilabel and training.class_weight == "balanced":
             weights = label_weights(table.targets[self.split.train])
@@ -88,9 +97,14 @@ class TrainingJob:
 
 
 def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.TrainingState:
-    """Train `model` from `initial`, or from the last checkpoint of the run; returns the final state.
+    """Train a model from its initial weights, or from the last checkpoint of the run.
 
-    The best weights are then in the run's `best_*.npz`.
+    Args:
+        job: The training job.
+        model: The classifier.
+        initial: Its initial weights.
+    Returns:
+        The final state; `checkpoint.load_best` returns the weights of the best epoch.
     """
     training = job.plan.training
     saved = checkpoint.load(job.run)
@@ -117,8 +131,8 @@ def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer,
     plan, training, strategy = job.plan, job.plan.training, job.plan.strategy
     set_trainable(model, phase.layers)
     if strategy.penalty:
-        starting_point.attach(model, initial, training.alpha, training.beta, strategy.penalty)
-    multipliers = make_multipliers(model, plan.group_factors, training.counting, strategy.auto_rates)
+        starting_point.add_penalty(model, initial, training.alpha, training.beta, strategy.penalty)
+    multipliers = make_multipliers(model, plan.group_multipliers, training.counting, strategy.auto_multipliers)
     source = make_batch_source(model, job, phase.epochs)
     compile_phase(
         source.model, phase, plan.optimizer, job.loss, multipliers, scale_loss=training.precision == "mixed_float16"
@@ -143,7 +157,7 @@ def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer,
         raise
     finally:
         source.release()
-    starting_point.detach(model)
+    starting_point.remove_penalty(model)
 
 
 def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, multipliers, report) -> list:
@@ -153,30 +167,29 @@ def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, mu
     def rate(epoch):
         return learning_rate(training.schedule, phase.learning_rate, epoch - start, phase.epochs)
 
-    keep = callbacks.SaveCheckpoint(
+    save = callbacks.SaveCheckpoint(
         job.run, model, initial, state, phase.name, training.monitor, training.patience,
         training.total_patience, multipliers, job.options.checkpoint_seconds,
     )  # fmt: skip
-    around = [
+    listed = [
         callbacks.ResetDropoutSeeds(job.plan.seed),
         callbacks.LearningRateSchedule(rate),
         callbacks.LogPenalty(),
         callbacks.Validation(
             lambda: source.logits(val), job.dataset.cases.targets[val], score, multilabel, job.plan.focal_gamma
         ),
-        keep,
+        save,
         report,
-        callbacks.StopOnRequest(job.stop, keep),
+        callbacks.StopOnRequest(job.stop, save),
     ]
-    return [*around, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.options.tensorboard else around
+    return [*listed, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.options.tensorboard else listed
 
 
 def predict_splits(job: TrainingJob, model) -> dict[str, Predictions]:
-    """Return the logits of the training, validation and test cases, without augmentation; see `RunOptions.test`."""
-    opened = frozenset().union(
-        *(phase.layers for phase in resolve_phases(model, job.plan.phases, job.plan.training.counting))
-    )
-    set_trainable(model, opened)  # below these layers the weights are the initial ones, whichever epoch was best
+    """Return the predictions of each split without augmentation; of the test cases only with `RunOptions.test`."""
+    phases = resolve_phases(model, job.plan.phases, job.plan.training.counting)
+    trained = frozenset().union(*(phase.layers for phase in phases))
+    set_trainable(model, trained)  # the layers below have their initial weights in every epoch
     source = make_batch_source(model, job, epochs=1)
     parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.options.test}
     return {name: Predictions(indices, source.logits(indices)) for name, indices in parts.items()}

@@ -1,7 +1,7 @@
-"""The plan of a run: a configuration resolved once into the objects that the rooms work with, every name checked.
+"""The plan of a run: a configuration whose names are resolved to objects.
 
-Making a plan reads no file, builds nothing and imports no TensorFlow. Every `Config` is checked this way when it is
-made, so all commands and functions refuse the same values with the same line.
+Making a plan reads no file, builds no model and does not import TensorFlow. Each `Config` is checked in this way on
+construction, so that all commands and functions reject the same values with the same message.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from keras_radtl.config import AugmentConfig, Config, DataConfig, ModelConfig, S
 from keras_radtl.models.backbones.branches import Branch, branches, group_names, image_size
 from keras_radtl.models.layers.head_sizes import HeadSizes, head_sizes, require_head
 from keras_radtl.strategies.optimizers import OptimizerSettings, optimizer_settings
-from keras_radtl.strategies.table import PhaseOutline, Strategy, get_strategy, group_factors, outline_phases
+from keras_radtl.strategies.table import PhaseOutline, Strategy, get_strategy, group_multipliers, outline_phases
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do.
+    """A configuration whose names are resolved to objects.
 
     Attributes:
-        data, split, augment, model, training: sections of the configuration.
-        seed: of the run.
-        split_seed: of the split.
+        data, split, augment, model, training: Sections of the configuration.
+        seed: Seed of the run.
+        split_seed: Seed of the split.
         device: `auto`, `cpu` or `gpu`.
-        branches: one per backbone, with its row, weights and scaling.
-        image_size: side of the images in pixels.
-        head: inner widths of the head; None when they depend on the size of the last feature map.
-        strategy: row of the table of strategies.
-        phases: of the strategy, in order.
-        group_factors: learning-rate multipliers, from the head to the first group; () when all are 1.
-        optimizer: settings of the optimizer.
-        focal_gamma: exponent of the focal loss; 0: cross-entropy.
+        branches: One per backbone, with its spec, weights and scaling.
+        image_size: Height and width of the images in pixels.
+        head: Layer sizes of the head; None if they depend on the size of the last feature map.
+        strategy: The strategy.
+        phases: The phases of the strategy, in order.
+        group_multipliers: Learning-rate multipliers from the head to the first group; () if all are 1.
+        optimizer: Settings of the optimizer.
+        focal_gamma: Exponent of the focal loss; 0: cross-entropy.
     """
 
     data: DataConfig
@@ -47,26 +47,32 @@ class Plan:
     head: HeadSizes | None
     strategy: Strategy
     phases: tuple[PhaseOutline, ...]
-    group_factors: tuple[float, ...]
+    group_multipliers: tuple[float, ...]
     optimizer: OptimizerSettings
     focal_gamma: float
 
     @property
     def frozen(self) -> bool:
-        """Whether the whole backbone stays frozen in every phase."""
+        """Whether the whole backbone is frozen in all phases."""
         return all(phase.unfreeze == "none" for phase in self.phases)
 
     @property
+    def data_key(self) -> tuple:
+        """A key that is equal for plans that use the same dataset and split."""
+        return self.data, self.split, self.split_seed, self.image_size
+
+    @property
     def epochs(self) -> int:
-        """Planned epochs of all phases."""
+        """Number of epochs of all phases."""
         return sum(phase.epochs for phase in self.phases)
 
 
 def make_plan(config: Config) -> Plan:
-    """Resolve a configuration.
+    """Resolve the names of a configuration.
 
     Raises:
-        UserError: for an unknown name, and for values that cannot work together; naming the key, the rule and the value.
+        UserError: If a name is unknown or values contradict each other; the message names the key, the rule and the
+            value.
     """
     model, training = config.model, config.training
     parts = branches(model)
@@ -88,7 +94,7 @@ def make_plan(config: Config) -> Plan:
         head=_head_sizes(model, parts),
         strategy=strategy,
         phases=outline_phases(training, groups),
-        group_factors=group_factors(training, groups),
+        group_multipliers=group_multipliers(training, groups),
         optimizer=optimizer_settings(training),
         focal_gamma=training.focal_gamma if training.loss == "focal" else 0.0,
     )

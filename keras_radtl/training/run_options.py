@@ -1,4 +1,4 @@
-"""Options of a run beside its configuration: where it is written and how the work is done. None changes a result."""
+"""Options of a run that are not part of its configuration, such as the output folder."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from keras_radtl.config import require
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and how to run.
+    """Output folder and execution of a run. Only `feature_dtype` affects the result.
 
     Attributes:
-        output: the run directory.
-        resume: return a finished run instead of refusing it; an unfinished run of the same configuration always
+        output: The run directory.
+        resume: Return a finished run instead of raising an error; an unfinished run of the same configuration always
             resumes.
-        overwrite: replace the run in `output`.
-        tensorboard: also write TensorBoard scalars.
-        reuse: compute the activations of frozen layers once and store them; the result is the same without.
-        feature_cache_size: disk space for stored activations, in gigabytes.
+        overwrite: Replace the run in `output`.
+        tensorboard: Also write TensorBoard scalars.
+        reuse: Compute the activations of frozen layers once and store them; the result does not depend on it.
+        feature_cache_size: Disk space for stored activations, in gigabytes.
         feature_dtype: `float32`, or `float16` for half the disk space and a small error, which is logged.
-        checkpoint_seconds: least time between two checkpoints, in seconds; 0: one after every epoch.
-        save_model: save the trained model; without it a run has predictions and metrics only.
-        figures: draw the figures of the run.
-        test: predict the test cases and compute their metrics; a search does not, so that they decide nothing.
+        checkpoint_seconds: Minimum time between two checkpoints, in seconds; 0: a checkpoint after each epoch.
+        save_model: Save the trained model; otherwise the run has only predictions and metrics.
+        figures: Draw the figures of the run.
+        test: Predict the test cases and compute their metrics. A search does not, so that it cannot depend on them.
     """
 
     output: Path
@@ -40,13 +40,12 @@ class RunOptions:
     test: bool = True
 
     def __post_init__(self):
-        require(self.feature_cache_size >= 0, "feature_cache_size", ">= 0 gigabytes", self.feature_cache_size)
+        size = self.feature_cache_size
+        require(0 <= size <= 1e6, "feature_cache_size", "in [0, 1e6] gigabytes", size)
         require(self.feature_dtype in ("float32", "float16"), "feature_dtype", "float32 or float16", self.feature_dtype)
-        require(
-            self.test or not self.figures, "figures", "False without test predictions, which they show", self.figures
-        )
+        require(self.test or not self.figures, "figures", "False if `test` is False", self.figures)
 
     @property
     def cache_bytes(self) -> int:
-        """Size of the store in bytes."""
+        """`feature_cache_size` in bytes."""
         return int(self.feature_cache_size * 1e9)

@@ -1,4 +1,4 @@
-"""Everything that a training changes in its process, in one context manager that restores it."""
+"""A context manager for the process-wide settings of a training, which restores them on exit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from keras_radtl.runs.interrupt import StopRequest
 
 
 class TrainingSession(NamedTuple):
-    """What a training works with.
+    """The device of a training, and its signals.
 
     Attributes:
-        device: description, such as `CPU, 2 threads`.
-        stop: tells whether Ctrl-C or SIGTERM asked to stop.
+        device: Description such as `CPU, 2 threads`.
+        stop: Records Ctrl-C and SIGTERM.
     """
 
     device: str
@@ -27,15 +27,15 @@ class TrainingSession(NamedTuple):
 def training_session(seed: int, device: str, deterministic: bool) -> Iterator[TrainingSession]:
     """Set seeds, determinism, graph options, device and signal handlers; restore all of them on exit.
 
-    A notebook is therefore not altered by a fit: the random states of Python, NumPy and TensorFlow, op determinism, the
-    session of Keras (layer name counters, dtype policy) and the signal handlers are those from before.
+    A training in a notebook therefore changes neither the random states of Python, NumPy and TensorFlow, nor op
+    determinism, the Keras session (layer name counters, dtype policy) or the signal handlers.
 
     Args:
-        seed: in [0, 2^31).
-        device: `auto`, `cpu` or `gpu`; `cpu` places all operations on the processor.
-        deterministic: same bits for the same run on one machine.
+        seed: Seed in [0, 2^31).
+        device: `auto`, `cpu` or `gpu`; `cpu` places all operations on the CPU.
+        deterministic: Whether the same run gives the same bits on one machine.
     Raises:
-        UserError: when a GPU is asked for and TensorFlow finds none.
+        UserError: If `device` is `gpu` and TensorFlow finds no GPU.
         Stopped: after Ctrl-C or SIGTERM, until `stop.defer()` is called.
     """
     with StopRequest(immediately=True) as stop, _preserved():
@@ -51,12 +51,12 @@ def _preserved() -> Iterator[None]:
     from tensorflow.python.eager import context
     from tensorflow.python.framework import config
 
-    from keras_radtl.models.keras_internals import own_session
+    from keras_radtl.models.keras_internals import isolated_session
 
     python, numpy, tensorflow = random.getstate(), np.random.get_state(), context.global_seed()
     deterministic, options = config.is_op_determinism_enabled(), tf.config.optimizer.get_experimental_options()
     try:
-        with own_session():
+        with isolated_session():
             yield
     finally:
         random.setstate(python)

@@ -1,4 +1,4 @@
-"""Training: a configuration goes in, a run directory comes out. What `fit`, sweeps and searches call."""
+"""Train and test a classifier and write its run directory; used by `fit`, sweeps and searches."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def load_data(config: Config) -> Dataset:
     """Read, check and split the data of a configuration.
 
     Args:
-        config: its sections `data` and `split` and its seed are used, and the backbone for the image size.
+        config: The sections `data` and `split` and the seed are used, and the backbone for the image size.
     Returns:
-        Dataset. Pixels that do not fit in memory are mapped from a temporary file that lives as long as the dataset.
+        The dataset. Pixels that do not fit in memory are mapped from a temporary file, which is removed with it.
     Raises:
-        UserError: for data or options that cannot be used, naming the file, row or argument.
+        UserError: If data or options cannot be used; the message names the file, row or argument.
     """
     folder = tempfile.TemporaryDirectory(prefix="keras_radtl-")
     dataset = read_data(make_plan(config), Path(folder.name))
@@ -40,19 +40,19 @@ def load_data(config: Config) -> Dataset:
 def train(config: Config, output: str | Path, *, data: Dataset | None = None, **options) -> Run:
     """Train and test a classifier, or one per fold, and write its run directory.
 
-    An unfinished run of the same configuration in `output` resumes after its last finished epoch, and ends with the
-    same bits as an uninterrupted one. The process is left as it was: seeds, determinism, the session of Keras.
+    An unfinished run of the same configuration in `output` resumes after its last saved epoch and gives the same bits
+    as an uninterrupted run. Process-wide settings such as seeds, determinism and the Keras session are restored.
 
     Args:
-        config: everything that decides the result.
-        output: the run directory.
-        data: `load_data(config)`, when it is there already; None: it is read.
-        options: further fields of `RunOptions`, such as `overwrite=True` or `figures=False`.
+        config: Everything that determines the result.
+        output: The run directory.
+        data: `load_data(config)`, if it is already loaded; None: it is loaded.
+        options: Further fields of `RunOptions`, such as `overwrite=True` or `figures=False`.
     Returns:
         The finished run.
     Raises:
-        UserError: for input that cannot be used; nothing is written then.
-        Stopped: after Ctrl-C or SIGTERM, with the last finished epoch saved.
+        UserError: If the input cannot be used; nothing is written then.
+        Stopped: After Ctrl-C or SIGTERM; the last finished epoch is saved.
     """
     return Run(train_run(config, RunOptions(Path(output), **options), data).path)
 
@@ -61,11 +61,16 @@ def train_run(config: Config, options: RunOptions, dataset: Dataset | None = Non
     """Train as `train` does, and return the finished run directory.
 
     Args:
-        config: everything that decides the result.
-        options: where and how.
-        dataset: `read_data(...)` when it is there already, as in a sweep; None: it is read.
-        backbone_cache: a `BackboneCache` that keeps the backbone for the next call; None, or without
-            `options.reuse`: the backbone is built anew.
+        config: Everything that determines the result.
+        options: Output folder and execution.
+        dataset: Result of `read_data`, if it is already loaded; None: it is loaded.
+        backbone_cache: A `BackboneCache` that keeps the backbone for the next call. It is used only with
+            `options.reuse`.
+    Returns:
+        The finished run directory.
+    Raises:
+        UserError: If the input cannot be used; nothing is written then.
+        Stopped: After Ctrl-C or SIGTERM; the last finished epoch is saved.
     """
     if config.split.folds and not options.test:
         raise UserError("`folds` must be None without test predictions: each case is a test case of one fold")
@@ -85,11 +90,11 @@ def _train(config: Config, options: RunOptions, action: str, dataset, backbone_c
         training_session(plan.seed, plan.device, plan.training.deterministic) as session,
         tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache,
     ):
-        from keras_radtl.models.precision import require_gain
+        from keras_radtl.models.precision import require_speedup
         from keras_radtl.training.phase_loop import TrainingJob
 
         logger.info("device: %s", session.device)
-        require_gain(plan.training.precision, plan.device)
+        require_speedup(plan.training.precision, plan.device)
         dataset = dataset or read_data(plan, Path(cache))
         model = build(plan, dataset, dataset.splits[0].fold, backbone_cache)
         describe(plan, model)  # the last check: nothing is written before it

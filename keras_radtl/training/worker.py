@@ -106,11 +106,10 @@ class Worker:
 
     def load(self, plan: Plan) -> Dataset:
         """Return the dataset of a plan; the last one is kept."""
-        key = (plan.data, plan.split, plan.split_seed, plan.image_size)
-        if self._dataset is None or key != self._key:
+        if self._dataset is None or plan.data_key != self._key:
             self._key, self._dataset = None, None  # frees the memory first
             self._dataset = read_data(plan, Path(tempfile.mkdtemp(dir=self.cache)))
-            self._key = key
+            self._key = plan.data_key
         return self._dataset
 
     def _train(self, task: dict) -> dict:

@@ -1,4 +1,4 @@
-"""What a command's end means: exit codes, one line on stderr, and tracebacks only for defects."""
+"""Exit codes of commands: expected errors are one line on stderr, bugs keep their traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def raising(error):
     return command
 
 
-def test_arguments_go_in_and_the_code_comes_out():
+def test_command_gets_arguments_and_returns_exit_code():
     assert run_command(lambda argv: argv and None, ["a"]) == 0
     assert run_command(lambda argv: 3, None) == 3
 
@@ -40,18 +40,18 @@ def test_arguments_go_in_and_the_code_comes_out():
          "error: Permission denied: y. What was written before is intact."),
     ],
 )  # fmt: skip
-def test_what_the_user_can_put_right_is_one_line(capsys, error, code, line):
+def test_expected_errors_are_one_line(capsys, error, code, line):
     assert run_command(raising(error), []) == code
     assert capsys.readouterr() == ("", line + "\n")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("defect"), ValueError("defect"), OSError(errno.EIO, "broken")])
-def test_defects_keep_their_traceback(error):
+@pytest.mark.parametrize("error", [RuntimeError("bug"), ValueError("bug"), OSError(errno.EIO, "broken")])
+def test_other_errors_keep_their_traceback(error):
     with pytest.raises(type(error)):
         run_command(raising(error), [])
 
 
-def test_a_reader_that_leaves_early_is_no_error():
+def test_closed_pipe_is_not_an_error():
     code = (
         "import sys\nfrom keras_radtl.cli.app import run_command\n"
         "def command(_):\n    while True:\n        sys.stdout.write('line\\n')\n"

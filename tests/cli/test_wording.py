@@ -1,4 +1,4 @@
-"""Messages speak of arguments in Python and of flags on the command line, from one source."""
+"""Messages name arguments in Python and flags on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import keras_radtl
 from keras_radtl.cli.wording import as_flags
 
-COMMAND_LINE = ("cli", "studies")  # rooms that may speak of flags
+COMMAND_LINE = ("cli", "studies")  # folders whose messages may name flags
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ COMMAND_LINE = ("cli", "studies")  # rooms that may speak of flags
         ("`overwrite=True` starts over", "--overwrite starts over"),
         ("use `weights=none`", "use --weights none"),
         ("use `on_bad_image='skip'`", "use --on-bad-image skip"),
-        ("`reuse=False` computes them again", "--no-reuse computes them again"),
+        ("`reuse=False` recomputes them", "--no-reuse recomputes them"),
         ("`skip_missing=['acl', 'breast']`", "--skip-missing acl breast"),
         ("use `data={'acl': 'PATH'}`", "use --data-acl PATH"),
         ("Unknown backbone `resnet51`", "Unknown backbone `resnet51`"),
@@ -33,7 +33,7 @@ def test_arguments_become_flags(message, expected):
     assert as_flags(message) == expected
 
 
-def test_the_same_mistake_in_both_doors(capsys):
+def test_same_error_in_python_and_on_the_command_line(capsys):
     from keras_radtl.fit import main
 
     with pytest.raises(keras_radtl.UserError, match="^`image_size` must be in"):
@@ -52,7 +52,7 @@ def _messages(path: Path):
             yield node.lineno, node.value
 
 
-def test_no_room_of_the_library_speaks_of_flags():
+def test_library_messages_name_no_flags():
     root, found = Path(keras_radtl.__file__).parent, []
     for path in root.rglob("*/**/*.py"):
         if path.relative_to(root).parts[0] in COMMAND_LINE or path.name == "__main__.py":

@@ -1,4 +1,4 @@
-"""Presets: the numbers of the studies, names that exist, and each of them runs."""
+"""Presets: the values of the studies, names that exist, and training with each of them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from keras_radtl.strategies.table import get_strategy
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_names_what_exists_and_stands_in_the_table_with_its_source(name):
+def test_preset_names_exist_and_preset_has_a_title_and_source(name):
     config = Config.preset(name)
     spec = get_backbone(config.model.backbone)
     assert config.model.weights in spec.weights
     spec.boundaries(config.training.counting)
     get_strategy(config.training.strategy)
     get_scaling(config.model.scaling or spec.scalings[config.model.weights])
-    assert config.preset_name == name and config.data.path == "phantoms"  # which --data replaces
+    assert config.preset_name == name and config.data.path == "phantoms"
     assert TITLES[name][1], "its source"
 
 
@@ -29,7 +29,7 @@ def test_a_preset_names_what_exists_and_stands_in_the_table_with_its_source(name
     [("breast", 1.0, 2, 5e-4), ("acl", 0.5, 4, 1e-3)],
 )
 @pytest.mark.parametrize("weights", ["imagenet", "radimagenet"])
-def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_rate, weights):
+def test_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_rate, weights):
     config = Config.preset(name if weights == "imagenet" else f"{name}_radimagenet")
     model, head, training = config.model, config.model.head, config.training
     assert (model.backbone, model.weights, model.scaling, model.batchnorm) == ("resnet50", weights, "bacon", "adapt")
@@ -49,7 +49,7 @@ def test_the_best_models_of_tables_6_and_7(name, ratio, kernel_size, learning_ra
     )
 
 
-def test_either_hidden_basis_of_the_breast_model():
+def test_number_of_head_parameters_by_hidden_basis():
     config = Config.preset("breast")
     flattened = 16 * (2048 - 2 + 1)
     outer = 2 * 16 + 2 * 16 + 2048 * flattened + 2 * flattened  # convolution and skip, each with its BatchNorm
@@ -59,7 +59,7 @@ def test_either_hidden_basis_of_the_breast_model():
     assert released == outer + flattened**2 + 2 * flattened + flattened * 2 + 2
 
 
-def test_the_scripts_of_radimagenet():
+def test_radimagenet_preset_has_the_values_of_the_scripts():
     config = Config.preset("radimagenet")
     assert (config.split.folds, config.data.image_size, config.training.batch_size) == (5, 256, 256)
     assert (config.model.head.name, config.model.head.input_dropout, config.training.monitor) == (
@@ -72,7 +72,7 @@ def test_the_scripts_of_radimagenet():
     assert augment.shear == pytest.approx(0.1 * 3.14159265 / 180, rel=0.01)  # 0.1 degrees
 
 
-def test_presets_without_picture_changes():
+def test_fts_and_cbis_have_no_augmentation():
     for name in ("fts", "cbis"):
         augment = Config.preset(name).augment
         assert not any(
@@ -80,26 +80,28 @@ def test_presets_without_picture_changes():
         )
 
 
-def test_the_head_of_cbis_has_the_parameters_of_its_layers():
+def test_number_of_head_parameters_of_cbis():
     head = Config.preset("cbis").model.head
     assert (head.pooling, head.input_dropout, head.l2) == ("flatten", 0.6, 0.05)
     assert head_parameters(head, 7 * 7 * 2048, 2) == 2 * 100352 + 2
 
 
-def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UserError, match="Unknown preset `mri`. Known: quickstart, breast, acl, breast_radimagenet"):
+def test_unknown_preset_is_an_error():
+    with pytest.raises(UserError, match="Unknown preset 'mri'. Known: quickstart, breast, acl, breast_radimagenet"):
         Config.preset("mri")
 
 
-@pytest.mark.parametrize("name", ["breast", "radimagenet", "fts", "cbis"])
-def test_a_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictures, tmp_path):
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("breast", marks=pytest.mark.slow), pytest.param("radimagenet", marks=pytest.mark.slow), "fts", "cbis"],
+)
+def test_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictures, tmp_path):
     from keras_radtl.fit import main
 
     options = ["--preset", name, "--data", str(pictures), "--output", str(tmp_path / "run"), "--backbone", "tiny"]
     options += ["--weights", "none", "--image-size", "32", "--epochs", "1", "--set", "data.resize_side=null"]
     options += ["--set", "training.counting=stages", "--set", "model.head.filters=2"]
-    options += (
-        ["--unfreeze", "top1"] if Config.preset(name).training.unfreeze == "top5" else []
-    )  # the tiny one has three
+    if Config.preset(name).training.unfreeze == "top5":  # the tiny backbone has three groups
+        options += ["--unfreeze", "top1"]
     options += ["--folds", "2"] if Config.preset(name).split.folds else []
     assert main(options) == 0

@@ -189,7 +189,7 @@ def test_empty_files_and_other_formats(tmp_path):
     path.write_bytes(b"GIF89a" + bytes(50))
     assert "its content is GIF" in error_of(path)
     assert "No such file" in error_of(tmp_path / "missing.png")
-    assert "Is a directory" in error_of(tmp_path)
+    assert "not a regular file" in error_of(tmp_path)
 
 
 def test_suffix_must_match_the_content(tmp_path):

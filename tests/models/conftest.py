@@ -1,4 +1,4 @@
-"""Small classifiers with random weights, built once for all tests; one thread per operation."""
+"""Small classifiers with random weights, built once for all tests."""
 
 import os
 
@@ -12,10 +12,10 @@ import pytest
 
 @pytest.fixture(scope="session")
 def small_classifier():
-    """Return a function from a backbone's name to its classifier at the smallest size, with a linear head on two classes.
+    """Return a function that gives a backbone's classifier at minimum size, with a linear head for two classes.
 
-    Tests share the models: they may set what trains and change weights, but not the graph. Each time one is asked for,
-    its BatchNorm layers use moving statistics again.
+    Tests share the models. They may change trainable layers and weights, but not the graph. On each call, the BatchNorm
+    layers are set to use moving statistics.
     """
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.backbones.table import get_backbone
@@ -39,7 +39,7 @@ def small_classifier():
 
 
 def calibrate(model):
-    """Set the moving statistics of random weights to those of a batch: at 0 and 1 deep signals would vanish."""
+    """Set the moving statistics to those of a batch, so that signals do not vanish in deep random networks."""
     from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 
     layers = [layer for layer in model.layers if isinstance(layer, BackboneBatchNormalization)]
@@ -53,7 +53,7 @@ def calibrate(model):
 
 @pytest.fixture(scope="session")
 def application():
-    """Return a function from a backbone's name to the network of keras.applications, pooled, at the smallest size."""
+    """Return a function that gives the pooled `keras.applications` model of a backbone at minimum size."""
     import keras
 
     from keras_radtl.models.backbones.table import get_backbone
@@ -73,7 +73,7 @@ def application():
 
 @pytest.fixture(scope="session")
 def images():
-    """Return a function from a model to four random uint8 images that fit its input."""
+    """Return a function that gives four random uint8 images for a model."""
 
     def get(model):
         return np.random.default_rng(0).integers(0, 256, (4, *model.input_shape[1:]), dtype="uint8")

@@ -1,4 +1,4 @@
-"""The backbones that runs share one after the other: every classifier gets it as it was first built."""
+"""Classifiers with reused backbones equal classifiers with newly built ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NONLINEAR = ModelConfig(backbone="tiny", weights="none", head=HeadConfig("nonlin
 
 @pytest.fixture
 def build(tiny_backbone):
-    """Return a function that builds a classifier of 16x16 grey images, with options of `build_classifier`."""
+    """Return a function that builds a classifier for 16x16 grayscale images."""
     return lambda config=LINEAR, seed=0, **options: build_classifier(config, 2, (16, 16, 1), seed, **options)
 
 
 def train(model):
-    """Change every weight that can train."""
+    """Train all layers for one epoch."""
     set_trainable(model, [layer.name for layer in model.layers if layer.weights and layer.name != "head"])
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), "uint8")
@@ -39,30 +39,30 @@ def assert_same(model, other):
     assert model.to_json() == other.to_json()
 
 
-def test_what_a_classifier_learned_does_not_reach_the_next(build):
+def test_training_does_not_affect_the_next_classifier(build):
     backbone_cache = BackboneCache()
     first = build(make_backbones=backbone_cache)
     before = first.get_weights()
     train(first)
     assert not any(np.array_equal(a, b) for a, b in zip(before[:3], first.get_weights()[:3], strict=True))
     second = build(NONLINEAR, make_backbones=backbone_cache)
-    assert second.layers[1] is first.layers[1], "shared, not built again"
+    assert second.layers[1] is first.layers[1], "reused, not rebuilt"
     assert_same(second, build(NONLINEAR))
 
 
-def test_a_classifier_can_be_cut_and_saved_whatever_was_built_before(build, tmp_path):
+def test_reused_backbones_can_be_cut_and_saved(build, tmp_path):
     backbone_cache, images = BackboneCache(), np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), "uint8")
-    for opened in (1, 0):
+    for unfrozen in (1, 0):
         model = build(make_backbones=backbone_cache)
         backbone = [layer.name for layer in model.layers if layer.weights and layer.name != "head"]
-        set_trainable(model, backbone[len(backbone) - opened :])
+        set_trainable(model, backbone[len(backbone) - unfrozen :])
         parts = cut(model)
         np.testing.assert_array_equal(parts.upper(parts.lower(images)), model(images))
     model.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(images), model(images))
 
 
-def test_the_classifier_before_is_not_kept(build):
+def test_release_frees_the_previous_classifier(build):
     backbone_cache = BackboneCache()
     model = build(NONLINEAR, make_backbones=backbone_cache)
     train(model)
@@ -81,7 +81,7 @@ def test_the_classifier_before_is_not_kept(build):
         {"config": ModelConfig(backbone="tiny", weights="none", batchnorm="adapt", head=HeadConfig("linear"))},
     ],
 )
-def test_another_beginning_is_built_anew(build, options):
+def test_different_backbones_are_newly_built(build, options):
     backbone_cache = BackboneCache()
     first = build(make_backbones=backbone_cache)
     second = build(**options, make_backbones=backbone_cache)
@@ -89,8 +89,8 @@ def test_another_beginning_is_built_anew(build, options):
     assert_same(second, build(**options))
 
 
-def test_a_forgotten_trunk_is_built_anew(build):
+def test_clear_removes_the_stored_backbones(build):
     backbone_cache = BackboneCache()
     first = build(make_backbones=backbone_cache)
-    backbone_cache.forget()
+    backbone_cache.clear()
     assert build(make_backbones=backbone_cache).layers[2] is not first.layers[2]

@@ -1,4 +1,4 @@
-"""One battery for all classifiers: backbone x head x freezing x batch normalisation, at small size, random weights."""
+"""Classifiers of all backbones and heads, with different frozen layers and BatchNorm statistics."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from keras_radtl.models.layers.pixel_scaling import PixelScaling
 LITE = ModelConfig(weights="none", head=HeadConfig("linear"))
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
 
-# The smallest backbone meets each head with each freezing, and each freezing with each BatchNorm; the others fewer.
+# The smallest backbone is tested with all combinations of interest, the others with fewer.
 SMALLEST = [
     *(("linear", unfreeze, b) for unfreeze in ("none", "top1", "all") for b in ("inference", "adapt")),
     *((head, unfreeze, "inference") for head in ("nonlinear", "conv", "conv_skip") for unfreeze in ("none", "all")),
@@ -42,7 +42,7 @@ def build(seed=0, size=32, channels=3, num_classes=2, **options):
 
 
 def with_head(model, head, batchnorm):
-    """Put another small head on the pooled features of a model, and set the statistics of its BatchNorm layers."""
+    """Return a model with another small head, with the given BatchNorm statistics in the backbone."""
     for layer in model.layers:
         if isinstance(layer, BackboneBatchNormalization):
             layer.statistics = batchnorm
@@ -63,23 +63,25 @@ def pair():
 
 
 @pytest.mark.parametrize(("name", "head", "unfreeze", "batchnorm"), BATTERY)
-def test_one_step_moves_exactly_what_should_move(name, head, unfreeze, batchnorm, small_classifier, images):
+def test_a_step_updates_exactly_the_trainable_weights_and_statistics(
+    name, head, unfreeze, batchnorm, small_classifier, images
+):
     model = with_head(small_classifier(name), head, batchnorm)
     training = set(set_trainable(model, trainable_layers(model, unfreeze)))
     before = {w.path: v for w, v in zip(model.weights, model.get_weights(), strict=True)}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-30), loss, run_eagerly=True)  # any gradient moves a weight
+    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-30), loss, run_eagerly=True)  # any gradient changes a weight
     model.train_on_batch(images(model), np.array([0, 1, 1, 1]))
     after = {w.path: v for w, v in zip(model.weights, model.get_weights(), strict=True)}
-    moved = {path for path in before if not np.array_equal(before[path], after[path])}
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
     statistics = {path for path in before if "moving" in path}
     adapting = {path for path in statistics if batchnorm == "adapt" or path.startswith("head/")}
-    assert moved == training | adapting
+    assert changed == training | adapting
     assert all(np.isfinite(value).all() for value in after.values())
 
 
 @pytest.mark.parametrize("batchnorm", ["inference", "adapt"])
-def test_prediction_neither_moves_statistics_nor_depends_on_the_batch(batchnorm, small_classifier, images):
+def test_prediction_does_not_update_statistics_or_depend_on_the_batch(batchnorm, small_classifier, images):
     model = with_head(small_classifier("efficientnet_lite0"), "conv_skip", batchnorm)
     before = model.get_weights()
     together = model(images(model))
@@ -89,14 +91,14 @@ def test_prediction_neither_moves_statistics_nor_depends_on_the_batch(batchnorm,
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "inception_v3", "vgg19"])
-def test_features_are_those_of_keras_applications(name, small_classifier, application, images):
+def test_features_equal_those_of_keras_applications(name, small_classifier, application, images):
     theirs, ours = application(name), features_of(small_classifier(name))
     theirs.set_weights(ours.get_weights())
     expected = np.asarray(theirs((images(ours) / 127.5 - 1).astype("float32")))
     np.testing.assert_allclose(ours(images(ours)), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
-def test_the_graph_is_flat_from_uint8_to_float32_logits(small_classifier):
+def test_the_graph_is_flat_with_uint8_input_and_float32_logits(small_classifier):
     for name in BACKBONES:
         model = small_classifier(name)
         assert not any(isinstance(layer, keras.Model) for layer in model.layers)
@@ -107,14 +109,14 @@ def test_the_graph_is_flat_from_uint8_to_float32_logits(small_classifier):
         assert len(paths) == len(set(paths))
 
 
-def test_names_do_not_depend_on_what_was_built_before(small_classifier):
+def test_layer_names_do_not_depend_on_earlier_models(small_classifier):
     keras.layers.Conv2D(1, 1), keras.layers.Activation("relu")
     names = [layer.name for layer in small_classifier("inception_v3").layers]
     assert names == [layer.name for layer in build(backbone="InceptionV3", size=75).layers]
     assert {"conv2d", "conv2d_93", "batch_normalization_93", "activation", "max_pooling2d_1"} <= set(names)
 
 
-def test_equal_seeds_give_equal_weights_and_the_global_seed_does_not_matter():
+def test_initial_weights_depend_on_the_seed_but_not_on_the_global_seed():
     weights = []
     for global_seed, seed in ((1, 7), (2, 7), (1, 8)):
         keras.utils.set_random_seed(global_seed)
@@ -124,14 +126,14 @@ def test_equal_seeds_give_equal_weights_and_the_global_seed_does_not_matter():
     assert not any(np.array_equal(a, b) for a, b in kernels)
 
 
-def test_grey_images_are_seen_as_the_same_grey_in_three_channels(small_classifier, images):
-    grey, colour = build(channels=1, scaling="tf"), small_classifier("efficientnet_lite0")
-    grey.set_weights(colour.get_weights())
-    pixels = images(grey)
-    np.testing.assert_allclose(grey(pixels), colour(np.repeat(pixels, 3, axis=-1)), rtol=1e-5, atol=1e-6)
+def test_grayscale_images_are_repeated_to_three_channels(small_classifier, images):
+    gray, rgb = build(channels=1, scaling="tf"), small_classifier("efficientnet_lite0")
+    gray.set_weights(rgb.get_weights())
+    pixels = images(gray)
+    np.testing.assert_allclose(gray(pixels), rgb(np.repeat(pixels, 3, axis=-1)), rtol=1e-5, atol=1e-6)
 
 
-def test_one_label_is_a_task_only_where_labels_are_independent():
+def test_a_single_output_is_only_allowed_for_multilabel_tasks():
     assert build_classifier(LITE, 1, (32, 48, 1), 0, multilabel=True).output_shape == (None, 1)
     with pytest.raises(UserError, match="`num_classes` must be >= 2. Received: num_classes=1"):
         build_classifier(LITE, 1, (32, 32, 1), 0)
@@ -151,7 +153,7 @@ def test_logits_stay_float32_under_mixed_precision(images):
 
 
 @pytest.mark.parametrize(("name", "size"), [("resnet50", 31), ("InceptionV3", 74), ("vgg19+irv2", 74)])
-def test_images_below_the_minimum_are_refused(name, size):
+def test_images_below_the_minimum_size_are_refused(name, size):
     with pytest.raises(
         UserError, match=f"`image_size` must be at least {size + 1} pixels .* Received: image_size={size}"
     ):
@@ -167,12 +169,12 @@ def test_images_below_the_minimum_are_refused(name, size):
         ({"channels": 4}, "`channels` must be 1 or 3"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_built(options, message):
+def test_invalid_configurations_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         build(**options)
 
 
-def test_two_backbones_join_their_features(pair, small_classifier, images):
+def test_the_features_of_two_backbones_are_concatenated(pair, small_classifier, images):
     assert pair.get_layer("features").output.shape == (None, 2560)
     single = features_of(small_classifier("efficientnet_lite0"), start="scaling")
     before = single.get_weights()
@@ -191,14 +193,14 @@ def test_two_backbones_join_their_features(pair, small_classifier, images):
 
 
 @pytest.mark.parametrize(("backbone", "features"), [("efficientnet_lite0", 2 * 1280), ("vgg19+vgg19", 2 * 2 * 512)])
-def test_a_head_on_the_whole_feature_map(backbone, features, images):
+def test_flatten_pooling_uses_the_whole_feature_map(backbone, features, images):
     model = build_classifier(
         ModelConfig(backbone, weights="none", head=HeadConfig("linear", pooling="flatten")), 3, (32, 64, 1), seed=0
     )
     assert model.get_layer("head").count_params() == 3 * features + 3
     last = [layer for layer in model.layers if layer.name.endswith("pooling")]
     assert all(type(layer) is keras.layers.Flatten for layer in last)
-    assert trainable_layers(model, "all")  # the groups end where they did
+    assert trainable_layers(model, "all")  # the layer groups are unchanged
     assert model(images(model)).shape == (4, 3)
 
 
@@ -216,7 +218,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
 
 
 @keras_saves
-def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small_classifier, images):
+def test_saved_classifiers_give_equal_logits_in_a_new_process(tmp_path, pair, small_classifier, images):
     heads = {"efficientnet_lite0": "conv", "resnet50": "conv_skip", "inception_resnet_v2": "nonlinear"}
     heads |= {"densenet121": "conv_skip", "inception_v3": "linear", "vgg19": "nonlinear"}
     models = {name: with_head(small_classifier(name), head, "adapt") for name, head in heads.items()}
@@ -236,7 +238,7 @@ def test_saved_classifiers_answer_equally_in_a_new_process(tmp_path, pair, small
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])
-def test_a_torch_checkpoint_is_given_the_geometry_of_torch(name, tmp_path):
+def test_torch_checkpoints_use_the_torch_architecture(name, tmp_path):
     checkpoint = tmp_path / "weights.pth"
     checkpoint.touch()
     config = ModelConfig(backbone=name, weights=str(checkpoint), scaling="torch", head=HeadConfig("linear"))
@@ -244,17 +246,17 @@ def test_a_torch_checkpoint_is_given_the_geometry_of_torch(name, tmp_path):
     assert model.get_layer("conv1_bn").epsilon == 1e-5  # keras.applications: 1.001e-5
     assert isinstance(model.get_layer("conv1_bn"), BackboneBatchNormalization)
     with pytest.raises(UserError):
-        build_classifier(config, 2, (32, 32, 3), seed=0)  # an empty file holds no weights
+        build_classifier(config, 2, (32, 32, 3), seed=0)  # the file is empty
 
 
-def test_the_default_weights_give_the_features_of_their_makers(shared_data):
+def test_default_weights_give_the_published_features(shared_data):
     golden = np.load(shared_data / "efficientnet_lite0_golden.npz")
     model, reports = assemble_classifier(ModelConfig(head=HeadConfig("linear")), 2, (224, 224, 3), seed=0)
     np.testing.assert_allclose(features_of(model)(golden["images"][:2]), golden["features"][:2], atol=1e-3)
     assert (reports[0].source, reports[0].parameters) == ("imagenet", 3_413_024)
 
 
-def test_each_of_two_backbones_gets_its_own_weights(images):
+def test_two_backbones_have_separate_weights(images):
     config = ModelConfig(weights="none+imagenet", head=HeadConfig("linear"))
     model, reports = assemble_classifier(config, 2, (32, 32, 3), seed=0)
     single = build_classifier(ModelConfig(head=HeadConfig("linear")), 2, (32, 32, 3), seed=0)

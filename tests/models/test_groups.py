@@ -1,3 +1,5 @@
+"""Layer groups: their boundaries, what `unfreeze` makes trainable, and the summary table."""
+
 import keras
 import pytest
 
@@ -28,7 +30,7 @@ def test_every_layer_with_weights_is_in_exactly_one_group(name, counting, small_
 
 
 @pytest.mark.parametrize(("name", "counting"), COUNTINGS)
-def test_groups_are_cut_where_every_path_passes(name, counting, small_classifier):
+def test_every_path_passes_through_the_boundary_of_a_group(name, counting, small_classifier):
     model = small_classifier(name)
     seen = {"image", "scaling"}
     for group in layer_groups(model, counting):
@@ -49,7 +51,7 @@ def test_a_layer_outside_all_groups_is_an_error(small_classifier, monkeypatch):
 
     short = dataclasses.replace(BACKBONES["vgg19"], stages=BACKBONES["vgg19"].stages[:-1])
     monkeypatch.setitem(BACKBONES, "vgg19", short)
-    with pytest.raises(ValueError, match="VGG19: layers with weights in no stages group: block5_conv1"):
+    with pytest.raises(ValueError, match="VGG19: layers with weights in outside all stages groups: block5_conv1"):
         layer_groups(small_classifier("vgg19"))
 
 
@@ -64,7 +66,7 @@ def test_a_layer_outside_all_groups_is_an_error(small_classifier, monkeypatch):
         ("top9", ["conv1", "bn1", "layer1", "layer2", "layer3", "layer4"]),
     ],
 )
-def test_reference_counting_opens_what_the_study_opened(unfreeze, groups, small_classifier):
+def test_reference_counting_unfreezes_the_same_groups_as_the_study(unfreeze, groups, small_classifier):
     model = small_classifier("resnet50")
     set_trainable(model, trainable_layers(model, unfreeze, "reference"))
     trained = [row.group for row in group_table(model, "reference") if row.trainable]
@@ -72,10 +74,10 @@ def test_reference_counting_opens_what_the_study_opened(unfreeze, groups, small_
 
 
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "inception_v3"])
-def test_the_last_layers_are_those_of_the_radimagenet_scripts(name, small_classifier, application):
+def test_last_layers_are_counted_as_in_the_radimagenet_scripts(name, small_classifier, application):
     theirs = application(name).layers
     model = small_classifier(name)
-    every = trainable_layers(model, f"layers:{len(theirs) - 1}")  # without the input
+    every = trainable_layers(model, f"layers:{len(theirs) - 1}")  # excluding the input
     ours = [model.get_layer(layer) for layer in every]
     assert [kind(layer) for layer in ours] == [kind(layer) for layer in theirs[1:]]
     assert trainable_layers(model, "layers:10") == every[-10:]
@@ -88,7 +90,7 @@ def kind(layer):
 
 
 @pytest.mark.parametrize("unfreeze", ["none", "top1", "top2", "layers:10", "all"])
-def test_exactly_the_chosen_layers_and_the_head_train(unfreeze, small_classifier):
+def test_exactly_the_unfrozen_layers_and_the_head_are_trainable(unfreeze, small_classifier):
     model = small_classifier("efficientnet_lite0")
     layers = trainable_layers(model, unfreeze)
     paths = set_trainable(model, layers)
@@ -97,45 +99,46 @@ def test_exactly_the_chosen_layers_and_the_head_train(unfreeze, small_classifier
     assert not any("moving" in path for path in paths)
 
 
-def test_too_many_groups_or_layers_are_refused_with_the_groups(small_classifier):
+def test_too_many_groups_or_layers_are_refused(small_classifier):
     model = small_classifier("vgg19")
     with pytest.raises(
-        UserError, match="at most top5, the groups are block1, block2, block3, block4, block5. Received: top6"
+        UserError,
+        match="at most top5; the groups are block1, block2, block3, block4, block5. Received: unfreeze='top6'",
     ):
         trainable_layers(model, "top6")
-    with pytest.raises(UserError, match="at most layers:22 for VGG19. Received: layers:23"):
+    with pytest.raises(UserError, match="at most layers:22 for VGG19. Received: unfreeze='layers:23'"):
         trainable_layers(model, "layers:23")
 
 
-def test_unknown_layers_and_foreign_models_are_refused(small_classifier):
-    with pytest.raises(ValueError, match="Received: block9"):
+def test_unknown_layers_and_other_models_are_refused(small_classifier):
+    with pytest.raises(ValueError, match="Unknown: block9"):
         set_trainable(small_classifier("vgg19"), ["block9"])
-    with pytest.raises(ValueError, match="must be a classifier of this package"):
+    with pytest.raises(ValueError, match="must be built by `build_classifier`"):
         layer_groups(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
 
 
-def test_the_table_counts_what_trains_or_would(small_classifier):
+def test_the_table_counts_trainable_parameters(small_classifier):
     model = small_classifier("vgg19")
     set_trainable(model, trainable_layers(model, "top1"))
     table = group_table(model)
     assert table[-2:] == (GroupRow("block5", 5, 9_439_232, 9_439_232), GroupRow("head", 1, 1026, 1026))
     assert table[0] == GroupRow("block1", 3, 38_720, 0)
     assert group_table(model, layers=trainable_layers(model, "all"))[0].trainable == 38_720
-    assert group_table(model) == table  # asking does not change what trains
+    assert group_table(model) == table  # the trainable layers are unchanged
 
 
-def test_statistics_of_batchnorm_are_parameters_that_never_train(small_classifier):
+def test_batchnorm_statistics_are_never_trainable(small_classifier):
     model = small_classifier("resnet50")
     bn1 = next(row for row in group_table(model, "reference", trainable_layers(model, "all")) if row.group == "bn1")
     assert (bn1.parameters, bn1.trainable) == (4 * 64, 2 * 64)
 
 
-def test_groups_of_two_backbones_are_joined_from_the_output(small_classifier):
+def test_groups_of_two_backbones_are_paired_from_the_output(small_classifier):
     model = small_classifier("efficientnet_lite0+vgg19")
     groups = layer_groups(model)
     names = [group.name for group in groups]
     assert names[-1] == "head_conv+block5"
-    assert names[:4] == ["stem", "stage1", "stage2", "stage3"]  # the deeper one has more groups
+    assert names[:4] == ["stem", "stage1", "stage2", "stage3"]  # the other backbone has fewer groups
     top = trainable_layers(model, "top1")
     assert set(top) == set(groups[-1].layers)
     assert {"backbone1_head_conv", "backbone2_block5_conv4"} <= set(top)

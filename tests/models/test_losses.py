@@ -1,4 +1,4 @@
-"""Losses on logits against their definitions in numpy, with unknown labels and extreme logits."""
+"""Losses agree with their definitions in NumPy, with unknown labels and extreme logits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def softmax(logits):
 
 
 def by_hand(logits, labels):
-    """Return the mean of -log p over the known labels of each case, and 0 where none is known."""
+    """Return the mean of -log p over the known labels of each case, or 0 if there are none."""
     rows = []
     for row, known in zip(logits.astype(np.float64), labels, strict=True):
         each = [
@@ -36,7 +36,7 @@ def test_multilabel_loss_is_the_mean_over_known_labels():
     assert mean_loss(LOGITS, LABELS, True) == pytest.approx(np.mean(by_hand(LOGITS, LABELS)), rel=1e-12)
 
 
-def test_the_gradient_is_chance_minus_label_at_a_logit_of_zero_too_and_none_where_unknown():
+def test_the_gradient_is_probability_minus_label_and_zero_for_unknown_labels():
     logits = keras.Variable(LOGITS)
     with tf.GradientTape() as tape:
         loss = make_loss(True)(LABELS, logits.value)
@@ -53,7 +53,7 @@ def test_case_weights_scale_the_loss():
     assert float(make_loss(True)(LABELS, LOGITS, weights)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_softmax_loss_of_training_and_of_validation_agree():
+def test_mean_loss_equals_the_training_loss():
     expected = -np.log(softmax(LOGITS)[np.arange(4), TARGETS]).mean()
     assert mean_loss(LOGITS, TARGETS, False) == pytest.approx(expected, rel=1e-12)
     assert float(make_loss(False)(TARGETS, LOGITS)) == pytest.approx(expected, rel=1e-6)
@@ -69,7 +69,7 @@ def test_extreme_logits_stay_finite(multilabel):
     assert float(make_loss(multilabel)(targets, logits)) == pytest.approx(5e3 if multilabel else 1e4)
 
 
-def test_the_loss_can_be_saved_with_a_model():
+def test_the_loss_can_be_serialized():
     again = keras.losses.deserialize(keras.losses.serialize(make_loss(True)))
     assert isinstance(again, MaskedBinaryCrossentropy)
     assert float(again(LABELS, LOGITS)) == float(make_loss(True)(LABELS, LOGITS))

@@ -1,3 +1,5 @@
+"""`python -m keras_radtl.models` lists the backbones."""
+
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_backbones_are_printed_as_tables():
+def test_backbones_and_layer_groups_are_printed_as_tables():
     lines = run("VGG19", "efficientnet_lite0").stdout.splitlines()
     assert lines[0].split()[:3] == ["backbone", "parameters", "features"]
     assert lines[1].split() == [
@@ -25,7 +27,7 @@ def test_the_backbones_are_printed_as_tables():
     assert ["EfficientNet-Lite0", "stages", "stem", "3", "992"] in [line.split() for line in lines]
 
 
-def test_an_unknown_backbone_is_one_line_and_exit_code_2():
+def test_an_unknown_backbone_exits_with_code_2():
     result = run("alexnet")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith("error: Unknown backbone 'alexnet'. Known: resnet50")

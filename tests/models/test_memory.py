@@ -1,3 +1,5 @@
+"""Memory estimates, and heads that do not fit."""
+
 import math
 
 import pytest
@@ -13,7 +15,7 @@ def size(weights):
     return 4 * sum(math.prod(w.shape) for w in weights)
 
 
-def test_a_frozen_backbone_needs_its_weights_and_little_more(small_classifier):
+def test_a_frozen_backbone_needs_no_gradients(small_classifier):
     model = small_classifier("resnet50")
     set_trainable(model, ())
     estimate = memory.estimate_memory(model, batch_size=8)
@@ -23,7 +25,7 @@ def test_a_frozen_backbone_needs_its_weights_and_little_more(small_classifier):
     assert estimate.total == sum(estimate)
 
 
-def test_activations_grow_with_the_batch_and_with_what_trains(small_classifier):
+def test_activations_grow_with_the_batch_size_and_the_trainable_layers(small_classifier):
     model = small_classifier("resnet50")
     needs = []
     for unfreeze in ("none", "top1", "all"):
@@ -31,15 +33,17 @@ def test_activations_grow_with_the_batch_and_with_what_trains(small_classifier):
         needs.append(memory.estimate_memory(model, 8).activations)
     assert needs == sorted(needs)
     assert memory.estimate_memory(model, 16).activations == 2 * needs[-1]
-    outputs = sum(math.prod(layer.output.shape[1:]) for layer in model.layers[2:])  # less the image and its scaling
-    first = math.prod(model.get_layer("conv1_pad").output.shape[1:])  # padding: nothing trains before it
+    outputs = sum(
+        math.prod(layer.output.shape[1:]) for layer in model.layers[2:]
+    )  # excluding the image and its scaling
+    first = math.prod(model.get_layer("conv1_pad").output.shape[1:])  # padding before the first trainable layer
     assert needs[-1] == 8 * 4 * (outputs - first)
 
 
-def test_a_head_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
+def test_a_head_that_does_not_fit_is_refused_with_its_estimate(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 4 * 10**9)
     message = (
-        r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are free"
+        r"conv_skip head of 1,139,\d{3},\d{3} parameters needs about 18.24 GB .*parameters 4.56.* 4.00 GB are available"
     )
     with pytest.raises(UserError, match=message):
         memory.require_head_memory(REFERENCE_HEAD, 2048, 2)

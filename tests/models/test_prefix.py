@@ -1,4 +1,4 @@
-"""Cutting a classifier where training begins: where the cut is, and that both parts are the whole, bit for bit."""
+"""The cut of a classifier, and bit-identical results of its two parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def origins(model):
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet50"])
 @pytest.mark.parametrize("unfreeze", ["none", "top1", "layers:3"])
-def test_both_parts_make_the_whole(small_classifier, images, name, unfreeze):
+def test_both_parts_together_equal_the_classifier(small_classifier, images, name, unfreeze):
     model = small_classifier(name)
     set_trainable(model, trainable_layers(model, unfreeze))
     parts, x = cut(model), images(model)
@@ -27,7 +27,7 @@ def test_both_parts_make_the_whole(small_classifier, images, name, unfreeze):
     assert {id(v) for v in parts.upper.trainable_weights} == {id(v) for v in model.trainable_weights}
 
 
-def test_with_a_frozen_backbone_the_cut_is_the_pooled_vector(small_classifier):
+def test_the_cut_of_a_frozen_backbone_is_the_pooled_vector(small_classifier):
     model = small_classifier("efficientnet_lite0")
     set_trainable(model, ())
     assert origins(model) == ["pooling"]
@@ -35,21 +35,21 @@ def test_with_a_frozen_backbone_the_cut_is_the_pooled_vector(small_classifier):
 
 
 def test_a_cut_may_cross_a_residual_connection(small_classifier):
-    """Only the block's last convolution trains: its input and the shortcut pass the cut."""
+    """If only the last convolution of a block is trainable, its input and the shortcut are at the cut."""
     model = small_classifier("resnet50")
     set_trainable(model, ["conv5_block3_3_conv"])
     assert len(cut(model).lower.outputs) == 2
     assert origins(model) == ["conv5_block2_out", "conv5_block3_2_relu"]
 
 
-def test_scaled_pixels_are_not_worth_storing(small_classifier):
+def test_a_prefix_without_weights_is_not_cut(small_classifier):
     model = small_classifier("efficientnet_lite0")
     set_trainable(model, trainable_layers(model, "all"))
     assert origins(model) == ["scaling"]
     assert cut(model) is None
 
 
-def test_batch_statistics_are_alive_though_frozen(small_classifier):
+def test_a_frozen_batchnorm_with_batch_statistics_is_live(small_classifier):
     model = small_classifier("efficientnet_lite0")
     set_trainable(model, ())
     norms = [layer for layer in model.layers if isinstance(layer, BackboneBatchNormalization)]
@@ -60,13 +60,13 @@ def test_batch_statistics_are_alive_though_frozen(small_classifier):
         norms[-1].statistics = "inference"
 
 
-def test_live_from_the_image_on():
+def test_a_model_that_is_live_from_its_input_is_not_cut():
     image = keras.Input((4,))
     model = keras.Model(image, keras.layers.Dense(2)(image))
     assert cut(model) is None
 
 
-def test_a_frozen_branch_beside_a_live_one_is_below_the_cut():
+def test_a_frozen_branch_parallel_to_a_live_one_is_in_the_prefix():
     image = keras.Input((4,))
     low = keras.layers.Dense(3, name="low")
     live, frozen = keras.layers.Dense(2, name="live"), keras.layers.Dense(2, name="frozen")

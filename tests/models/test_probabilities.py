@@ -1,4 +1,4 @@
-"""Probabilities of logits against their definitions, and the mean loss against scikit-learn's."""
+"""Probabilities agree with their definitions, and the mean loss with scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOGITS = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0], [-0.1, 0.2, 0.3], [1.0, 1
 TARGETS = np.array([2, 0, 1, 1])
 
 
-def test_probabilities_of_classes_and_of_labels():
+def test_probabilities_are_softmax_or_sigmoid():
     exponentials = np.exp(LOGITS.astype(np.float64))
     classes, labels = to_probabilities(LOGITS, False), to_probabilities(LOGITS, True)
     np.testing.assert_allclose(classes, exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-12)
@@ -29,8 +29,8 @@ def test_mean_loss_is_the_log_loss():
     assert mean_loss(LOGITS, labels, True) == pytest.approx(flat, rel=1e-12)
 
 
-def test_an_unknown_label_does_not_count():
+def test_unknown_labels_are_ignored():
     labels = np.array([[0, 1, np.nan], [1, np.nan, np.nan], [1, 0, 1], [0, 0, 1]])
-    moved = LOGITS.copy()
-    moved[np.isnan(labels)] = 50.0
-    assert mean_loss(LOGITS, labels, True) == mean_loss(moved, labels, True)
+    changed = LOGITS.copy()
+    changed[np.isnan(labels)] = 50.0
+    assert mean_loss(LOGITS, labels, True) == mean_loss(changed, labels, True)

@@ -1,4 +1,4 @@
-"""Write PyTorch checkpoints byte by byte, so that tests need no PyTorch and can also write what it never would."""
+"""Write PyTorch checkpoints without PyTorch, including malformed ones."""
 
 import io
 import struct
@@ -12,22 +12,22 @@ SYSTEM = b"\x80\x02}X\x0d\x00\x00\x00little_endian\x88s."
 
 
 def text(value: str) -> bytes:
-    """Return the operation that pushes a string."""
+    """Return the opcode that pushes a string."""
     return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
 
 
 def number(value: int) -> bytes:
-    """Return the operation that pushes an integer."""
+    """Return the opcode that pushes an integer."""
     return b"\x8a\x08" + struct.pack("<q", value)
 
 
 def numbers(values) -> bytes:
-    """Return the operations that push a tuple of integers."""
+    """Return the opcodes that push a tuple of integers."""
     return b"(" + b"".join(number(value) for value in values) + b"t"
 
 
 def tensor(key: str, count: int, shape, strides=None, offset: int = 0, kind: str = "FloatStorage") -> bytes:
-    """Return the operations that push a tensor on storage `key`."""
+    """Return the opcodes that push a tensor of storage `key`."""
     if strides is None:
         strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
     storage = b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu") + number(count) + b"t"
@@ -36,7 +36,7 @@ def tensor(key: str, count: int, shape, strides=None, offset: int = 0, kind: str
 
 
 def dictionary(items) -> bytes:
-    """Return a whole pickle of an OrderedDict of name and pushed value."""
+    """Return the pickle of an OrderedDict from pairs of name and opcodes of the value."""
     return (
         b"\x80\x02ccollections\nOrderedDict\n)R("
         + b"".join(text(name) + value for name, value in items)
@@ -45,7 +45,7 @@ def dictionary(items) -> bytes:
 
 
 def write_archive(path, pickle: bytes, storages, compression=zipfile.ZIP_STORED, **more: bytes):
-    """Write the zip format: `storages` is {key: bytes}; further members by name."""
+    """Write the zip format, with the bytes of each storage and additional members by name."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("archive/data.pkl", pickle)
         for key, data in storages.items():
@@ -56,7 +56,7 @@ def write_archive(path, pickle: bytes, storages, compression=zipfile.ZIP_STORED,
 
 
 def write_stream(path, pickle: bytes, storages):
-    """Write the older format: `storages` is {key: (count, bytes)}."""
+    """Write the older format, with the element count and bytes of each storage."""
     keys = b"\x80\x02](" + b"".join(text(key) for key in storages) + b"e."
     content = io.BytesIO()
     for part in (MAGIC, PROTOCOL, SYSTEM, pickle, keys):

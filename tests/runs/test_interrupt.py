@@ -12,7 +12,7 @@ from keras_radtl.runs.interrupt import INTERRUPTED, TERMINATED, Stopped, StopReq
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_only_sets_the_code_that_a_check_raises(number, code):
+def test_check_raises_after_a_signal(number, code):
     with StopRequest() as stop:
         stop.check("before")
         os.kill(os.getpid(), number)
@@ -22,27 +22,27 @@ def test_a_signal_only_sets_the_code_that_a_check_raises(number, code):
     assert error.value.code == code
 
 
-def test_a_second_ctrl_c_stops_at_once():
+def test_second_ctrl_c_raises_keyboard_interrupt():
     with pytest.raises(KeyboardInterrupt), StopRequest():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_second_sigterm_waits_for_the_batch():
+def test_second_sigterm_is_only_recorded():
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
     assert stop.code == TERMINATED
 
 
-def test_the_old_handlers_come_back():
+def test_handlers_are_restored():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with StopRequest():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_outside_the_main_thread_signals_are_left_alone():
+def test_handlers_are_not_changed_outside_the_main_thread():
     before, seen = signal.getsignal(signal.SIGTERM), []
 
     def work():
@@ -55,5 +55,5 @@ def test_outside_the_main_thread_signals_are_left_alone():
     assert seen == [(before, 0)]
 
 
-def test_codes():
+def test_exit_codes():
     assert (INTERRUPTED, TERMINATED, Stopped("x").code) == (130, 143, 130)

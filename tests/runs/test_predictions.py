@@ -17,7 +17,7 @@ def row(case, label, score, group="g"):
     return [case, f"{case}.png", group, "test", label, "no", 0.0, 0.0, 1 - score, score]
 
 
-def test_a_run_gives_the_score_of_its_second_class_and_keeps_groups(tmp_path):
+def test_run_gives_probabilities_of_the_second_class_and_groups(tmp_path):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75), row("b", "no", 0.25, "h")])
     found = read_scored_cases(tmp_path)
     assert (found.cases, found.groups) == (("a", "b"), ("g", "h"))
@@ -25,7 +25,7 @@ def test_a_run_gives_the_score_of_its_second_class_and_keeps_groups(tmp_path):
     assert read_scored_cases(tmp_path, positive="no").targets.tolist() == [False, True]
 
 
-def test_names_that_a_spreadsheet_would_run_come_back_as_they_were(tmp_path):
+def test_escaped_names_are_read_back(tmp_path):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("=a", "yes", 0.75, "-1"), row("@b", "no", 0.25, "+2")])
     found = read_scored_cases(tmp_path)
     assert (found.cases, found.groups) == (("=a", "@b"), ("-1", "+2"))
@@ -40,14 +40,14 @@ def test_cases_without_a_label_are_excluded_and_counted(tmp_path):
         read_scored_cases(tmp_path)
 
 
-def test_a_multi_label_run_is_refused(tmp_path):
+def test_multi_label_run_is_an_error(tmp_path):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75)])
     (tmp_path / "summary.json").write_text(json.dumps({"multilabel": True}))
     with pytest.raises(UserError, match="multi-label"):
         read_scored_cases(tmp_path)
 
 
-def test_models_are_brought_into_one_order(tmp_path):
+def test_models_are_aligned_by_case(tmp_path):
     write_csv(tmp_path / "a.csv", COLUMNS, [row("a", "yes", 0.9, "g"), row("b", "no", 0.1, "h")])
     write_csv(tmp_path / "b.csv", COLUMNS, [row("b", "no", 0.2, "h"), row("a", "yes", 0.8, "g")])
     first, second = align([read_scored_cases(tmp_path / name) for name in ("a.csv", "b.csv")])

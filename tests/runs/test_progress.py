@@ -34,7 +34,7 @@ def watch(monkeypatch):
     return made
 
 
-def test_a_line_now_and_then_with_the_time_left(watch, caplog):
+def test_lines_at_intervals_with_the_remaining_time(watch, caplog):
     with caplog.at_level("INFO"), Progress("images", 100, interval=10) as bar:
         for second in range(1, 22):
             watch.now = float(second)
@@ -42,13 +42,13 @@ def test_a_line_now_and_then_with_the_time_left(watch, caplog):
     assert caplog.messages == ["images: 11 of 100, left 1:29", "images: 21 of 100, left 1:19"]
 
 
-def test_what_is_told_stays(caplog):
+def test_written_lines_are_logged(caplog):
     with caplog.at_level("INFO"), Progress("x", 1) as bar:
         bar.say("epoch 1 [a]")
     assert caplog.messages == ["epoch 1 [a]"]
 
 
-def test_functions_that_report_done_and_total_can_drive_it(watch, caplog):
+def test_update_accepts_done_and_total(watch, caplog):
     with caplog.at_level("INFO"), Progress("images", 1, interval=1) as bar:
         watch.now = 2.0
         bar.update(1, 4)
@@ -58,7 +58,7 @@ def test_functions_that_report_done_and_total_can_drive_it(watch, caplog):
     assert caplog.messages == ["pictures: 2 of 4, left 0:04"]
 
 
-def test_what_was_done_before_a_resume_does_not_count_for_the_time_left(watch, caplog):
+def test_resumed_steps_do_not_affect_the_remaining_time(watch, caplog):
     with caplog.at_level("INFO"), Progress("training", 100, interval=1) as bar:
         bar.update(90)
         watch.now = 5.0
@@ -71,7 +71,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_bar_on_a_terminal_keeps_brackets_and_is_taken_off(monkeypatch):
+def test_bar_on_a_terminal_does_not_interpret_markup(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with Progress("training", 2) as bar:

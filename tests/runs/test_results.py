@@ -38,7 +38,7 @@ LOGITS = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
 EVERY = Predictions(np.arange(8), LOGITS)
 
 
-def test_a_row_has_what_its_columns_say():
+def test_rows_match_the_columns():
     columns = prediction_columns(("benign", "malignant"))
     assert columns == [
         "case", "path", "group", "split", "label", "predicted", "logit_benign", "logit_malignant",
@@ -52,20 +52,20 @@ def test_a_row_has_what_its_columns_say():
     assert first["prob_benign"] + first["prob_malignant"] == pytest.approx(1) and rows[1][4] == ""
 
 
-def test_logits_come_back_bit_for_bit(tmp_path):
+def test_logits_are_read_back_bit_for_bit(tmp_path):
     run = RunDirectory(tmp_path)
     write_results(run, table(), {"test": Predictions(np.array([6, 1, 0]), LOGITS[[6, 1, 0]])}, 0)
     again = read_logits(run, "test", table())
     assert again.indices.tolist() == [6, 1, 0] and np.array_equal(again.logits, LOGITS[[6, 1, 0]])
 
 
-def test_predictions_of_other_data_are_refused(tmp_path):
+def test_predictions_of_other_data_are_an_error(tmp_path):
     write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 0)
     with pytest.raises(UserError, match="case 'case 7' is not in the data"):
         read_logits(RunDirectory(tmp_path), "test", table().take(range(7)))
 
 
-def test_metrics_are_those_of_the_known_cases(tmp_path):
+def test_metrics_exclude_cases_without_label(tmp_path):
     known = [0, 1, 2, 3, 4, 5, 7]
     probabilities = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
     expected = classification_metrics(
@@ -82,7 +82,7 @@ def test_metrics_are_those_of_the_known_cases(tmp_path):
     assert write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 3) == read_json(tmp_path / "metrics.json")
 
 
-def test_folds_are_pooled_in_table_order(tmp_path):
+def test_pooled_folds_are_in_table_order(tmp_path):
     run = RunDirectory(tmp_path)
     folds = [run.fold(1), run.fold(2)]
     for fold, indices in zip(folds, ([1, 4, 6, 7, 2], [0, 3, 5]), strict=True):
@@ -100,7 +100,7 @@ def test_folds_are_pooled_in_table_order(tmp_path):
     assert summary["fold_val_auc"] == [0.5, 0.75] and len(summary["fold_auc"]) == 2 and summary["seconds"] == 3.0
 
 
-def test_history_keeps_rates_apart(tmp_path):
+def test_learning_rates_are_in_a_file_of_their_own(tmp_path):
     history = [
         {"epoch": 1, "phase": "a", "loss": 0.5, "rates": {"stem": 1.0, "head": 0.5}},
         {"epoch": 2, "phase": "b", "loss": 0.25, "penalty": 0.1},

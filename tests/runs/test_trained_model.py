@@ -22,7 +22,7 @@ def folds(tiny_fit, tmp_path_factory):
     return folder
 
 
-def test_a_cross_validated_run_averages_the_logits_of_its_folds(folds):
+def test_logits_of_folds_are_averaged(folds):
     run = load_models(folds)
     pixels = run.read(read_table(run.data))
     each = [np.asarray(model(pixels, training=False)) for model in run.models]
@@ -30,7 +30,7 @@ def test_a_cross_validated_run_averages_the_logits_of_its_folds(folds):
     np.testing.assert_allclose(run.logits(pixels), np.mean(each, axis=0), atol=1e-5)
 
 
-def test_the_model_of_a_fold_gives_its_test_predictions(folds):
+def test_model_of_a_fold_reproduces_its_test_predictions(folds):
     run = load_models(folds)
     table = read_table(run.data)
     with open(folds / "fold_1" / "predictions_test.csv", newline="") as file:
@@ -40,7 +40,7 @@ def test_the_model_of_a_fold_gives_its_test_predictions(folds):
     np.testing.assert_allclose(logits, [stored[table.paths[row]] for row in rows], atol=1e-5)
 
 
-def test_an_unfinished_run_and_a_missing_model_are_refused(folds, tmp_path):
+def test_unfinished_run_and_missing_model_are_an_error(folds, tmp_path):
     shutil.copytree(folds, tmp_path / "run")
     (tmp_path / "run" / "fold_2" / "model.keras").unlink()
     with pytest.raises(UserError, match="No model file"):

@@ -16,7 +16,7 @@ from keras_radtl.search.space import make_space
 SPACE = make_space({"training.optimizer": ["adam", "sgd"]}, Config())
 
 
-def test_what_decides_a_search_decides_its_hash():
+def test_hash_depends_on_what_determines_the_trials():
     def hashed(config=Config(), space=SPACE, data="aa", **settings):  # noqa: B008  a frozen value
         return search_hash(describe_search(config, space, TunerSettings(**settings), data))
 
@@ -36,7 +36,7 @@ def content(project):
     return {str(path.relative_to(project)): path.read_text() for path in project.rglob("*.json")}
 
 
-def test_the_project_goes_back_to_the_last_copy_as_one(tmp_path):
+def test_project_is_restored_from_the_snapshot(tmp_path):
     folder, project = SearchFolder(tmp_path), tmp_path / "search-0123"
     write_project(project, 2)
     folder.take_snapshot(project)
@@ -50,7 +50,7 @@ def test_the_project_goes_back_to_the_last_copy_as_one(tmp_path):
 @pytest.mark.parametrize(
     "change", [lambda text: text[:50], lambda text: text.replace("tuner0", "tuner1"), lambda text: "[]"]
 )
-def test_a_damaged_or_foreign_copy_is_not_used(tmp_path, change, caplog):
+def test_damaged_snapshot_is_not_used(tmp_path, change, caplog):
     folder, project = SearchFolder(tmp_path), tmp_path / "search-0123"
     write_project(project, 2)
     folder.take_snapshot(project)
@@ -59,7 +59,7 @@ def test_a_damaged_or_foreign_copy_is_not_used(tmp_path, change, caplog):
     assert not project.exists() and "damaged" in caplog.text
 
 
-def test_the_copy_of_another_project_is_not_used(tmp_path):
+def test_snapshot_of_another_project_is_not_used(tmp_path):
     folder = SearchFolder(tmp_path)
     write_project(tmp_path / "search-0123", 1)
     folder.take_snapshot(tmp_path / "search-0123")
@@ -76,7 +76,7 @@ def finished_trial(folder, config):
     return run
 
 
-def test_a_finished_trial_of_the_same_configuration_is_read(tmp_path):
+def test_result_of_a_finished_trial(tmp_path):
     folder, config = SearchFolder(tmp_path), Config()
     assert folder.result("0000", config) is None
     run = finished_trial(folder, config)
@@ -86,7 +86,7 @@ def test_a_finished_trial_of_the_same_configuration_is_read(tmp_path):
     assert folder.result("0000", config) is None
 
 
-def test_only_an_unfinished_readable_run_goes_on(tmp_path):
+def test_unusable_run_of_a_trial_is_removed(tmp_path):
     folder, config = SearchFolder(tmp_path), Config()
     run = finished_trial(folder, config)
     run.set_status("running", epoch=1)
@@ -100,7 +100,7 @@ def test_only_an_unfinished_readable_run_goes_on(tmp_path):
     assert not run.path.exists()
 
 
-def test_a_damaged_description_is_told_unless_the_project_proves_it(tmp_path):
+def test_damaged_description_is_an_error_without_a_matching_project(tmp_path):
     folder, description = SearchFolder(tmp_path), {"config": 1}
     project = folder.claim(description, overwrite=False)
     (tmp_path / "search.json").write_text('{"conf')

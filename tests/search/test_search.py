@@ -89,7 +89,7 @@ def whole(tmp_path_factory):
     return read_csv(folder / "trials.csv")
 
 
-def test_a_search_leaves_a_table_the_best_configuration_and_few_models(tmp_path, trainer):
+def test_files_of_a_search(tmp_path, trainer):
     outcome = search(tmp_path / "a")
     rows = read_csv(tmp_path / "a" / "trials.csv")
     assert outcome.problem == "" and len(rows) == SETTINGS.total_trials == 6
@@ -103,7 +103,7 @@ def test_a_search_leaves_a_table_the_best_configuration_and_few_models(tmp_path,
     assert models == {row["trial"] for row in order[: SETTINGS.keep]}
 
 
-def test_every_corner_is_rehearsed_with_the_shortest_epochs(tmp_path, trainer):
+def test_corners_are_rehearsed_with_the_fewest_epochs(tmp_path, trainer):
     search(tmp_path / "a")
     assert {c.training.learning_rate for c in trainer.rehearsed} == {1e-5, 1e-1}
     assert {c.training.epochs for c in trainer.rehearsed} == {1}
@@ -111,7 +111,7 @@ def test_every_corner_is_rehearsed_with_the_shortest_epochs(tmp_path, trainer):
 
 @pytest.mark.parametrize("trial", ["0000", "0002", "0003", "0005"])
 @pytest.mark.parametrize("moment", ["kill", "kill_after_writing"])
-def test_a_killed_search_goes_on_as_if_nothing_had_been(tmp_path, trainer, whole, trial, moment):
+def test_killed_search_resumes_to_the_same_table(tmp_path, trainer, whole, trial, moment):
     setattr(trainer, moment, trial)
     with pytest.raises(Killed):
         search(tmp_path / "a")
@@ -125,7 +125,7 @@ def files_of_a_search(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.json"))
 
 
-def test_a_damaged_file_costs_no_trial(tmp_path, trainer, whole):
+def test_damaged_file_loses_no_trial(tmp_path, trainer, whole):
     trainer.kill = "0003"
     with pytest.raises(Killed):
         search(tmp_path / "stopped")
@@ -148,7 +148,7 @@ def known(rows: list[dict]) -> list[dict]:
     return [{key: value for key, value in row.items() if key not in ("best_epoch", "seconds")} for row in rows]
 
 
-def test_a_failed_trial_is_in_the_table_with_its_reason(tmp_path, trainer):
+def test_failed_trial_has_its_reason_in_the_table(tmp_path, trainer):
     trainer.wrong["0002"] = TrialFailed("the process of the trial ended by SIGKILL, perhaps for want of memory")
     outcome = search(tmp_path / "a")
     (failed,) = [row for row in read_csv(tmp_path / "a" / "trials.csv") if row["status"] == "failed"]
@@ -156,7 +156,7 @@ def test_a_failed_trial_is_in_the_table_with_its_reason(tmp_path, trainer):
     assert Counter(trainer.trained)["0002"] == 2 and outcome.problem == ""  # one retry
 
 
-def test_nothing_but_failures_is_an_incomplete_search_without_a_best(tmp_path, trainer):
+def test_search_without_completed_trials_is_incomplete(tmp_path, trainer):
     trainer.wrong = {f"{i:04d}": TrialFailed("CUDA out of memory") for i in range(6)}
     outcome = search(tmp_path / "a")
     assert outcome.problem == "3 trials in a row failed, the last one: CUDA out of memory"
@@ -164,14 +164,14 @@ def test_nothing_but_failures_is_an_incomplete_search_without_a_best(tmp_path, t
     assert not (tmp_path / "a" / "best_config.json").exists()
 
 
-def test_a_search_without_a_long_trial_is_incomplete():
+def test_search_without_a_trial_of_full_length_is_incomplete():
     rows = [TrialRow("0000", "completed", 1, {}, val_auc=0.7), TrialRow("0001", "failed", 3, {}, error="NaN")]
     problem = "no trial of 3 epochs was completed, since 1 of 2 trials failed"
     assert tuning._shortfall(SETTINGS, rows) == problem
     assert tuning._shortfall(SETTINGS, [*rows, TrialRow("0002", "completed", 3, {}, val_auc=0.6)]) == ""
 
 
-def test_a_mistake_in_the_data_ends_the_search_and_it_goes_on_when_that_is_put_right(tmp_path, trainer, whole):
+def test_search_resumes_after_a_data_error(tmp_path, trainer, whole):
     trainer.wrong["0004"] = UserError("data/a.png cannot be read")
     with pytest.raises(UserError, match="a.png cannot be read"):
         search(tmp_path / "a")
@@ -180,7 +180,7 @@ def test_a_mistake_in_the_data_ends_the_search_and_it_goes_on_when_that_is_put_r
     assert read_csv(tmp_path / "a" / "trials.csv") == whole
 
 
-def test_another_search_is_not_taken_for_this_one(tmp_path, trainer):
+def test_different_search_in_the_folder_is_an_error(tmp_path, trainer):
     search(tmp_path / "a")
     other = set_key(Config(), "training.batch_size", 16)
     with pytest.raises(UserError, match="holds another search .config.training.batch_size: 32 there, 16 now"):
@@ -194,14 +194,14 @@ def test_another_search_is_not_taken_for_this_one(tmp_path, trainer):
     assert len(trainer.trained) == before + 6
 
 
-def test_a_folder_of_other_files_is_left_alone(tmp_path, trainer):
+def test_folder_with_other_files_is_an_error(tmp_path, trainer):
     (tmp_path / "thesis.txt").write_text("chapter 1")
     with pytest.raises(UserError, match="other files"):
         search(tmp_path, overwrite=True)
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_a_search_that_does_not_fit_on_the_disk_is_refused_before_it_starts(tmp_path, trainer):
+def test_insufficient_disk_space_is_an_error(tmp_path, trainer):
     trainer.weights = 10**15
     with pytest.raises(UserError, match="may need .* GB are free"):
         search(tmp_path / "a")
@@ -209,19 +209,19 @@ def test_a_search_that_does_not_fit_on_the_disk_is_refused_before_it_starts(tmp_
 
 
 @pytest.mark.parametrize("key, value", [("split.folds", 5), ("training.phase_epochs", [1, 2])])
-def test_what_a_search_decides_cannot_be_given(tmp_path, trainer, key, value):
+def test_folds_and_phase_epochs_are_an_error(tmp_path, trainer, key, value):
     with pytest.raises(UserError, match=key):
         search(tmp_path / "a", set_key(Config(), key, value))
     assert not (tmp_path / "a").exists()
 
 
-def test_a_distributed_kerastuner_is_refused(tmp_path, trainer, monkeypatch):
+def test_kerastuner_variables_are_an_error(tmp_path, trainer, monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     with pytest.raises(UserError, match="KERASTUNER_ORACLE_IP"):
         search(tmp_path / "a")
 
 
-def test_the_project_is_named_by_all_that_decides_the_search(tmp_path, trainer):
+def test_project_name_depends_on_configuration_and_data(tmp_path, trainer):
     names = set()
     for i, config in enumerate([Config(), Config(seed=1), set_key(Config(), "data.path", "x")]):
         search(tmp_path / str(i), config)

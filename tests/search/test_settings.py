@@ -16,7 +16,7 @@ def test_hyperband_of_nine_epochs():
     assert (settings.total_trials, settings.total_epochs, settings.shortest) == (23, 9 + 9 + 9 + 15 + 18 + 27, 1)
 
 
-def test_a_least_number_of_epochs_leaves_brackets_out():
+def test_min_epochs_removes_brackets():
     assert TunerSettings(max_epochs=9, min_epochs=2).plan() == [(5, 3), (2, 9), (3, 9)]
 
 
@@ -30,7 +30,7 @@ def test_other_algorithms_have_trials_of_equal_length(algorithm):
     assert TunerSettings(algorithm, max_epochs=5, trials=7).plan() == [(7, 5)]
 
 
-def test_a_space_too_small_for_hyperband_is_refused():
+def test_too_few_combinations_for_hyperband_are_an_error():
     settings = TunerSettings(max_epochs=9)
     settings.require_room(9 + 5 + 3)
     settings.require_room(math.inf)
@@ -45,11 +45,11 @@ def test_a_space_too_small_for_hyperband_is_refused():
         ({"algorithm": "grid"}, "one of hyperband, random, bayesian"),
         ({"max_epochs": 0}, "max_epochs"),
         ({"min_epochs": 10}, r"in \[1, 9\]"),
-        ({"factor": 1}, ">= 2"),
+        ({"factor": 1}, r"in \[2, 9999\]"),
         ({"trials": 0}, "trials"),
-        ({"keep": -1}, ">= 0"),
+        ({"keep": -1}, r"in \[0, 9999\]"),
     ],
 )
-def test_impossible_settings_are_refused(wrong, message):
+def test_invalid_settings_are_an_error(wrong, message):
     with pytest.raises(UserError, match=message):
         TunerSettings(**wrong)

@@ -16,7 +16,7 @@ HEAD = {
 }
 
 
-def test_a_space_is_read_from_yaml(tmp_path):
+def test_space_is_read_from_yaml(tmp_path):
     file = tmp_path / "space.yaml"
     file.write_text("training.learning_rate: {low: 1e-5, high: 1e-2, log: true}\ntraining.patience: [null, 3]\n")
     rate, patience = read_space(file, Config()).parameters
@@ -24,20 +24,20 @@ def test_a_space_is_read_from_yaml(tmp_path):
     assert patience.values == (None, 3)
 
 
-def test_the_built_in_space_is_searchable():
+def test_default_space_is_valid():
     space = read_space("default", Config())
     assert set(space.keys) == set(DEFAULT_SPACE)
     parts = ("name", "ratio", "filters", "kernel_size", "dropout", "strategy", "unfreeze", "rate", "decay", "optimizer")
     assert all(any(key.endswith(part) for key in space.keys) for part in parts)
 
 
-def test_a_space_can_be_declared_again_from_what_it_tells():
+def test_to_dict_is_a_declaration():
     for declared in (DEFAULT_SPACE, HEAD, {"training.batch_size": {"low": 8, "high": 64, "step": 8}}):
         space = make_space(declared, Config())
         assert make_space(space.to_dict(), Config()) == space
 
 
-def test_values_become_a_configuration_and_the_rest_stays():
+def test_apply_sets_values_and_epochs():
     config = set_key(Config(seed=5), "data.image_size", 64)
     made = apply(config, {"model.head.filters": 4, "model.head.name": "conv", "training.learning_rate": 0.5}, epochs=7)
     expected = [
@@ -51,7 +51,7 @@ def test_values_become_a_configuration_and_the_rest_stays():
     assert made == config
 
 
-def test_corners_have_every_value_and_only_parameters_in_use():
+def test_corners_have_all_values_of_active_parameters():
     space = make_space({**HEAD, "training.learning_rate": {"low": 0.1, "high": 0.2}}, Config())
     corners = list(space.corners())
     for key, values in (
@@ -63,7 +63,7 @@ def test_corners_have_every_value_and_only_parameters_in_use():
     assert all(("model.head.filters" in corner) == (corner["model.head.name"] == "conv") for corner in corners)
 
 
-def test_parameters_stand_after_those_they_depend_on():
+def test_parameters_follow_their_dependencies():
     space = make_space(dict(reversed(HEAD.items())), Config())
     assert space.keys == ("model.head.name", "model.head.filters")
 
@@ -115,7 +115,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("declared, message", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_searched_is_refused_in_one_line(declared, message):
+def test_invalid_spaces_are_an_error(declared, message):
     with pytest.raises(UserError) as caught:
         make_space(declared, Config())
     assert message in str(caught.value) and "\n" not in str(caught.value)

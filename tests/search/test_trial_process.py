@@ -30,13 +30,13 @@ def process(tmp_path, monkeypatch):
         each.end()
 
 
-def test_a_new_process_after_some_tasks(process):
+def test_process_is_replaced_after_some_tasks(process):
     child = process(ANSWER.format("{'outcome': 'done', 'result': {'pid': os.getpid()}}"), tasks=2)
     pids = [child.rehearse([])["pid"] for _ in range(3)]
     assert pids[0] == pids[1] != pids[2]
 
 
-def test_refusals_and_failures_are_told_apart(process, tmp_path):
+def test_refusal_is_a_user_error_and_failure_a_failed_trial(process, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         process(ANSWER.format("{'outcome': 'refused', 'text': 'no such file'}")).rehearse([])
     code = ANSWER.format(r"{'outcome': 'failed', 'text': 'loss is NaN,\n  always'}")
@@ -44,7 +44,7 @@ def test_refusals_and_failures_are_told_apart(process, tmp_path):
         process(code).train(Config(), tmp_path / "x", {})
 
 
-def test_a_process_that_dies_fails_its_trial_only(process, tmp_path):
+def test_dead_process_fails_only_its_trial(process, tmp_path):
     mark = tmp_path / "died"
     first = f"import os, sys\nmark = {str(mark)!r}\nif not os.path.exists(mark):\n    open(mark, 'w')\n"
     die = "    sys.stdin.readline()\n    os.kill(os.getpid(), 9)\n"
@@ -54,14 +54,14 @@ def test_a_process_that_dies_fails_its_trial_only(process, tmp_path):
     child.train(Config(), tmp_path / "x", {})
 
 
-def test_a_trial_is_trained_without_test_predictions(process, tmp_path):
+def test_training_task_of_a_trial(process, tmp_path):
     child = process(ANSWER.format("{'outcome': 'failed', 'text': line}"))
     with pytest.raises(TrialFailed) as caught:
         child.train(Config(), tmp_path / "0003", {"reuse": False})
     assert str(caught.value).startswith('{"task": "train", "name": "trial 0003"')
 
 
-def test_a_stop_after_a_trial_ends_the_search(process, tmp_path):
+def test_signal_after_a_trial_ends_the_search(process, tmp_path):
     stop = StopRequest()
     code = "import signal, sys, time\nsys.stdin.readline()\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     child = process(code + 'time.sleep(1)\nprint(\'{"outcome": "done"}\', flush=True)\nsys.stdin.read()', stop)
@@ -72,6 +72,6 @@ def test_a_stop_after_a_trial_ends_the_search(process, tmp_path):
     assert caught.value.code == 143
 
 
-def test_messages_are_one_line_without_folders_of_this_machine():
+def test_messages_are_one_line_without_local_folders():
     text = one_line(f"failed\n in {os.getcwd()}/data/a.png\n" + 400 * "x")
     assert text.startswith("failed in data/a.png x") and len(text) == 300

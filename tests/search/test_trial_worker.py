@@ -26,7 +26,7 @@ def rehearse(tmp_path, tiny_backbone):
     return lambda *changes: worker.answer({"task": "rehearse", "configs": [merge(base, change) for change in changes]})
 
 
-def test_the_answer_tells_data_and_the_largest_model(rehearse):
+def test_rehearsal_returns_data_and_the_largest_model(rehearse):
     conv = {"model": {"head": {"name": "conv", "filters": 4}}}
     answer = rehearse({}, conv, {"training": {"unfreeze": "all"}}).result
     assert answer["cases"] == 40 and len(answer["data_sha256"]) == 64
@@ -49,14 +49,14 @@ def test_the_answer_tells_data_and_the_largest_model(rehearse):
         ({"training": {"optimizer": "adamw", "weight_decay": 0.1, "weight_decay_mode": "coupled"}}, "AdamW"),
     ],
 )
-def test_what_no_trial_could_train_is_refused(rehearse, change, message):
+def test_rehearsal_rejects_what_cannot_be_trained(rehearse, change, message):
     for changes in ([change], [{}, change]):
         if "data" not in change or len(changes) == 1:
             answer = rehearse(*changes)
             assert answer.outcome == "refused" and message in answer.text
 
 
-def test_a_trial_of_folds_is_refused_since_every_case_would_be_tested(tmp_path):
+def test_trial_with_folds_is_an_error(tmp_path):
     config = update(Config(), {**BASE, "split": {"folds": 3}})
     task = train_task("trial 0000", to_dict(config), RunOptions(tmp_path / "run", figures=False, test=False))
     assert "`folds` must be None without test predictions" in TrialWorker(tmp_path).answer(task).text

@@ -16,18 +16,18 @@ ROWS = [
 ]
 
 
-def test_the_best_come_first_and_failures_are_no_candidates():
+def test_rank_sorts_completed_trials():
     assert [row.trial for row in rank(ROWS)] == ["0002", "0003", "0000"]  # the earlier one among equals
 
 
-def test_the_csv_has_a_column_for_each_key_and_the_reason(tmp_path):
+def test_table_has_a_column_per_key_and_the_error(tmp_path):
     write_trials(tmp_path / "trials.csv", ROWS, KEYS)
     rows = read_csv(tmp_path / "trials.csv")
     assert [row["model.head.filters"] for row in rows] == ["", "4", "16", "", ""]
     assert rows[1]["error"] == "=loss, is NaN" and rows[1]["val_auc"] == "" and rows[0]["val_auc"] == "0.7"
 
 
-def test_only_the_best_keep_their_model(tmp_path):
+def test_only_models_of_the_best_trials_are_kept(tmp_path):
     for row in ROWS:
         (tmp_path / row.trial).mkdir()
         (tmp_path / row.trial / MODEL).touch()
@@ -37,7 +37,7 @@ def test_only_the_best_keep_their_model(tmp_path):
     assert len(list(tmp_path.rglob("metrics.json"))) == len(ROWS)
 
 
-def test_the_shown_table_names_failures():
+def test_shown_table_lists_failures():
     text = show_trials(ROWS, KEYS, count=1)
     assert text.splitlines() == [
         "trial  val AUC  epochs  name  filters",
@@ -47,6 +47,6 @@ def test_the_shown_table_names_failures():
     ]
 
 
-def test_disk_grows_with_models_kept_not_with_trials():
+def test_disk_space_depends_on_kept_models():
     few, many = (search_disk_bytes(5_000_000, 0, 0, trials, keep=3) for trials in (10, 200))
     assert many - few < 5e6 < search_disk_bytes(5_000_000, 0, 0, 10, keep=4) - few == 20_000_000

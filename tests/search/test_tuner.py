@@ -57,12 +57,12 @@ def test_hyperband_runs_the_planned_trials(tmp_path, max_epochs, trials):
     assert len(drawn(tuner)) == trials
 
 
-def test_brackets_below_the_least_epochs_are_left_out(tmp_path):
+def test_min_epochs_removes_brackets(tmp_path):
     tuner = run(tmp_path, TunerSettings(max_epochs=9, min_epochs=2))
     assert Counter(config.training.epochs for _, config in drawn(tuner)) == {3: 5, 9: 5}
 
 
-def test_what_goes_on_in_hyperband_is_the_best_of_its_round(tmp_path):
+def test_hyperband_promotes_the_best_of_a_round(tmp_path):
     tuner = run(tmp_path, TunerSettings(max_epochs=9, min_epochs=2))
     short = [config for _, config in drawn(tuner)[:5]]
     best = sorted(short, key=score)[-2:]
@@ -70,7 +70,7 @@ def test_what_goes_on_in_hyperband_is_the_best_of_its_round(tmp_path):
     assert sorted(longer) == sorted(config.training.learning_rate for config in best)
 
 
-def test_parameters_not_in_use_keep_their_default(tmp_path):
+def test_inactive_parameters_have_their_default(tmp_path):
     tuner = run(tmp_path, TunerSettings("random", trials=30))
     heads = {config.model.head.name: set() for _, config in drawn(tuner)}
     for _, config in drawn(tuner):
@@ -80,7 +80,7 @@ def test_parameters_not_in_use_keep_their_default(tmp_path):
 
 
 @pytest.mark.parametrize("algorithm", ["hyperband", "random"])
-def test_seed_0_is_a_seed(tmp_path, algorithm):
+def test_seed_0_is_deterministic(tmp_path, algorithm):
     settings = TunerSettings(algorithm, trials=8)
     first, again, other = (drawn(run(tmp_path / str(i), settings, seed)) for i, seed in enumerate((0, 0, 1)))
     assert first == again != other
@@ -89,7 +89,7 @@ def test_seed_0_is_a_seed(tmp_path, algorithm):
 RATE = make_space({"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}, Config())
 
 
-def test_bayesian_search_learns_where_it_is_good_and_goes_on_with_the_same_draws(tmp_path):
+def test_bayesian_search_improves_and_resumes_with_the_same_draws(tmp_path):
     settings = TunerSettings("bayesian", trials=7)
     whole = drawn(run(tmp_path / "whole", settings, space=RATE))
     learned = [
@@ -107,7 +107,7 @@ def test_bayesian_search_learns_where_it_is_good_and_goes_on_with_the_same_draws
     assert drawn(run(tmp_path / "stopped", settings, space=RATE)) == whole
 
 
-def test_a_failed_trial_keeps_its_reason_and_the_search_goes_on(tmp_path):
+def test_search_continues_after_a_failed_trial(tmp_path):
     tried = Counter()
 
     def fail_third(trial, config):
@@ -125,7 +125,7 @@ def test_a_failed_trial_keeps_its_reason_and_the_search_goes_on(tmp_path):
     assert max(config.training.epochs for _, config in drawn(tuner)) == 9
 
 
-def test_three_failures_in_a_row_end_the_search(tmp_path):
+def test_three_consecutive_failures_end_the_search(tmp_path):
     from keras_radtl.search.tuner import SearchEnded, TooManyFailures
 
     def fail(trial, config):
@@ -136,7 +136,7 @@ def test_three_failures_in_a_row_end_the_search(tmp_path):
     assert isinstance(caught.value.__cause__, TooManyFailures)
 
 
-def test_a_mistake_ends_the_search_at_once(tmp_path):
+def test_user_error_ends_the_search(tmp_path):
     from keras_radtl.search.tuner import SearchEnded
 
     tried = []

@@ -1,4 +1,4 @@
-"""The tiny classifier, whole and with what it needs to train by hand."""
+"""A tiny classifier and a batch to train it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def classifier(tiny_backbone):
-    """Return a fresh tiny classifier with a linear head on two classes."""
+    """Return a new tiny classifier with a linear head for two classes."""
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.classifier import build_classifier
 
@@ -26,5 +26,5 @@ def batch():
 
 @pytest.fixture
 def weights():
-    """Return a function from a model to copies of its weights by path."""
+    """Return a function that copies the weights of a model, by path."""
     return lambda model: {variable.path: variable.numpy().copy() for variable in model.weights}

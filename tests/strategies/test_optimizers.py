@@ -1,4 +1,4 @@
-"""Optimizers against torch step by step, what decays and what does not, and rates by variable."""
+"""Optimizers agree with PyTorch at each step; weight decay and learning-rate multipliers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def step(optimizer, held, gradients):
 @pytest.mark.parametrize(
     ("case", "name", "options", "tolerance"),
     [
-        # Keras' Adam adds epsilon to the root of the uncorrected second moment, torch to that of the corrected one:
-        # relative to the root that is 1e-8 / |gradient| apart, below the rounding of float32 in 1 - beta ** step here.
+        # Adam adds epsilon to the square root of the second moment, in Keras before and in PyTorch after the bias
+        # correction. The relative difference of 1e-8 / |gradient| is below the rounding of 1 - beta ** step here.
         ("adam", "adam", {}, 5e-6),
         ("adam_coupled", "adam", {"weight_decay": 0.3, "weight_decay_mode": "coupled"}, 5e-6),
         ("adamw", "adamw", {"weight_decay": 0.3}, 5e-6),
@@ -49,7 +49,7 @@ def step(optimizer, held, gradients):
         ("sgd_plain", "sgd", {"momentum": 0.0}, 1e-6),
     ],
 )
-def test_ten_steps_as_torch_makes_them(case, name, options, tolerance):
+def test_ten_steps_equal_those_of_torch(case, name, options, tolerance):
     held, ours = variables(REFERENCE["start"]), optimizer(name, **options)
     for gradients, expected in zip(REFERENCE["gradients"], REFERENCE["steps"][case], strict=True):
         step(ours, held, gradients)
@@ -57,7 +57,7 @@ def test_ten_steps_as_torch_makes_them(case, name, options, tolerance):
             np.testing.assert_allclose(variable.numpy(), expected[key], rtol=0, atol=tolerance)
 
 
-def test_the_references_differ_from_each_other():
+def test_the_reference_results_differ_from_each_other():
     ends = {name: steps[-1]["kernel"] for name, steps in REFERENCE["steps"].items()}
     assert len({json.dumps(end) for end in ends.values()}) == len(ends)
 
@@ -67,14 +67,14 @@ START = {"kernel": [[2.0, -4.0]], "bias": [3.0]}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_decoupled_decay_shrinks_weights_by_rate_times_decay(name):
+def test_decoupled_weight_decay_is_proportional_to_the_learning_rate(name):
     held = variables(START)
     step(optimizer(name, weight_decay=0.1), held, ZERO)
     np.testing.assert_allclose(held["kernel"].numpy(), [[2 * (1 - RATE * 0.1), -4 * (1 - RATE * 0.1)]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_coupled_decay_joins_the_gradient(momentum):
+def test_coupled_weight_decay_is_added_to_the_gradient(momentum):
     held = variables(START)
     step(optimizer("sgd", weight_decay=0.1, weight_decay_mode="coupled", momentum=momentum), held, ZERO)
     factor = 1 - RATE * 0.1 * (1 + momentum)  # Nesterov looks one step ahead
@@ -83,7 +83,7 @@ def test_coupled_decay_joins_the_gradient(momentum):
 
 @pytest.mark.parametrize("mode", ["decoupled", "coupled"])
 @pytest.mark.parametrize("name", ["adam", "radam", "sgd"])
-def test_biases_and_norms_can_be_spared(name, mode):
+def test_weight_decay_can_exclude_biases_and_normalization(name, mode):
     held = variables(START)
     step(optimizer(name, weight_decay=0.1, weight_decay_mode=mode, decay_bias_and_norm=False), held, ZERO)
     assert held["bias"].numpy() == [3.0]
@@ -91,21 +91,21 @@ def test_biases_and_norms_can_be_spared(name, mode):
 
 
 @pytest.mark.parametrize("mode", ["decoupled", "coupled"])
-def test_biases_decay_by_default_as_in_torch(mode):
+def test_weight_decay_includes_biases_by_default(mode):
     held = variables(START)
     step(optimizer("sgd", weight_decay=0.1, weight_decay_mode=mode), held, ZERO)
     assert held["bias"].numpy() < 3.0
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_without_decay_and_gradient_nothing_moves(name):
+def test_weights_do_not_change_without_gradient_and_weight_decay(name):
     held = variables(START)
     step(optimizer(name), held, ZERO)
     assert np.array_equal(held["kernel"].numpy(), START["kernel"])
 
 
 class Halved:
-    """Half the rate for the kernel, none for the bias."""
+    """Multipliers of 1/2 for the kernel and 0 for the bias."""
 
     def __init__(self):
         self.seen = None
@@ -119,22 +119,22 @@ class Halved:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_rates_scale_the_update_and_the_decoupled_decay(name, decay):
-    """At the first step half the rate is half the way, under optimizers that ignore the scale of the gradient too."""
+def test_multipliers_scale_the_update_and_the_decoupled_weight_decay(name, decay):
+    """In the first step, a multiplier of 1/2 halves the update, even if it does not depend on the gradient scale."""
     whole, part = variables(START), variables(START)
     gradients = {"kernel": [[0.5, 1.0]], "bias": [1.0]}
     step(optimizer(name, weight_decay=decay), whole, gradients)
-    scaled, rates = optimizer(name, weight_decay=decay), Halved()
-    scaled.set_multipliers(rates)
+    scaled, multipliers = optimizer(name, weight_decay=decay), Halved()
+    scaled.set_multipliers(multipliers)
     step(scaled, part, gradients)
-    moved = {key: [held[key].numpy() - START[key] for held in (whole, part)] for key in START}
-    np.testing.assert_allclose(moved["kernel"][1], moved["kernel"][0] / 2, rtol=5e-3)  # decay comes before the update
-    assert moved["bias"][1] == 0 and moved["bias"][0] != 0
-    assert rates.seen == ["kernel", "bias"]
+    change = {key: [held[key].numpy() - START[key] for held in (whole, part)] for key in START}
+    np.testing.assert_allclose(change["kernel"][1], change["kernel"][0] / 2, rtol=5e-3)  # weight decay comes first
+    assert change["bias"][1] == 0 and change["bias"][0] != 0
+    assert multipliers.seen == ["kernel", "bias"]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_optimizer_survives_its_configuration(name):
+def test_optimizers_can_be_serialized(name):
     mode = "decoupled" if name == "adamw" else "coupled"
     made = optimizer(name, weight_decay=0.1, weight_decay_mode=mode, decay_bias_and_norm=False)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(made))
@@ -142,20 +142,20 @@ def test_an_optimizer_survives_its_configuration(name):
     assert (again.coupled_weight_decay, again.decay_bias_and_norm) == (made.coupled_weight_decay, False)
 
 
-def test_names_in_any_case_and_the_list_of_them():
+def test_optimizer_names():
     assert get_optimizer("RAdam") == OPTIMIZERS["radam"] == "RAdam"
-    with pytest.raises(UserError, match="Unknown optimizer `lion`. Known: adam, adamw, radam, sgd"):
+    with pytest.raises(UserError, match="Unknown optimizer 'lion'. Known: adam, adamw, radam, sgd"):
         get_optimizer("lion")
 
 
-def test_coupled_adamw_is_refused_with_what_to_take():
-    with pytest.raises(UserError, match="`optimizer` adam"):
+def test_adamw_with_coupled_weight_decay_is_refused():
+    with pytest.raises(UserError, match="use `optimizer='adam'`"):
         optimizer("adamw", weight_decay=0.1, weight_decay_mode="coupled")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_training_leaves_no_graph_behind(name):
-    """Keras' sum of gradients over replicas would keep each trained model's graph, and so its variables, for good."""
+def test_training_does_not_leak_graphs(name):
+    """The sum of gradients over replicas in Keras would keep the graph and variables of each model."""
 
     def train():
         inputs = keras.Input((3,))

@@ -1,4 +1,4 @@
-"""The strategies as lists of phases: what opens when, and for how long."""
+"""The phases of each strategy: their trainable layers and epochs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def plan(plan_phases):
     return make
 
 
-def opened(model, phase):
-    """Return the layers that have something to train or to compute, without pooling."""
+def unfrozen(phase):
+    """Return the trainable layers without the pooling."""
     return phase.layers - {"pooling"}
 
 
@@ -40,46 +40,49 @@ def opened(model, phase):
         ("g_fl", [STEM, STEM | MIDDLE, EVERYTHING]),
     ],
 )
-def test_what_opens_in_which_order(classifier, strategy, steps, plan):
-    assert [opened(classifier, phase) for phase in plan(classifier, strategy)] == steps
+def test_each_strategy_unfreezes_its_layers_in_order(classifier, strategy, steps, plan):
+    assert [unfrozen(phase) for phase in plan(classifier, strategy)] == steps
 
 
 @pytest.mark.parametrize(
     ("unfreeze", "layers"), [("none", frozenset()), ("top1", LAST), ("top2", LAST | MIDDLE), ("all", EVERYTHING)]
 )
-def test_fixed_opens_what_unfreeze_says(classifier, unfreeze, layers, plan):
+def test_fixed_uses_unfreeze(classifier, unfreeze, layers, plan):
     (phase,) = plan(classifier, "fixed", unfreeze=unfreeze)
-    assert opened(classifier, phase) == layers and phase.epochs == 12
+    assert unfrozen(phase) == layers and phase.epochs == 12
 
 
 @pytest.mark.parametrize(
     ("strategy", "epochs", "parts"),
     [
         ("ft", 5, [5]),
-        ("lp_ft", 12, [4, 8]),  # a third for the probe
+        ("lp_ft", 12, [4, 8]),  # a third for linear probing
         ("lp_ft", 2, [1, 1]),
         ("lp_ft", 10, [3, 7]),
         ("g_lf", 4, [1, 1, 1, 1]),
-        ("g_lf", 11, [2, 2, 2, 5]),  # what is left over goes to the last phase
+        ("g_lf", 11, [2, 2, 2, 5]),  # the last phase has the remainder
         ("g_fl", 10, [3, 3, 4]),
     ],
 )
-def test_epochs_are_divided(classifier, strategy, epochs, parts, plan):
+def test_epochs_are_divided_among_phases(classifier, strategy, epochs, parts, plan):
     assert [phase.epochs for phase in plan(classifier, strategy, epochs=epochs)] == parts
 
 
-def test_epochs_of_each_phase_can_be_given(classifier, plan):
+def test_the_epochs_of_each_phase_can_be_set(classifier, plan):
     assert [phase.epochs for phase in plan(classifier, "lp_ft", phase_epochs=(7, 1))] == [7, 1]
 
 
-def test_phase_names_and_rates(classifier, plan):
+def test_phase_names_and_learning_rates(classifier, plan):
     phases = plan(classifier, "g_lf", learning_rate=0.5)
     assert [phase.name for phase in phases] == ["classifier", "last", "middle", "stem"]
     assert {phase.learning_rate for phase in phases} == {0.5}
 
 
-def test_wrong_numbers_of_epochs(classifier, plan):
-    with pytest.raises(UserError, match="`phase_epochs` must have 2 numbers, for classifier, all. Received: 3"):
+def test_wrong_numbers_of_epochs_are_refused(classifier, plan):
+    with pytest.raises(
+        UserError,
+        match=r"`phase_epochs` must have one number for each phase \(classifier, all\). Received: \[1, 1, 1\]",
+    ):
         plan(classifier, "lp_ft", phase_epochs=(1, 1, 1))
     with pytest.raises(
         UserError, match="`epochs` must be at least 4, one for each phase of the strategy. Received: epochs=3"
@@ -87,22 +90,24 @@ def test_wrong_numbers_of_epochs(classifier, plan):
         plan(classifier, "g_lf", epochs=3)
 
 
-def test_which_strategies_pull_or_scale():
-    assert {name: (s.penalty, s.auto_rates) for name, s in STRATEGIES.items() if s.penalty or s.auto_rates} == {
+def test_which_strategies_have_a_penalty_or_multipliers():
+    assert {
+        name: (s.penalty, s.auto_multipliers) for name, s in STRATEGIES.items() if s.penalty or s.auto_multipliers
+    } == {
         "l1_sp": (1, False),
         "l2_sp": (2, False),
         "auto_rgn": (None, True),
     }
 
 
-def test_an_unknown_strategy_lists_the_known_ones():
+def test_an_unknown_strategy_is_refused_with_the_known_names():
     with pytest.raises(
-        UserError, match="Unknown strategy `lpft`. Known: fixed, ft, lp, g_lf, g_fl, lp_ft, l1_sp, l2_sp, auto_rgn"
+        UserError, match="Unknown strategy 'lpft'. Known: fixed, ft, lp, g_lf, g_fl, lp_ft, l1_sp, l2_sp, auto_rgn"
     ):
         get_strategy("lpft")
 
 
-def test_gradual_unfreezing_of_a_real_backbone_ends_with_everything(plan):
+def test_gradual_unfreezing_of_a_real_backbone_ends_with_all_layers(plan):
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.classifier import build_classifier
 

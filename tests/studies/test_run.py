@@ -85,6 +85,7 @@ def test_a_sweep_gives_a_table_and_resumes(tmp_path, write_list, tiny_backbone):
     assert [file.stat().st_mtime_ns for file in sorted(result.folder.rglob("status.json"))][:2] == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing(tmp_path, write_list):
     result = run_sweep(write_list(STUDY, ATTRIBUTES), tmp_path / "sweep", dry_run=True)
     assert list(result.table["status"]) == ["open"] * 3 and "3 runs: disk: " in result.text

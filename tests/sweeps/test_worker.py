@@ -55,7 +55,7 @@ def test_the_backbone_is_shared_unless_nothing_is(tmp_path, caplog, reuse):
     worker, config = SweepWorker(tmp_path), update(base(), CHANGES["frozen"])
     for name in ("first", "second"):
         assert run(worker, name, config, tmp_path / name, reuse=reuse).outcome == "done"
-    assert caplog.text.count("backbone and weights of the run before") == reuse
+    assert caplog.text.count("Reusing the backbone of the previous run") == reuse
 
 
 @pytest.mark.usefixtures("tiny_backbone")

@@ -46,7 +46,7 @@ def entries(tmp_path):
     return len(list((tmp_path / "cache").glob("features/*"))) if (tmp_path / "cache").exists() else 0
 
 
-def test_both_feeds_give_the_same_logits_and_the_same_training_batches(job, model):
+def test_stored_activations_and_pixels_give_equal_logits_and_batches(job, model):
     made = job()
     stored, pixels = make_batch_source(model, made, 2), PixelSource(model, made)
     assert isinstance(stored, FeatureSource)
@@ -57,13 +57,13 @@ def test_both_feeds_give_the_same_logits_and_the_same_training_batches(job, mode
         assert np.array_equal(stored._lower.step(x), features)
 
 
-def test_epochs_have_pictures_of_their_own(job, model):
+def test_epochs_have_different_augmented_images(job, model):
     batches = [x.numpy() for x, _, _ in make_batch_source(model, job(), 2).training(0, 2)]
     half = len(batches) // 2
     assert half == job().steps and not np.array_equal(np.sort(batches[0], axis=0), np.sort(batches[half], axis=0))
 
 
-def test_a_second_feed_computes_nothing(job, model, tmp_path, monkeypatch):
+def test_second_source_reads_stored_activations(job, model, tmp_path, monkeypatch):
     list(make_batch_source(model, job(), 2).training(0, 2))
     before = entries(tmp_path)
     again = make_batch_source(model, job(), 2)
@@ -76,13 +76,13 @@ def test_a_second_feed_computes_nothing(job, model, tmp_path, monkeypatch):
     [{"seed": 1}, {"augment": {"rotation": 3.0}}, {"training": {"batch_size": 8}}, {"data": {"resize": "pad"}}],
     ids=["seed", "augmentation", "batch size", "resizing"],
 )
-def test_what_matters_is_in_the_key(job, model, tmp_path, values):
+def test_key_depends_on_data_and_augmentation(job, model, tmp_path, values):
     list(make_batch_source(model, job(), 1).training(0, 1))
     list(make_batch_source(model, job(values), 1).training(0, 1))
     assert entries(tmp_path) == 2
 
 
-def test_a_rate_does_not_matter_but_a_weight_below_the_cut_does(job, model, tmp_path):
+def test_key_depends_on_frozen_weights_but_not_on_the_learning_rate(job, model, tmp_path):
     list(make_batch_source(model, job(), 1).training(0, 1))
     list(make_batch_source(model, job({"training": {"learning_rate": 0.5}}), 1).training(0, 1))
     assert entries(tmp_path) == 1
@@ -95,11 +95,11 @@ def test_a_rate_does_not_matter_but_a_weight_below_the_cut_does(job, model, tmp_
 
 
 @pytest.mark.parametrize("options", [{"reuse": False}, {"feature_cache_size": 0.0}])
-def test_without_room_or_wish_it_is_pixels(job, model, options):
+def test_pixels_without_reuse_or_disk_space(job, model, options):
     assert isinstance(make_batch_source(model, job(**options), 2), PixelSource)
 
 
-def test_when_all_trains_it_is_pixels(job, model):
+def test_pixels_if_nothing_is_frozen(job, model):
     set_trainable(model, trainable_layers(model, "all"))
     source = make_batch_source(model, job(), 1)
     set_trainable(model, trainable_layers(model, "top1"))

@@ -38,7 +38,7 @@ def model():
     return made
 
 
-def test_dropout_is_a_function_of_seed_and_epoch_alone(model):
+def test_dropout_depends_only_on_seed_and_epoch(model):
     def dropped(seed, epoch):
         reseed = ResetDropoutSeeds(seed)
         reseed.set_model(model)
@@ -49,7 +49,7 @@ def test_dropout_is_a_function_of_seed_and_epoch_alone(model):
     assert len({*dropped(0, 3), *dropped(0, 4), *dropped(1, 3)}) == 6
 
 
-def test_the_rate_of_an_epoch_is_set_and_logged(model):
+def test_learning_rate_of_an_epoch_is_set_and_logged(model):
     rate, logs = LearningRateSchedule(lambda epoch: 0.5 / (epoch + 1)), {}
     rate.set_model(model)
     rate.on_epoch_begin(1)
@@ -57,7 +57,7 @@ def test_the_rate_of_an_epoch_is_set_and_logged(model):
     assert float(model.optimizer.learning_rate) == 0.25 == logs["learning_rate"]
 
 
-def test_a_penalty_is_logged_where_there_is_one(model):
+def test_penalty_is_logged(model):
     penalty, logs = LogPenalty(), {}
     penalty.set_model(model)
     penalty.on_epoch_end(0, logs)
@@ -86,12 +86,12 @@ def test_validation_adds_loss_auc_and_accuracy():
     assert (logs["val_auc"], logs["val_accuracy"]) == (0.75, 0.75)
 
 
-def test_validation_of_several_labels_leaves_unknown_ones_out():
+def test_multi_label_validation_ignores_unknown_labels():
     labels = np.array([[1, 0], [np.nan, 1], [1, 1], [np.nan, np.nan]])
     assert validate([[1, 1], [1, 1], [-1, 1], [1, 1]], labels, multilabel=True)["val_accuracy"] == pytest.approx(3 / 5)
 
 
-def test_one_predicted_class_is_a_warning(caplog):
+def test_single_predicted_class_is_a_warning(caplog):
     validate(LOGITS, TARGETS)
     assert not caplog.messages
     validate([[1, 0]] * 4, TARGETS)
@@ -109,7 +109,7 @@ def test_one_predicted_class_is_a_warning(caplog):
         (LOGITS, 0.5, math.nan, "validation AUC does not exist"),
     ],
 )
-def test_what_is_not_a_number_stops_the_run(logits, loss, score, message):
+def test_values_that_are_not_finite_are_an_error(logits, loss, score, message):
     with pytest.raises(UserError, match=message):
         validate(logits, TARGETS, loss, score=lambda *_: score)
 
@@ -143,7 +143,7 @@ def epochs(kept, values, monitor="val_auc"):
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("val_auc", 3), ("val_loss", 2)])
-def test_the_best_epoch_is_the_first_with_the_best_value(model, tmp_path, monitor, best):
+def test_best_epoch_is_the_first_with_the_best_value(model, tmp_path, monitor, best):
     kept, state = keep(model, tmp_path, monitor)
     logs = epochs(kept, [0.5, 0.4, 0.9, 0.9], monitor)
     assert state.best_epoch == best and not logs["improved"]
@@ -152,7 +152,7 @@ def test_the_best_epoch_is_the_first_with_the_best_value(model, tmp_path, monito
     assert saved == state and [row["epoch"] for row in saved.history] == [1, 2, 3, 4]
 
 
-def test_what_an_earlier_phase_changed_below_the_model_in_training_is_kept(tmp_path):
+def test_changes_of_earlier_phases_are_saved(tmp_path):
     inputs = keras.Input((4,))
     middle = keras.layers.Dense(3, name="below")(inputs)
     whole = keras.Model(inputs, keras.layers.Dense(2, name="head")(middle))
@@ -170,7 +170,7 @@ def test_what_an_earlier_phase_changed_below_the_model_in_training_is_kept(tmp_p
     assert set(changed) == {"below/bias", "head/bias"} and np.array_equal(changed["below/bias"], [1.0, 2.0, 3.0])
 
 
-def test_patience_counts_epochs_without_a_better_one(model, tmp_path):
+def test_patience_counts_epochs_without_improvement(model, tmp_path):
     kept, state = keep(model, tmp_path, patience=2)
     model.stop_training = False
     epochs(kept, [0.5, 0.6, 0.6])
@@ -179,7 +179,7 @@ def test_patience_counts_epochs_without_a_better_one(model, tmp_path):
     assert model.stop_training
 
 
-def test_checkpoints_can_be_rarer_than_epochs(model, tmp_path, monkeypatch):
+def test_interval_between_checkpoints(model, tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
     kept, state = keep(model, tmp_path, interval=10.0)
@@ -191,7 +191,7 @@ def test_checkpoints_can_be_rarer_than_epochs(model, tmp_path, monkeypatch):
     assert np.array_equal(checkpoint.load_best(kept.run, state)["head/bias"], [2.0, 0.0])
 
 
-def test_a_line_an_epoch_with_the_time_left(monkeypatch):
+def test_line_per_epoch_with_the_remaining_time(monkeypatch):
     now, said = [0.0], []
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
     progress = SimpleNamespace(describe=lambda text: None, advance=lambda: None, say=said.append)
@@ -204,7 +204,7 @@ def test_a_line_an_epoch_with_the_time_left(monkeypatch):
     assert said[2].endswith("20.0 s  left 0:15") and " *" not in said[2]
 
 
-def test_a_stop_takes_effect_after_the_batch():
+def test_signal_stops_after_the_batch():
     stop = StopRequest()
     callback = StopOnRequest(stop, SimpleNamespace(saved_epochs=1))
     callback.on_epoch_begin(2)
@@ -215,7 +215,7 @@ def test_a_stop_takes_effect_after_the_batch():
     assert error.value.code == 143
 
 
-def test_scalars_can_be_read_by_tensorboard(tmp_path, caplog):
+def test_tensorboard_reads_the_scalars(tmp_path, caplog):
     import tensorflow as tf
 
     caplog.set_level(logging.ERROR)

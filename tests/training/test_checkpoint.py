@@ -49,7 +49,7 @@ def epoch(run, model, initial, state, value):
     checkpoint.save(run, model.optimizer, checkpoint.changed_weights(model, initial), state)
 
 
-def test_there_and_back(run, model):
+def test_checkpoint_restores_the_state(run, model):
     initial, state = checkpoint.read_weights(model), TrainingState()
     epoch(run, model, initial, state, 0.5)
     saved = {path: value.copy() for path, value in checkpoint.read_weights(model).items()}
@@ -64,7 +64,7 @@ def test_there_and_back(run, model):
     assert int(model.optimizer.iterations) == 1
 
 
-def test_only_what_changed_is_stored(run, model):
+def test_only_changed_weights_are_stored(run, model):
     initial = checkpoint.read_weights(model)
     epoch(run, model, initial, TrainingState(), 0.5)
     assert sorted(checkpoint.load(run)[1]) == ["head/bias", "head/kernel"]
@@ -77,17 +77,17 @@ def test_read_weights_are_copies(model):
     assert all(np.array_equal(before[path], kept[path]) for path in before)
 
 
-def test_weights_that_are_nan_in_both_are_no_change(model):
+def test_equal_nan_weights_are_not_changed(model):
     model.get_layer("body").bias.assign([np.nan] * 4)
     initial = checkpoint.read_weights(model)
     assert checkpoint.changed_weights(model, initial) == {}
 
 
-def test_without_a_checkpoint_there_is_none(run):
+def test_load_without_checkpoint_is_none(run):
     assert checkpoint.load(run) is None
 
 
-def test_the_best_weights_are_those_of_their_epoch_and_alone(run, model):
+def test_only_the_best_weights_are_kept(run, model):
     initial, state, heads = checkpoint.read_weights(model), TrainingState(), []
     for value in (0.5, 0.8, 0.7, 0.8):
         epoch(run, model, initial, state, value)
@@ -97,7 +97,7 @@ def test_the_best_weights_are_those_of_their_epoch_and_alone(run, model):
     assert np.array_equal(checkpoint.load_best(run, state)["head/kernel"], heads[1])
 
 
-def test_another_optimizer_state_is_refused_whole(run, model):
+def test_optimizer_state_of_other_shapes_is_an_error(run, model):
     initial = checkpoint.read_weights(model)
     epoch(run, model, initial, TrainingState(), 0.5)
     values = checkpoint.load(run)[2]
@@ -111,7 +111,7 @@ def test_another_optimizer_state_is_refused_whole(run, model):
 
 @pytest.mark.parametrize("what", ["fsync", "replace", "savez"])
 @pytest.mark.parametrize("failing", [1, 2, 3, 4])
-def test_a_disk_that_fills_leaves_the_last_checkpoint_with_its_best(run, model, monkeypatch, what, failing):
+def test_disk_error_keeps_a_consistent_checkpoint(run, model, monkeypatch, what, failing):
     """Fault at the k-th operation while an improved epoch is saved: the epoch before stays whole, or the new one is."""
     initial, state = checkpoint.read_weights(model), TrainingState()
     epoch(run, model, initial, state, 0.5)
@@ -142,7 +142,7 @@ def test_a_disk_that_fills_leaves_the_last_checkpoint_with_its_best(run, model, 
     assert not list(run.path.glob(".tmp-*"))
 
 
-def test_best_weights_may_wait_for_the_next_checkpoint(run, model):
+def test_best_weights_are_written_with_the_next_checkpoint(run, model):
     initial, state = checkpoint.read_weights(model), TrainingState(epoch=1, best_epoch=1, best_value=0.5)
     state.best_weights = waiting = {"head/bias": np.array([1.0, 2.0])}
     assert checkpoint.load_best(run, state) is waiting

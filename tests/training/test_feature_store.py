@@ -39,7 +39,7 @@ def entries(store):
     return sorted(entry.name for entry in store.folder.iterdir())
 
 
-def test_what_comes_out_went_in_and_is_computed_once(store):
+def test_entry_is_computed_once_and_read_back(store):
     source = Source()
     for _ in range(2):
         first, second = store.fetch({"epoch": 0}, 10, source)
@@ -48,7 +48,7 @@ def test_what_comes_out_went_in_and_is_computed_once(store):
     assert source.asked == 1 and len(entries(store)) == 1
 
 
-def test_another_process_finds_it(store):
+def test_entry_is_shared(store):
     store.fetch({"epoch": 0}, 10, Source())
     source = Source()
     FeatureStore(store.folder, 10**6).fetch({"epoch": 0}, 10, source)
@@ -56,7 +56,7 @@ def test_another_process_finds_it(store):
 
 
 @pytest.mark.parametrize("other", [{"epoch": 1}, {"epoch": 0, "seed": 0}, {"epoch": "0"}])
-def test_another_key_is_another_entry(store, other):
+def test_each_key_has_its_entry(store, other):
     source = Source()
     store.fetch({"epoch": 0}, 10, source)
     store.fetch(other, 10, source)
@@ -70,7 +70,7 @@ def test_the_order_of_a_key_does_not_matter(store):
     assert source.asked == 1
 
 
-def test_half_precision_is_another_entry_and_tells_its_error(store, caplog):
+def test_half_precision_has_its_entry_and_logs_the_error(store, caplog):
     source = Source()
     store.fetch({"epoch": 0}, 10, source)
     with caplog.at_level("INFO"):
@@ -112,7 +112,7 @@ def damage_other_key(entry):
 @pytest.mark.parametrize(
     "damage", [damage_flip, damage_cut, damage_missing, damage_manifest, damage_other_key, damage_no_manifest]
 )
-def test_a_damaged_entry_is_made_again(store, damage):
+def test_damaged_entry_is_recomputed(store, damage):
     source = Source()
     store.fetch({"epoch": 0}, 10, source)
     damage(store.folder / entries(store)[0])
@@ -120,7 +120,7 @@ def test_a_damaged_entry_is_made_again(store, damage):
     assert np.array_equal(first, A) and source.asked == 2
 
 
-def test_other_rows_are_not_taken(store):
+def test_wrong_number_of_rows_is_an_error(store):
     source = Source()
     store.fetch({"epoch": 0}, 10, source)
     with pytest.raises(ValueError, match="could not be broadcast|broadcast"):
@@ -128,7 +128,7 @@ def test_other_rows_are_not_taken(store):
     assert source.asked == 2
 
 
-def test_a_source_that_fails_leaves_nothing(store):
+def test_exception_leaves_no_entry(store):
     def failing():
         yield [A[:4], B[:4]]
         raise RuntimeError("defect")
@@ -138,7 +138,7 @@ def test_a_source_that_fails_leaves_nothing(store):
     assert entries(store) == []
 
 
-def test_two_writers_of_one_entry(store):
+def test_two_writers_of_an_entry(store):
     """While one computes, another finishes the same entry: either copy serves."""
     source = Source()
     temporary = f".tmp-{os.getpid()}-"
@@ -163,7 +163,7 @@ def _write_as_other_process(store, name, key, rows, batches):
         os.getpid = real
 
 
-def test_the_oldest_entries_go_first(tmp_path):
+def test_least_recently_used_entries_are_removed(tmp_path):
     store = FeatureStore(tmp_path, limit=3 * 700)  # an entry has about 650 bytes
     names = []
     for epoch in range(3):
@@ -178,13 +178,13 @@ def test_the_oldest_entries_go_first(tmp_path):
     assert names[1] not in entries(store) and {names[0], names[2]} <= set(entries(store))
 
 
-def test_one_entry_larger_than_the_limit_is_kept_for_its_reader(tmp_path):
+def test_entry_larger_than_the_limit_is_kept_for_its_reader(tmp_path):
     store = FeatureStore(tmp_path, limit=1)
     first, _ = store.fetch({"epoch": 0}, 10, Source())
     assert np.array_equal(first, A) and len(entries(store)) == 1
 
 
-def test_remains_of_crashes_go_after_a_day(store):
+def test_temporary_entries_are_removed_after_a_day(store):
     store.folder.mkdir(parents=True)
     for name, age in ((".tmp-1-old", 25 * 3600), (".tmp-2-young", 3600)):
         (store.folder / name).mkdir()
@@ -193,7 +193,7 @@ def test_remains_of_crashes_go_after_a_day(store):
     assert ".tmp-1-old" not in entries(store) and ".tmp-2-young" in entries(store)
 
 
-def test_a_full_disk_leaves_no_entry(store, monkeypatch):
+def test_full_disk_leaves_no_entry(store, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -203,7 +203,7 @@ def test_a_full_disk_leaves_no_entry(store, monkeypatch):
     assert entries(store) == []
 
 
-def test_the_folder_is_below_the_cache_folder_of_the_user(monkeypatch):
+def test_default_folder_is_in_the_user_cache(monkeypatch):
     monkeypatch.delenv("KERAS_RADTL_CACHE", raising=False)
     assert default_folder() == Path(platformdirs.user_cache_dir("keras_radtl", appauthor=False)) / "features"
     monkeypatch.setenv("KERAS_RADTL_CACHE", "~/a")
@@ -218,7 +218,7 @@ def test_the_folder_is_below_the_cache_folder_of_the_user(monkeypatch):
         ({"HOME": "/home/x"}, "/home/x/.cache/keras_radtl/features"),
     ],
 )
-def test_the_folder_on_linux(monkeypatch, variables, folder):
+def test_default_folder_on_linux(monkeypatch, variables, folder):
     for name in ("KERAS_RADTL_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -226,7 +226,7 @@ def test_the_folder_on_linux(monkeypatch, variables, folder):
     assert str(default_folder()) == folder
 
 
-def test_the_space_is_reserved_before_anything_is_written_into_the_mapping(store, monkeypatch):
+def test_disk_space_is_reserved_before_writing(store, monkeypatch):
     """A write into the hole of a mapped file on a full disk would end the process without a word."""
     reserved = []
     monkeypatch.setattr(os, "posix_fallocate", lambda file, start, size: reserved.append((start, size)), raising=False)

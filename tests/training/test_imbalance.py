@@ -45,7 +45,7 @@ def logits(run):
     ]
 
 
-def test_balanced_sampling_draws_the_same_through_pixels_and_through_stored_features(run, caplog):
+def test_balanced_sampling_is_equal_with_pixels_and_activations(run, caplog):
     caplog.set_level("INFO")
     stored = run("stored", unfreeze="none", sampling="balanced")
     assert "balanced sampling: an epoch draws 15 cases of each of 3 classes" in caplog.text
@@ -54,14 +54,14 @@ def test_balanced_sampling_draws_the_same_through_pixels_and_through_stored_feat
     assert logits(stored) != logits(run("all", unfreeze="none"))  # whose features are stored under another key
 
 
-def test_class_weights_are_shown_and_act(run, caplog):
+def test_class_weights_are_logged_and_change_the_result(run, caplog):
     caplog.set_level("INFO")
     weighted = run("weighted", class_weight="balanced")
     assert "class weights: benign 0." in caplog.text
     assert logits(weighted) != logits(run("plain"))
 
 
-def test_the_focal_loss_is_trained_and_validated(run):
+def test_focal_loss_in_training_and_validation(run):
     histories = [read_csv(run(str(gamma), loss="focal", focal_gamma=gamma) / "history.csv") for gamma in (0.0, 2.0)]
     plain = read_csv(run("plain") / "history.csv")
     assert [row["val_loss"] for row in histories[0]] == [row["val_loss"] for row in plain]
@@ -70,7 +70,7 @@ def test_the_focal_loss_is_trained_and_validated(run):
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("val_loss", np.argmin), ("val_auc", np.argmax)])
-def test_the_epoch_is_chosen_by_what_is_monitored(monitor, best, run):
+def test_best_epoch_by_monitor(monitor, best, run):
     finished = run(monitor=monitor, epochs=4, learning_rate=0.05)
     summary, history = read_json(finished / "summary.json"), read_csv(finished / "history.csv")
     row = int(best([float(row[monitor]) for row in history]))
@@ -79,14 +79,14 @@ def test_the_epoch_is_chosen_by_what_is_monitored(monitor, best, run):
     assert (summary["monitor"], summary["precision"], summary["jit_compile"]) == (monitor, "float32", False)
 
 
-def test_patience_waits_for_a_lower_loss(run):
+def test_patience_with_val_loss(run):
     finished = run(monitor="val_loss", epochs=6, patience=1, learning_rate=1e-12)
     losses = [float(row["val_loss"]) for row in read_csv(finished / "history.csv")]
     assert all(later < earlier for earlier, later in zip(losses[:-2], losses[1:-1], strict=True))
     assert len(losses) == 6 or losses[-1] >= losses[-2]
 
 
-def test_the_penalty_of_the_head_is_in_the_history_and_not_in_the_validation(dataset, tmp_path):
+def test_penalty_of_the_head_is_not_in_the_validation_loss(dataset, tmp_path):
     from keras_radtl.training.train import train_run
 
     config = update(update(Config(), CONFIG), {"model": {"head": {"l2": 10.0, "input_dropout": 0.5}}})

@@ -46,7 +46,7 @@ def fit(labelled, kind, output, *options):
 
 
 @pytest.mark.parametrize("kind", ["columns", "lists"])
-def test_a_run_learns_and_describes_several_labels(kind, labelled, tiny_backbone, tmp_path, caplog):
+def test_multi_label_run(kind, labelled, tiny_backbone, tmp_path, caplog):
     caplog.set_level("INFO")
     options = ("--class-weight", "balanced", "--set", "training.loss=focal")
     assert fit(labelled, kind, tmp_path / "run", *options) == 0
@@ -83,7 +83,7 @@ def test_unknown_labels_do_not_count_in_the_metrics(labelled, tiny_backbone, tmp
     assert read_json(tmp_path / "run" / "metrics.json")["test"]["accuracy"]["value"] == pytest.approx(np.mean(correct))
 
 
-def test_the_model_of_several_labels_predicts_new_pictures(labelled, tiny_backbone, tmp_path):
+def test_multi_label_model_predicts_images(labelled, tiny_backbone, tmp_path):
     from keras_radtl.runs.trained_model import load_models
 
     assert fit(labelled, "lists", tmp_path / "run") == 0

@@ -46,7 +46,7 @@ def test_every_strategy_is_tested():
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_exactly_the_right_weights_move_in_each_phase(go, tmp_path, phases, strategy):
+def test_only_trainable_weights_change_in_each_phase(go, tmp_path, phases, strategy):
     """All 45 training cases in one batch: one step an epoch, one epoch a phase."""
     training = {"strategy": strategy, "unfreeze": "top1", "phase_epochs": [1] * len(OPENED[strategy]), "batch_size": 64}
     run = go(tmp_path / "run", training, {"model": {"head": {"name": "linear"}}})
@@ -63,7 +63,7 @@ def test_exactly_the_right_weights_move_in_each_phase(go, tmp_path, phases, stra
 
 
 @pytest.mark.parametrize(("strategy", "norm"), [("l1_sp", 1), ("l2_sp", 2)])
-def test_the_penalty_in_history_is_the_formula_on_the_weights_of_the_epoch(go, tmp_path, phases, strategy, norm):
+def test_penalty_in_history_is_that_of_the_weights(go, tmp_path, phases, strategy, norm):
     training = {"strategy": strategy, "alpha": 0.3, "beta": 0.7, "epochs": 1}
     run = go(tmp_path / "run", training, {"model": {"head": {"name": "linear"}}})
     before, after, model = phases[0]
@@ -77,7 +77,7 @@ def test_the_penalty_in_history_is_the_formula_on_the_weights_of_the_epoch(go, t
     assert float(row["loss"]) != float(row["val_loss"])
 
 
-def test_rates_are_in_a_table_of_their_own(go, tmp_path):
+def test_multipliers_are_written_to_a_table(go, tmp_path):
     run = go(tmp_path / "run", {"strategy": "auto_rgn", "epochs": 2})
     rows = read_csv(run / "learning_rates.csv")
     assert {row["epoch"] for row in rows} == {"1", "2"}
@@ -88,12 +88,12 @@ def test_rates_are_in_a_table_of_their_own(go, tmp_path):
     assert "rates" not in read_csv(run / "history.csv")[0]
 
 
-def test_schedules_run_over_each_phase(go, tmp_path):
+def test_schedule_restarts_in_each_phase(go, tmp_path):
     run = go(tmp_path / "run", {"strategy": "lp_ft", "phase_epochs": [2, 2], "schedule": "beta", "learning_rate": 0.5})
     assert [float(row["learning_rate"]) for row in read_csv(run / "history.csv")] == [0.5, 0.25, 0.5, 0.25]
 
 
-def test_a_loss_that_explodes_stops_the_run_with_its_last_good_epoch(go, tmp_path, monkeypatch):
+def test_infinite_loss_keeps_the_last_finite_epoch(go, tmp_path, monkeypatch):
     from keras_radtl.config import UserError
     from keras_radtl.training import callbacks
 

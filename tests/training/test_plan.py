@@ -15,29 +15,29 @@ WRONG = [
     ({"model.weights": "imagenet22k"}, "Unknown weights 'imagenet22k' for EfficientNet-Lite0"),
     ({"model.scaling": "zscore"}, "Unknown scaling 'zscore'"),
     ({"model.head.name": "mlp"}, "Unknown head 'mlp'"),
-    ({"training.strategy": "lpft"}, "Unknown strategy `lpft`"),
-    ({"training.optimizer": "lion"}, "Unknown optimizer `lion`"),
-    ({"training.counting": "fts"}, "has no layer groups counted as 'fts'"),
+    ({"training.strategy": "lpft"}, "Unknown strategy 'lpft'"),
+    ({"training.optimizer": "lion"}, "Unknown optimizer 'lion'"),
+    ({"training.counting": "fts"}, "has no layer groups for `counting='fts'`"),
     ({"training.unfreeze": "top40"}, "`unfreeze` must be at most top"),
     ({"training.strategy": "g_lf", "training.epochs": 2}, "`epochs` must be at least"),
-    ({"training.phase_epochs": [1, 2]}, "`phase_epochs` must have 1 numbers"),
+    ({"training.phase_epochs": [1, 2]}, "`phase_epochs` must have one number for each phase"),
     ({"training.group_rates": [1.0] * 40}, "`group_rates` must have at most"),
-    ({"training.strategy": "auto_rgn", "training.group_decay": 0.5}, "cannot be used with strategy auto_rgn"),
+    ({"training.strategy": "auto_rgn", "training.group_decay": 0.5}, "cannot be used with `strategy='auto_rgn'`"),
     ({"training.strategy": "l2_sp", "model.head.l2": 0.1}, "`model.head.l2` must be 0 with the strategy l2_sp"),
-    ({"training.optimizer": "adamw", "training.weight_decay": 0.1, "training.weight_decay_mode": "coupled"}, "AdamW is"),
+    ({"training.optimizer": "adamw", "training.weight_decay": 0.1, "training.weight_decay_mode": "coupled"}, "AdamW has"),
     ({"model.head.name": "conv", "model.head.kernel_size": 5000}, "`kernel_size` must be at most the number of features"),
     ({"data.image_size": 16}, "`image_size` must be at least 32 pixels for EfficientNet-Lite0"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("values", "message"), WRONG)
-def test_a_configuration_that_cannot_work_is_refused_when_it_is_made(values, message):
+def test_invalid_configuration_is_an_error_on_construction(values, message):
     with pytest.raises(UserError) as error:
         Config.preset("quickstart", **values)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_the_constructor_refuses_the_same_names():
+def test_constructor_and_update_reject_unknown_names():
     with pytest.raises(UserError, match="Unknown backbone 'resnet51'"):
         Config(model=ModelConfig(backbone="resnet51"))
     with pytest.raises(UserError, match="Unknown head 'mlp'"):
@@ -45,7 +45,7 @@ def test_the_constructor_refuses_the_same_names():
 
 
 @pytest.mark.parametrize("name", ["fit", "audit", "tune"])
-def test_every_command_refuses_the_same_line(name, refusal):
+def test_commands_have_the_same_message(name, refusal):
     from importlib import import_module
 
     command = import_module(f"keras_radtl.{name}")
@@ -53,7 +53,7 @@ def test_every_command_refuses_the_same_line(name, refusal):
     assert "Unknown backbone 'resnet51'. Known: resnet50" in refusal()
 
 
-def test_a_plan_holds_objects():
+def test_names_are_resolved_to_objects():
     plan = make_plan(Config.preset("fts", strategy="lp_ft", optimizer="sgd", loss="focal", epochs=9))
     assert [branch.spec.name for branch in plan.branches] == ["resnet50"] and plan.image_size == 224
     assert [(p.name, p.unfreeze, p.epochs) for p in plan.phases] == [("classifier", "none", 3), ("all", "all", 6)]
@@ -61,18 +61,18 @@ def test_a_plan_holds_objects():
     assert make_plan(Config.preset("fts", strategy="lp")).frozen
 
 
-def test_the_larger_size_of_two_backbones_is_the_default():
+def test_default_image_size_is_the_larger_of_two_backbones():
     config = Config(model=ModelConfig(backbone="resnet50+inception_v3", weights="none", head=HeadConfig("linear")))
     assert make_plan(config).image_size == 299
 
 
-def test_a_weight_file_that_is_not_there_is_no_matter_of_the_plan():
+def test_plan_does_not_need_the_weight_file():
     """A run can be opened and evaluated where the weight file that it started from is gone."""
     plan = make_plan(Config(model=ModelConfig(backbone="resnet50", weights="gone.h5")))
     assert plan.branches[0].assumed_scaling
 
 
-def test_planning_imports_no_tensorflow():
+def test_plan_does_not_import_tensorflow():
     code = (
         "import sys, keras_radtl as rtl; rtl.Config.preset('breast', folds=5); "
         "print([m for m in ('tensorflow', 'keras', 'numpy', 'pandas') if m in sys.modules])"
@@ -80,6 +80,6 @@ def test_planning_imports_no_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-def test_training_sections_are_checked_on_their_own():
+def test_sections_are_validated_on_construction():
     with pytest.raises(UserError, match="`epochs` must be >= 1"):
         TrainingConfig(epochs=0)

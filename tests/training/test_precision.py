@@ -33,7 +33,7 @@ def run(dataset, tmp_path, monkeypatch):
     from keras_radtl.models import precision as module
     from keras_radtl.training.train import train_run
 
-    monkeypatch.setattr(module, "require_gain", lambda precision, device: None)
+    monkeypatch.setattr(module, "require_speedup", lambda precision, device: None)
 
     def go(where, reuse=True, **training):
         config = update(update(Config(), CONFIG), {"training": training})
@@ -48,7 +48,7 @@ def logits(run):
 
 
 @policies
-def test_a_run_is_recorded_reloads_and_is_near_that_in_float32(precision, run):
+def test_mixed_run_is_near_that_in_float32_and_loads(precision, run):
     import keras
 
     from keras_radtl.runs.trained_model import load_models
@@ -66,20 +66,20 @@ def test_a_run_is_recorded_reloads_and_is_near_that_in_float32(precision, run):
 
 @policies
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_stored_features_train_as_pixels_do(precision, optimizer, run):
+def test_stored_activations_equal_pixels(precision, optimizer, run):
     options = {"precision": precision, "optimizer": optimizer, "unfreeze": "top1", "group_rates": [1.0, 0.1]}
     assert np.array_equal(logits(run("stored", **options)), logits(run("pixels", reuse=False, **options)))
 
 
 @pytest.mark.parametrize("strategy", ["lp_ft", "auto_rgn", "l2_sp"])
-def test_strategies_train_under_a_scaled_loss(strategy, run):
+def test_strategies_with_a_scaled_loss(strategy, run):
     finished = run("run", precision="mixed_float16", strategy=strategy)
     history = read_csv(finished / "history.csv")
     assert all(np.isfinite(float(row["loss"])) for row in history)
     assert len(history) == 3
 
 
-def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch):
+def test_interrupted_run_with_a_scaled_loss_resumes_bit_for_bit(run, monkeypatch):
     from keras_radtl.training import phase_loop as fitting
 
     whole = run("whole", precision="mixed_float16")
@@ -100,7 +100,7 @@ def test_a_stopped_run_under_a_scaled_loss_goes_on_bit_for_bit(run, monkeypatch)
     assert np.array_equal(logits(whole), logits(resumed))
 
 
-def test_the_loss_is_scaled_for_float16_alone(tiny_backbone):
+def test_loss_is_scaled_only_for_float16(tiny_backbone):
     import keras
 
     from keras_radtl.config import ModelConfig, TrainingConfig
@@ -127,28 +127,28 @@ GPU = {"device_name": "Card", "compute_capability": (7, 0)}
     [
         ("float32", None, set(), None),
         ("mixed_float16", None, {"amx_bf16"}, "slower than float32 on a CPU"),
-        ("mixed_bfloat16", None, {"avx2"}, "no AVX512_BF16, no AMX"),
+        ("mixed_bfloat16", None, {"avx2"}, "neither AVX512_BF16 nor AMX"),
         ("mixed_bfloat16", None, {"avx512_bf16"}, None),
         ("mixed_float16", GPU, set(), None),
-        ("mixed_bfloat16", GPU, set(), "gains nothing on Card: compute capability 7.0, and 8.0 is needed"),
+        ("mixed_bfloat16", GPU, set(), "Card, which has compute capability 7.0; 8.0 is needed"),
         ("mixed_bfloat16", GPU | {"compute_capability": (9, 0)}, set(), None),
         ("mixed_float16", {}, set(), None),  # a device that does not tell, such as Metal
     ],
 )
-def test_a_precision_without_use_is_refused_with_the_reason(precision, gpu, flags, reason, monkeypatch):
+def test_precision_without_speedup_is_an_error(precision, gpu, flags, reason, monkeypatch):
     from keras_radtl.models import precision as module
 
     monkeypatch.setattr(module.tf.config, "get_visible_devices", lambda kind: [] if gpu is None else ["gpu"])
     monkeypatch.setattr(module.tf.config.experimental, "get_device_details", lambda device: gpu)
     monkeypatch.setattr(module, "cpu_flags", lambda: flags)
     if reason is None:
-        module.require_gain(precision)
+        module.require_speedup(precision)
     else:
         with pytest.raises(UserError, match=reason):
-            module.require_gain(precision)
+            module.require_speedup(precision)
 
 
-def test_the_processor_names_its_features():
+def test_cpu_flags_are_read():
     from pathlib import Path
 
     from keras_radtl.models.precision import cpu_flags

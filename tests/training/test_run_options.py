@@ -10,17 +10,17 @@ from keras_radtl.config import UserError
 from keras_radtl.training.run_options import RunOptions
 
 
-def test_the_store_in_bytes():
+def test_cache_size_in_bytes():
     assert RunOptions(Path("x"), feature_cache_size=0.5).cache_bytes == 500_000_000
 
 
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"feature_cache_size": -1.0}, "`feature_cache_size` must be >= 0"),
+        ({"feature_cache_size": -1.0}, "`feature_cache_size` must be in"),
         ({"feature_dtype": "int8"}, "`feature_dtype` must be"),
     ],
 )
-def test_refusals(option, message):
+def test_invalid_options_are_an_error(option, message):
     with pytest.raises(UserError, match=message):
         RunOptions(Path("x"), **option)

@@ -44,7 +44,7 @@ def plain_process():
 
 
 @pytest.mark.parametrize("device", ["cpu", "auto"])
-def test_everything_is_restored(plain_process, device):
+def test_settings_are_restored(plain_process, device):
     tf.random.set_seed(5)
     before = state()
     with training_session(7, device, deterministic=True) as session:
@@ -55,14 +55,14 @@ def test_everything_is_restored(plain_process, device):
     assert state() == before
 
 
-def test_it_is_restored_after_an_error_too(plain_process):
+def test_settings_are_restored_after_an_error(plain_process):
     before = state()
     with pytest.raises(ZeroDivisionError), training_session(7, "cpu", deterministic=True):
         raise ZeroDivisionError
     assert state() == before
 
 
-def test_a_signal_stops_at_once_until_work_has_begun():
+def test_signal_raises_until_deferred():
     with pytest.raises(Stopped, match="stopped before training began") as stop:
         with training_session(0, "cpu", deterministic=False):
             os.kill(os.getpid(), signal.SIGTERM)

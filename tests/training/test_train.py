@@ -33,7 +33,7 @@ def whole(go, tmp_path_factory, outcome):
     return get
 
 
-def test_a_run_leaves_these_files_and_nothing_else(go, tmp_path):
+def test_files_of_a_run(go, tmp_path):
     run = go(tmp_path / "run", {"epochs": 1})
     assert sorted(file.name for file in run.iterdir()) == [
         "config.json", "environment.json", "history.csv", "metrics.json", "model.keras", "predictions_test.csv",
@@ -42,7 +42,7 @@ def test_a_run_leaves_these_files_and_nothing_else(go, tmp_path):
     assert RunDirectory(run).finished and os.listdir(tmp_path) == ["run"]
 
 
-def test_same_seed_same_bits_another_seed_other_bits(whole, go, tmp_path, outcome):
+def test_equal_seeds_give_equal_bits(whole, go, tmp_path, outcome):
     first = whole(LP_FT)
     assert outcome(go(tmp_path / "again", LP_FT)) == first
     other = outcome(go(tmp_path / "other", LP_FT, {"seed": 1}))
@@ -51,11 +51,11 @@ def test_same_seed_same_bits_another_seed_other_bits(whole, go, tmp_path, outcom
 
 
 @pytest.mark.parametrize("training", [{"unfreeze": "top1"}, LP_FT], ids=["top1", "lp_ft"])
-def test_stored_activations_change_no_bit(whole, go, tmp_path, outcome, training):
+def test_stored_activations_do_not_change_the_result(whole, go, tmp_path, outcome, training):
     assert outcome(go(tmp_path / "run", training, reuse=False)) == whole(training)
 
 
-def test_stored_activations_change_no_bit_of_a_residual_network(go, tmp_path, outcome):
+def test_stored_activations_do_not_change_a_residual_network(go, tmp_path, outcome):
     """TensorFlow's arithmetic optimizer reorders the additions of its blocks, in a part of the model otherwise."""
     model, training = {"backbone": "resnet50", "head": {"name": "linear"}}, {"unfreeze": "top1", "epochs": 1}
     values = {"model": model, "data": {"image_size": 32}}
@@ -79,7 +79,7 @@ def test_stored_activations_change_no_bit_of_a_residual_network(go, tmp_path, ou
         ({"strategy": "g_fl", "decay_bias_and_norm": False, "weight_decay": 0.3, "phase_epochs": [1, 2, 1]}, [2]),
     ],
 )
-def test_a_stopped_run_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, stop_in, training, epochs):
+def test_interrupted_run_resumes_to_the_same_bits(whole, go, tmp_path, outcome, stop_in, training, epochs):
     for epoch in epochs:
         with stop_in(epoch):
             go(tmp_path / "run", training)
@@ -87,7 +87,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, st
     assert outcome(go(tmp_path / "run", training)) == whole(training)
 
 
-def test_an_early_stop_of_a_phase_begins_the_next(whole):
+def test_early_stop_of_a_phase_starts_the_next(whole):
     text = whole({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]})["history.csv"]
     rows = list(csv.DictReader(io.StringIO(text)))
     phases = [row["phase"].strip("'+") for row in rows]
@@ -96,7 +96,7 @@ def test_an_early_stop_of_a_phase_begins_the_next(whole):
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
 
 
-def test_an_early_stop_of_the_run_leaves_out_the_phases_that_follow(whole):
+def test_early_stop_of_the_run_skips_later_phases(whole):
     training = {"strategy": "g_fl", "total_patience": 1, "phase_epochs": [8, 8, 8]}
     rows = list(csv.DictReader(io.StringIO(whole(training)["history.csv"])))
     values = [float(row["val_auc"].strip("'+")) for row in rows]
@@ -105,7 +105,7 @@ def test_an_early_stop_of_the_run_leaves_out_the_phases_that_follow(whole):
     assert len(values) < 24
 
 
-def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
+def test_run_resumes_after_disk_errors_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
     """ENOSPC at the k-th rename, for ever more of them, until the run needs no more: never a wrong bit."""
     failing, count, attempts = 0, 0, 0
     real = os.replace
@@ -132,7 +132,7 @@ def test_a_failing_disk_leaves_a_run_that_goes_on_to_the_same_bits(whole, go, tm
     assert outcome(go(tmp_path / "run", LP_FT)) == whole(LP_FT)
 
 
-def test_it_does_not_go_on_with_other_data(go, tmp_path, stop_in, pictures, configure, tiny_data):
+def test_run_does_not_resume_with_other_data(go, tmp_path, stop_in, pictures, configure, tiny_data):
     from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import train_run
 
@@ -147,7 +147,7 @@ def test_it_does_not_go_on_with_other_data(go, tmp_path, stop_in, pictures, conf
         train_run(config, RunOptions(tmp_path / "run", figures=False))
 
 
-def test_the_best_epoch_is_the_one_that_is_kept(go, tmp_path):
+def test_model_of_the_best_epoch_is_saved(go, tmp_path):
     """The predictions of the saved model give the validation AUC of the best epoch, not of the last."""
     run = go(tmp_path / "run", {"epochs": 6, "learning_rate": 0.3})
     history, summary = read_csv(run / "history.csv"), read_json(run / "summary.json")
@@ -156,7 +156,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(go, tmp_path):
     assert read_json(run / "metrics.json")["val"]["auc"]["value"] == pytest.approx(max(values), abs=1e-12)
 
 
-def test_the_saved_model_predicts_what_the_run_wrote(go, tmp_path, tiny_data):
+def test_saved_model_reproduces_the_predictions(go, tmp_path, tiny_data):
     import keras
 
     run = go(tmp_path / "run", {"epochs": 1})
@@ -180,7 +180,7 @@ def folds(tiny_backbone, configure, tmp_path_factory):
     return lambda folder: train_run(config, RunOptions(folder, figures=False), dataset).path
 
 
-def test_every_case_is_predicted_once_by_a_model_that_never_saw_it(
+def test_each_case_is_a_test_case_of_one_fold(
     folds, tmp_path_factory, outcome, stop_in, tiny_data
 ):
     run = folds(tmp_path_factory.mktemp("folds") / "whole")

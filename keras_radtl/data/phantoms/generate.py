@@ -22,8 +22,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import psutil
 
-from keras_radtl.config import PhantomConfig, UserError, require
+from keras_radtl.config import PhantomConfig, UserError
+from keras_radtl.config.paths import user_path
 from keras_radtl.data.phantoms import ultrasound
 from keras_radtl.data.phantoms.lesions import Lesion, draw_lesion, insert_lesion
 from keras_radtl.data.phantoms.ultrasound import Anatomy, Scanner
@@ -60,11 +62,7 @@ def phantoms(config: PhantomConfig) -> Iterator[Phantom]:
 
     Yields:
         One `Phantom` per image.
-
-    Raises:
-        UserError: If the seed is negative.
     """
-    require(config.seed >= 0, "seed", ">= 0", config.seed)
     for class_index, (label, count) in enumerate(_class_counts(config.count).items()):
         patient = 0
         while count > 0:
@@ -89,6 +87,10 @@ def make_phantoms(config: PhantomConfig) -> CaseTable:
         A `CaseTable` with images and masks, three classes, and patients as groups. Its paths are those of the files
         that `write_phantoms` writes.
     """
+    needed = 2 * config.count * config.image_size**2
+    if needed > psutil.virtual_memory().total // 2:
+        advice = "python -m keras_radtl.phantoms writes them as files"
+        raise UserError(f"`count`: {config.count} images need {needed / 2**30:.0f} GiB of memory; {advice}")
     made = list(phantoms(config))
     labels = tuple(phantom.label for phantom in made)
     classes, paths = tuple(SHARES), tuple(_file_names(labels))
@@ -124,7 +126,7 @@ def write_phantoms(folder: str | Path, config: PhantomConfig, masks: bool = True
     Raises:
         UserError: If the folder is not empty and cannot be overwritten.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = user_path(folder).resolve()
     _check_folder(folder, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")

@@ -11,7 +11,7 @@ Columns are found by name; upper and lower case do not matter:
 | split | split (train, val or test, also training, valid, validation), or fold (integers; each fold is tested once) |
 
 The file must be UTF-8, with or without byte order mark, and separated by commas, semicolons or tabs. Error messages
-name the row.
+name the row, and a note names the columns that are not used.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import DataConfig, UserError
+from keras_radtl.config.errors import listed
 from keras_radtl.data.sources.groups import find_groups
 from keras_radtl.data.sources.paths import Root
 from keras_radtl.data.sources.rows import Rows, read_rows
-from keras_radtl.data.table import CaseTable, case_names, encode_labels, sort_classes
+from keras_radtl.data.table import CaseTable, case_names, check_class_names, encode_labels, sort_classes
 
 PATH_NAMES = ("path", "image", "filename", "file", "file_name", "filepath", "file_path", "image_path", "image_name")
 LABEL_NAMES = ("label", "class", "target", "diagnosis")
@@ -54,6 +55,7 @@ def read(path: Path, config: DataConfig) -> CaseTable:
     label_columns = _label_columns(rows, config)
     group_column = _group_column(rows, config)
     used = [*label_columns, group_column, rows.find(("split",)), rows.find(("fold",))]
+    unused = rows.unused([path_column, *used])
     keep, notes = _drop_repeated_rows(rows, paths, [rows.column(name) for name in used if name])
     rows, paths = rows.take(keep), tuple(paths[i] for i in keep)
     labels, classes, targets, multilabel = _targets(rows, label_columns, bool(config.labels))
@@ -70,13 +72,13 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         multilabel,
         predefined_splits,
         labels,
-        notes=(*notes, *split_notes),
+        notes=(*notes, *split_notes, *unused),
     )
     return _with_groups(table, rows, group_column, config)
 
 
 def _raise_missing(rows: Rows, what: str, names: str):
-    raise UserError(f"{rows.file}: no {what} column ({names}). Columns: {', '.join(rows.header)}")
+    raise UserError(f"{rows.file}: no {what} column ({names}). Columns: {listed(rows.header)}")
 
 
 def _label_columns(rows: Rows, config: DataConfig) -> list[str]:
@@ -94,7 +96,7 @@ def label_column(rows: Rows, label: str | None) -> str:
     found = rows.find(LABEL_NAMES)
     endings = [name for name in rows.header if name.lower().endswith("_label")]
     if found is None and len(endings) > 1:
-        raise UserError(f"{rows.file}: several label columns ({', '.join(endings)}); select one with `label`")
+        raise UserError(f"{rows.file}: several label columns ({listed(endings)}); select one with `label`")
     return found or (
         endings[0] if endings else _raise_missing(rows, "label", "label, class, target, diagnosis, *_label")
     )
@@ -129,7 +131,7 @@ def _targets(rows: Rows, columns: list[str], several: bool):
     if several:
         targets = np.array([rows.convert(name, _label_value) for name in columns], np.float32).T
         targets = np.ascontiguousarray(targets)
-        classes = tuple(columns)
+        classes = check_class_names(columns)
         labels = tuple(";".join(np.array(classes)[row == 1].tolist()) for row in targets)
         return labels, classes, targets, True
     labels = tuple(rows.convert(columns[0], clean_label))

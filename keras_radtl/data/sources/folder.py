@@ -6,7 +6,8 @@
 
 Split folders may also be called training, valid, validation and testing, in upper or lower case. Files with `_mask` in
 their name, hidden files and files other than PNG, JPEG, BMP and TIFF are excluded, and the notes report their number.
-Images in subfolders of a class folder belong to that class.
+Images in subfolders of a class folder belong to that class. A folder, pipe or device with the name of an image is an
+error, or is listed in rejected.csv with `on_bad_image="skip"`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_radtl.config import DataConfig, UserError
+from keras_radtl.config.errors import listed
 from keras_radtl.data.sources.groups import find_groups
-from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, Root, is_image_name
-from keras_radtl.data.table import CaseTable, case_names, encode_labels, sort_classes
+from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, Root, is_image_name, printable
+from keras_radtl.data.table import CaseTable, Rejected, case_names, encode_labels, sort_classes
 
 SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 SPLIT_FOLDERS |= {"test": "test", "testing": "test"}
@@ -46,17 +48,14 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         for class_name in _folders(path / prefix):
             below = f"{prefix}/{class_name}" if prefix else class_name
             names = [f"{below}/{name}" for name in _images(path / below, excluded)]
-            excluded[f"class folders without images ({below})"] += not names
+            excluded[f"class folders without images ({printable(below)})"] += not names
             rows += [(name, class_name, part) for name in names]
     notes = tuple(f"excluded: {what}: {count}" for what, count in excluded.items() if count)
     if not rows:
         detail = f" ({'; '.join(notes)})" if notes else ""
         raise UserError(f"No images in class folders: expected {path}/<class>/*.png{detail}")
-    rows.sort()
+    rows, rejected = _check(path, sorted(rows), config.on_bad_image == "skip")
     paths, labels, split = zip(*rows, strict=True)
-    root = Root(path)
-    for name in paths:
-        _check(root, name, path)
     classes, cases = sort_classes(labels), case_names(paths)
     targets = encode_labels(labels, classes)
     table = CaseTable(
@@ -70,20 +69,39 @@ def read(path: Path, config: DataConfig) -> CaseTable:
         predefined_splits=(split,) if parts else (),
         labels=labels,
         notes=notes,
+        rejected=rejected,
     )
     return find_groups(table, config.groups)
 
 
-def _check(root: Root, name: str, path: Path) -> None:
-    try:
-        root.check(name)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+def _check(path: Path, rows: list[tuple[str, str, str]], skip: bool):
+    """Return the rows whose files are regular files inside the folder, and the others if `skip`.
+
+    Raises:
+        UserError: For the first of the others without `skip`, and if no row is left.
+    """
+    root, kept, rejected = Root(path), [], []
+    for row in rows:
+        try:
+            root.check(row[0])
+            kept.append(row)
+        except UserError as error:
+            if not skip:
+                raise UserError(f"{path}: {error}") from None
+            rejected.append(Rejected(printable(row[0]), str(error)))
+    if not kept:
+        raise UserError(f"{path} has no image that can be used. First: {rejected[0].reason}")
+    return kept, tuple(rejected)
 
 
 def _folders(path: Path) -> list[str]:
     with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden, or a folder of metadata that macOS adds to archives."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _split_folders(path: Path) -> dict[str, str]:
@@ -94,7 +112,7 @@ def _split_folders(path: Path) -> dict[str, str]:
         return {}
     others = [name for name in names if name not in parts]
     if others:
-        raise UserError(f"{path} has both split folders ({', '.join(parts)}) and other folders ({', '.join(others)})")
+        raise UserError(f"{path} has both split folders ({', '.join(parts)}) and other folders ({listed(others)})")
     repeated = [part for part, count in Counter(parts.values()).items() if count > 1]
     if repeated:
         names = ", ".join(name for name in parts if parts[name] == repeated[0])
@@ -106,12 +124,15 @@ def _images(path: Path, excluded: Counter) -> Iterator[str]:
     """Yield image paths relative to the class folder; count the excluded files in `excluded`."""
     for folder, folders, names in os.walk(path, onerror=_raise):
         excluded["linked folders"] += sum(os.path.islink(os.path.join(folder, name)) for name in folders)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names += [name for name in folders if is_image_name(name) and not _is_hidden(name)]  # no image, and no folder
+        folders[:] = sorted(name for name in folders if not _is_hidden(name) and not is_image_name(name))
         for name in names:
-            if name.startswith("."):
+            if name.startswith("._"):
+                excluded["metadata files of macOS (._*)"] += 1
+            elif _is_hidden(name):
                 excluded["hidden files"] += 1
             elif not is_image_name(name):
-                suffix = os.path.splitext(name)[1].lower() or "no suffix"
+                suffix = printable(os.path.splitext(name)[1].lower()) or "no suffix"
                 excluded[f"files that are not {', '.join(s[1:] for s in IMAGE_SUFFIXES)} ({suffix})"] += 1
             elif "_mask" in os.path.splitext(name)[0].lower():
                 excluded["files with _mask in their name"] += 1

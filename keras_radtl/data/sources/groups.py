@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from keras_radtl.config import UserError
+from keras_radtl.config.fields import require_pattern
 from keras_radtl.data.table import GROUPS_OFF, NO_GROUPS, CaseTable
 
 UNKNOWN = "no patient groups known: every image is treated as a separate patient. Set `groups` to define patients"
@@ -39,10 +39,8 @@ def find_groups(table: CaseTable, groups: str) -> CaseTable:
 
 
 def _match(paths: tuple[str, ...], expression: str) -> tuple[str, ...]:
-    try:
-        pattern = re.compile(expression)
-    except re.error as error:
-        raise UserError(f"`groups` is not a valid regular expression: {error}. Received: re:{expression}") from None
+    pattern = require_pattern(f"re:{expression}")
+    assert pattern is not None
     found = [pattern.search(path) for path in paths]
     unmatched = [path for path, match in zip(paths, found, strict=True) if match is None]
     if unmatched:

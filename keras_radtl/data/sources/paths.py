@@ -38,6 +38,11 @@ def normalize_path(text: str) -> str:
     return path
 
 
+def printable(name: str) -> str:
+    """Return a file name in which bytes that are not UTF-8 are written as `\\xff`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 class Root:
     """A data root that checks that files exist, are regular files and are inside the root after resolving links."""
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_radtl.config import DataConfig, UserError
+from keras_radtl.config.errors import listed
 from keras_radtl.data.sources.csv_file import PATH_NAMES, clean_label, label_column
 from keras_radtl.data.sources.groups import find_groups
 from keras_radtl.data.sources.paths import Root, normalize_path
@@ -97,7 +98,7 @@ def _read_table(path: Path, file: Path, config: DataConfig, root: Root, known: d
     rows = read_rows(file)
     path_column = rows.find(PATH_NAMES)
     if path_column is None:
-        raise UserError(f"{file}: no filename column. Columns: {', '.join(rows.header)}")
+        raise UserError(f"{file}: no filename column. Columns: {listed(rows.header)}")
     column = label_column(rows, config.label)
     names = rows.convert(path_column, lambda text: _find_image(path, normalize_path(text), root, known))
     labels = rows.convert(column, clean_label)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_radtl.config import UserError
+from keras_radtl.config.errors import listed, shown
 
 FORMULA_STARTS = "=@+-"  # a spreadsheet reads such a cell as a formula
 MAX_BYTES = 1 << 30  # larger files are an error, raised before reading
@@ -56,8 +57,8 @@ class Rows:
             return name
         found = self.find((name.lower(),))
         if found is None:
-            columns = ", ".join(self.header)
-            raise UserError(f"{self.file}: no column of that name. Received: {option}={name!r}. Columns: {columns}")
+            received = f"Received: {option}={shown(name)}. Columns: {listed(self.header)}"
+            raise UserError(f"{self.file}: no column of that name. {received}")
         return found
 
     def column(self, name: str) -> list[str]:
@@ -82,6 +83,11 @@ class Rows:
                 raise UserError(f"{self.where(index)}: {error}") from None
         return result
 
+    def unused(self, used: Sequence[str | None]) -> tuple[str, ...]:
+        """Return a note that names the columns other than `used`, or nothing."""
+        names = [name for name in self.header if name and name not in used]
+        return (f"columns not used: {listed(names)}",) if names else ()
+
     def take(self, indices: Sequence[int]) -> Rows:
         """Return the selected rows."""
         return Rows(self.file, self.header, [self.rows[i] for i in indices], [self.numbers[i] for i in indices])
@@ -104,6 +110,8 @@ def read_rows(path: Path) -> Rows:
         UserError: If the file is not UTF-8 or contains NUL bytes, if two columns have the same name, or if a row has
             too many or too few cells; the message names the row.
     """
+    if not path.is_file():
+        raise UserError(f"{path} must be a regular file")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} must be at most {MAX_BYTES >> 20} MiB. Received: {path.stat().st_size >> 20} MiB")
     raw = path.read_bytes()

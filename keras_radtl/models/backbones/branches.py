@@ -67,7 +67,9 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
     count = max(len(values) for values in parts.values())
     for name, values in parts.items():
         if len(values) not in (1, count):
-            raise UserError(f"`{name}` must have 1 or {count} names separated by +. Received: {name}={'+'.join(values)!r}")
+            raise UserError(
+                f"`{name}` must have 1 or {count} names separated by +. Received: {name}={'+'.join(values)!r}"
+            )
         parts[name] = values * count if len(values) == 1 else values
     rows = zip(parts["backbone"], parts["weights"], parts["scaling"], strict=True)
     return tuple(_branch(*row, prefix=f"backbone{i}_" if count > 1 else "") for i, row in enumerate(rows, start=1))
@@ -118,7 +120,7 @@ def require_weight_files(parts: Iterable[Branch]) -> None:
         if branch.weights not in branch.spec.weights and not Path(branch.weights).is_file():
             raise UserError(f"No such weight file: {branch.weights}")
         if branch.assumed_scaling:
-            _log.warning("%s does not specify the pixel scaling; assuming `scaling=%s`", branch.weights, branch.scaling)
+            _log.warning("%s does not specify the pixel scaling; assuming `scaling=%r`", branch.weights, branch.scaling)
 
 
 def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Branch:

@@ -44,7 +44,9 @@ def _block_names() -> list[str]:
     return [f"block{s}{chr(97 + i)}" for s, stage in enumerate(_STAGES, 1) for i in range(stage.repeats)]
 
 
-BLOCKS = tuple(_block_names())  # block1a, block2a, block2b, ... block7a: in the order of `_blocks` in the reference implementation
+BLOCKS = tuple(
+    _block_names()
+)  # block1a, block2a, block2b, ... block7a: in the order of `_blocks` in the reference implementation
 STAGES = (  # (group name, last layer) of the layer groups, from input to output
     ("stem", "stem_activation"),
     *((f"stage{s}", f"block{s}{chr(96 + stage.repeats)}_out") for s, stage in enumerate(_STAGES, 1)),

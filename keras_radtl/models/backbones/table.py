@@ -1,13 +1,13 @@
 """The table of backbones: how each is built, its sizes, pixel scalings, layer groups and Grad-CAM layers.
 
-A layer group is defined by its boundary, the last of its layers. It contains every layer after the previous boundary, in
-the order of the graph. Every path from input to output passes through each boundary. There are up to three ways to group
-the layers of a backbone, called countings:
+A layer group is defined by its boundary, the last of its layers. It contains every layer after the previous boundary,
+in the order of the graph. Every path from input to output passes through each boundary. There are up to three ways to
+group the layers of a backbone, called countings:
 
 - `stages`: the stages of the architecture, all with weights. Every backbone has this counting.
 - `reference`: the nine child modules of ResNet50 in PyTorch (arXiv 2508.17567), some without weights.
-- `fts`: the parameter blocks of Davila et al. Their numbers (6 for ResNet50, 9 for DenseNet121, 6 for VGG19) include the
-  classifier, which is the head here.
+- `fts`: the parameter blocks of Davila et al. Their numbers (6 for ResNet50, 9 for DenseNet121, 6 for VGG19) include
+  the classifier, which is the head here.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class BackboneSpec:
         """
         if counting not in self.countings:
             known = ", ".join(self.countings)
-            raise UserError(f"{self.display_name} has no `counting` {counting!r}. Known: {known}")
+            raise UserError(f"{self.display_name} has no layer groups for `counting={counting!r}`. Known: {known}")
         return self.countings[counting]
 
 

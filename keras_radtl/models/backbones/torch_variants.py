@@ -1,9 +1,9 @@
 """ResNet50 and DenseNet121 as in torchvision, with the layer names of `keras.applications`.
 
 PyTorch checkpoints do not fit the models of `keras.applications` exactly. In torchvision's ResNet50 the stride of a
-bottleneck is in the 3x3 convolution (in Keras in the first 1x1 convolution), convolutions before BatchNorm have no bias,
-and padding is symmetric. Both networks have a BatchNorm epsilon of 1e-5 (1.001e-5 in Keras) and a momentum of 0.1 (0.9
-in the convention of Keras). Because layer names are the same, so are the layer groups and Grad-CAM layers.
+bottleneck is in the 3x3 convolution (in Keras in the first 1x1 convolution), convolutions before BatchNorm have no
+bias, and padding is symmetric. Both networks have a BatchNorm epsilon of 1e-5 (1.001e-5 in Keras) and a momentum of 0.1
+(0.9 in the convention of Keras). Because layer names are the same, so are the layer groups and Grad-CAM layers.
 
 Reference:
     He et al. 2016, arXiv 1512.03385, table 1, with the stride of Goyal et al. 2017, arXiv 1706.02677, section 5.1;

@@ -37,7 +37,9 @@ class PixelScaling(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) != 4 or input_shape[-1] not in (1, 3):
-            raise ValueError(f"images must have shape (batch, height, width, 1 or 3). Received: shape {tuple(input_shape)}")
+            raise ValueError(
+                f"images must have shape (batch, height, width, 1 or 3). Received: shape {tuple(input_shape)}"
+            )
 
     def call(self, inputs):
         pixels = ops.cast(inputs, "float32")

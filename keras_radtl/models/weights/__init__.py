@@ -1,1 +1,1 @@
-"""Pretrained weights: where they come from, how files are read safely and matched to layers."""
+"""Pretrained weights: where to find them, how to read files safely, and how to match them to layers."""

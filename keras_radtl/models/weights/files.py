@@ -1,4 +1,4 @@
-"""What every weight file is asked first: is it a regular local file, and which bytes is it."""
+"""First checks of a weight file: whether it is a regular local file, its size and its hash."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from keras_radtl.config import UserError
 
-ALLOWANCE = 4 << 20  # bytes for names, structure and a small head
+ALLOWANCE = 4 << 20  # bytes for the file structure and a small head
 
 
 def require_regular_file(path: str | Path) -> Path:
-    """Return `path` resolved, or refuse it when it is no regular file on this machine.
+    """Require that a path is a regular local file and return it resolved.
 
     Raises:
-        UserError: for a missing path, a folder, a pipe, a device, a link that leads nowhere or in a circle, a URL.
+        UserError: If it is missing, a folder, a pipe, a device, a broken or circular link, or a URL.
     """
     try:
         resolved = Path(path).expanduser().resolve(strict=True)
@@ -22,7 +22,7 @@ def require_regular_file(path: str | Path) -> Path:
     except (OSError, RuntimeError, ValueError):
         raise UserError(f"No such weight file: {path}") from None
     if not regular:
-        raise UserError(f"Weights must be a regular file. Received: {path}")
+        raise UserError(f"A weight file must be a regular file. Received: {path}")
     return resolved
 
 
@@ -33,18 +33,19 @@ def sha256_of(path: Path) -> str:
 
 
 def require_size(path: Path, expected_bytes: int, size: int | None = None) -> None:
-    """Refuse a file of more than twice the expected size (float64 doubles it) and 4 MiB for structure and a head.
+    """Require a plausible file size: at most twice the expected size, as for float64, plus 4 MiB.
 
     Args:
-        path: regular file.
-        expected_bytes: size of the tensors that belong in it, as float32.
-        size: bytes of the part that counts; None: the whole file.
+        path: A regular file.
+        expected_bytes: Size of its tensors as float32.
+        size: Size to check in bytes. None means the size of the file.
+
     Raises:
-        UserError: with both sizes.
+        UserError: If it is larger, with both sizes.
     """
     size = path.stat().st_size if size is None else size
     if size > 2 * expected_bytes + ALLOWANCE:
         raise UserError(
-            f"{path}: refused, {size / 1e6:.0f} MB where {expected_bytes / 1e6:.0f} MB are expected; give a file "
-            f"with the weights of the backbone alone"
+            f"{path}: refused, the size is {size / 1e6:.0f} MB instead of about {expected_bytes / 1e6:.0f} MB; "
+            f"use a file with only the weights of the backbone"
         )

@@ -1,13 +1,13 @@
-"""Read the layers of a Keras weight file (HDF5) without Keras: names, shapes, and values only when asked for.
+"""Read the layers of a Keras weight file (HDF5) without Keras: names and shapes, and values on request.
 
-Two layouts exist, told apart by what is inside and not by the suffix:
+There are two layouts, which are distinguished by the content of the file, not by its suffix:
 
-- legacy `.h5`: attributes `layer_names` and `weight_names`, at the root or below `model_weights`;
-- `.weights.h5` (also inside a `.keras` archive): groups `.../<class>_<number>/vars/<number>`, the layer's name as an
-  attribute of `vars`.
+- legacy `.h5`: attributes `layer_names` and `weight_names`, at the root or under `model_weights`
+- `.weights.h5`, also inside a `.keras` archive: groups `.../<class>_<number>/vars/<number>`, with the layer name as an
+  attribute of `vars`
 
-Nothing but plain groups and datasets is followed: soft, external and virtual links are refused, and so is a dataset
-that declares more numbers than the file stores. Values are read only after their shape was compared with a variable's.
+Only plain groups and datasets are read. Soft, external and virtual links are refused, and so are datasets that declare
+much more data than the file stores. Values are read only after their shape has been compared with that of a variable.
 
 Reference: Keras 3, `saving/saving_lib.py` and `legacy/saving/legacy_h5_format.py` (the layouts).
 """
@@ -19,7 +19,7 @@ import math
 import mmap
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -32,47 +32,69 @@ from keras_radtl.models.weights.zip_members import Section, list_members, stored
 
 MAXIMUM_OBJECTS = 20_000  # InceptionResNetV2 has about 2500
 MAXIMUM_DEPTH = 16
-MAXIMUM_EXPANSION = 1000  # declared over stored bytes; trained weights hardly compress, zeros by about this much
+MAXIMUM_EXPANSION = 1000  # declared / stored bytes; trained weights hardly compress, zeros about this much
 _ARCHIVE_MEMBER = "model.weights.h5"
-_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)  # what h5py makes of odd bytes
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)  # raised by h5py for damaged files
 
 
 class StoredTensor(NamedTuple):
-    """One array of a file, not yet read."""
+    """One array in a file, not yet read.
 
-    name: str  # the last part of the variable's name; empty where the file does not say
+    Attributes:
+        name: Last part of the variable name; empty if the file does not contain it.
+        shape: Shape of the array.
+        read: Function that returns the values as float32.
+    """
+
+    name: str
     shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]  # returns float32
+    read: Callable[[], np.ndarray]
 
 
 class StoredLayer(NamedTuple):
-    """The arrays of one layer, in the order of the file."""
+    """One layer in a file.
 
-    name: str | None  # None where the file does not say
-    kind: str  # class name in snake case with the container before it; empty in legacy files
-    number: int  # count among layers of its kind in the container
+    Attributes:
+        name: Name of the layer; None if the file does not contain it.
+        kind: Path of the container and class name in snake case; empty in legacy files.
+        number: Number of the layer among those with the same `kind`.
+        tensors: Arrays of the layer, in the order of the file.
+    """
+
+    name: str | None
+    kind: str
+    number: int
     tensors: tuple[StoredTensor, ...]
 
 
 class StoredWeights(NamedTuple):
-    """All layers with weights of a file."""
+    """The content of a weight file.
+
+    Attributes:
+        layers: Layers with weights.
+        legacy: Whether the layout is the legacy one, which keeps the layers in the order of the model.
+    """
 
     layers: tuple[StoredLayer, ...]
-    legacy: bool  # layers stand in the order of the model
+    legacy: bool
 
 
 @contextmanager
-def open_weights(path: Path, expected_bytes: int):
-    """Open a weight file for the time of a `with` block and give its layers as `StoredWeights`.
+def open_weights(path: Path, expected_bytes: int) -> Iterator[StoredWeights]:
+    """Open a weight file for the duration of a `with` block.
 
-    A weight file may have twice the expected size. A `.keras` archive is a whole model, so there the data may have
-    twice the size of the tensors that are in it; they must be stored as they are, without compression.
+    The size of a weight file is limited by `expected_bytes`. A `.keras` archive contains a whole model, so its size is
+    limited by the size of its own tensors, and the weights in it must not be compressed.
 
     Args:
-        path: regular file, `.h5`, `.weights.h5` or `.keras`; of the last only the weights are read.
-        expected_bytes: int, size of the backbone's variables as float32.
+        path: A regular `.h5`, `.weights.h5` or `.keras` file. Only the weights of a `.keras` file are read.
+        expected_bytes: Size of the variables of the backbone as float32.
+
+    Yields:
+        The layers in the file.
+
     Raises:
-        UserError: when it is no weight file, too large, damaged or refused.
+        UserError: If it is not a weight file, too large, damaged or unsafe.
     """
     if zipfile.is_zipfile(path):
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -90,7 +112,7 @@ def _archive_member(data: mmap.mmap, where: str) -> tuple[Section, int]:
     members = [m for m in list_members(data, where) if m.filename.startswith("model.weights")]
     names = [member.filename for member in members]
     if names != [_ARCHIVE_MEMBER]:
-        raise UserError(f"{where}: no {_ARCHIVE_MEMBER} in this archive" + (f", but {names[0]}" if names else ""))
+        raise UserError(f"{where}: the archive has no {_ARCHIVE_MEMBER}" + (f", only {names[0]}" if names else ""))
     start, size = stored_region(data, members[0], where)
     return Section(data, start, size), size
 
@@ -102,7 +124,7 @@ def _open_hdf5(source, path: Path):
     try:
         file = h5py.File(source, "r")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no HDF5 weight file, or a truncated one ({_short(error)})") from None
+        raise UserError(f"{path}: not an HDF5 weight file, or truncated ({_short(error)})") from None
     with file:
         try:
             groups, datasets = _walk(file, str(path))
@@ -125,7 +147,7 @@ def _layers(groups, datasets, where: str) -> StoredWeights:
     except _DAMAGE as error:
         raise UserError(f"{where}: damaged HDF5 file ({_short(error)})") from None
     if not layers:
-        raise UserError(f"{where}: an HDF5 file, but without the weights of a Keras model")
+        raise UserError(f"{where}: an HDF5 file without weights of a Keras model")
     return StoredWeights(layers, legacy=False)
 
 
@@ -134,7 +156,7 @@ def _short(error: Exception) -> str:
 
 
 def _walk(file, where: str):
-    """Return {path: group} and {path: dataset} of everything in the file, all of it checked."""
+    """Return all groups and all datasets of a file by path, after checking each."""
     import h5py
 
     groups, datasets, waiting = {"": file}, {}, [("", file)]
@@ -153,19 +175,19 @@ def _walk(file, where: str):
             else:
                 raise UserError(f"{where}: refused, {name} is neither a group nor a dataset")
             if len(groups) + len(datasets) > MAXIMUM_OBJECTS or name.count("/") > MAXIMUM_DEPTH:
-                raise UserError(f"{where}: refused, more or deeper groups than a weight file has")
+                raise UserError(f"{where}: refused, too many or too deeply nested groups")
     return groups, datasets
 
 
 def _checked(dataset, where: str):
     if dataset.is_virtual or dataset.external:
-        raise UserError(f"{where}: refused, its numbers lie in another file")
+        raise UserError(f"{where}: refused, its values are in another file")
     if dataset.shape is None:
-        raise UserError(f"{where}: an empty dataset")
+        raise UserError(f"{where}: the dataset is empty")
     stored = dataset.id.get_storage_size()
     expansion = 1 if dataset.chunks is None else MAXIMUM_EXPANSION
     if dataset.nbytes > stored * expansion:
-        raise UserError(f"{where}: refused, {dataset.nbytes} bytes are declared and {stored} stored")
+        raise UserError(f"{where}: refused, {dataset.nbytes} bytes are declared but only {stored} are stored")
     return dataset
 
 
@@ -173,11 +195,11 @@ def _legacy_layers(groups, datasets, root: str, where: str):
     for name in _names(groups[root].attrs, "layer_names"):
         path = f"{root}/{name}"
         if path not in groups:
-            raise UserError(f"{where}: layer {name} is listed but not stored")
+            raise UserError(f"{where}: layer {name!r} is listed but not stored")
         tensors = []
         for weight in _names(groups[path].attrs, "weight_names"):
             if f"{path}/{weight}" not in datasets:
-                raise UserError(f"{where}: tensor {weight} of layer {name} is listed but not stored")
+                raise UserError(f"{where}: tensor {weight!r} of layer {name!r} is listed but not stored")
             last = re.sub(r":\d+$", "", weight).split("/")[-1]
             tensors.append(_tensor(datasets[f"{path}/{weight}"], last, f"{where}: {weight}"))
         if tensors:
@@ -185,7 +207,7 @@ def _legacy_layers(groups, datasets, root: str, where: str):
 
 
 def _names(attributes, key: str) -> list[str]:
-    """Read a list of names that Keras divides into `key0`, `key1`, ... when it is long."""
+    """Read a list of names, which Keras stores as `key0`, `key1`, ... if it is long."""
     numbered = itertools.takewhile(attributes.__contains__, (f"{key}{part}" for part in itertools.count()))
     values = []
     for part in [key] if key in attributes else numbered:
@@ -215,7 +237,7 @@ def _tensor(dataset, name: str, where: str) -> StoredTensor:
 
     def read() -> np.ndarray:
         if dataset.dtype.kind != "f" and not bfloat16:
-            raise UserError(f"{where}: numbers of type {dataset.dtype} where floating point is expected")
+            raise UserError(f"{where}: values must be floating-point numbers. Received: type {dataset.dtype}")
         try:
             values = np.asarray(dataset[()])
         except (OSError, RuntimeError) as error:

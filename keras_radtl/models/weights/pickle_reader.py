@@ -1,10 +1,10 @@
-"""Read a pickle without running it: a small machine that knows plain containers and the few calls it is given.
+"""Read a pickle safely: a small interpreter for plain containers and a given set of functions.
 
-Python's own unpickler calls whatever a file names. This reader walks the operation codes itself and can do nothing
-but build numbers, strings, tuples, lists, dicts and the results of `calls`; every other name or operation is refused
-before anything is made of it. Sizes are bounded by the stream, so a short file cannot ask for much memory.
+Python's unpickler calls any function that a file names. This reader interprets the opcodes itself. It only builds
+numbers, strings, tuples, lists, dicts and the results of the given functions, and refuses every other name and opcode.
+Sizes are limited by the length of the stream, so a short file cannot allocate much memory.
 
-Reference: Python documentation, module `pickletools` (the operation codes of protocols 0 to 5).
+Reference: Python documentation, module `pickletools` (opcodes of protocols 0 to 5).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from keras_radtl.config import UserError
 
 
 class Name(NamedTuple):
-    """A `module.name` that a pickle refers to; it stays a name."""
+    """A name in a pickle; the object it refers to is not imported."""
 
     module: str
     name: str
 
 
-_VALUES = {  # operation codes that push their own argument
+_VALUES = {  # opcodes that push their argument
     "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
     "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
 }  # fmt: skip
@@ -38,7 +38,7 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 }
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MARK = object()
-MAXIMUM_OPERATIONS = 5_000_000  # ResNet50 with optimizer state needs some ten thousand
+MAXIMUM_OPERATIONS = 5_000_000  # ResNet50 with optimizer state has some ten thousand
 
 
 def read_pickle(
@@ -47,17 +47,21 @@ def read_pickle(
     persistent_load: Callable[[Any], Any],
     where: str,
 ) -> Any:
-    """Return the object of one pickle and leave the stream behind its last byte.
+    """Read one pickle from a stream, which is then positioned after its last byte.
 
     Args:
-        stream: binary stream with `read`, `readline` and `tell` whose `read` never allocates more than it holds
+        stream: Binary stream with `read`, `readline` and `tell`, whose `read` never allocates more than its length
             (BytesIO or mmap).
-        calls: the names a pickle may use; a function is called with the pickled arguments, None marks a name that may
-            only be passed on (a storage type).
-        persistent_load: makes an object of a persistent id.
-        where: name of the file, for messages.
+        calls: Allowed names. A function is called with the pickled arguments; None allows a name only as a value
+            (such as a storage type).
+        persistent_load: Function that returns the object of a persistent id.
+        where: Name of the file, for messages.
+
+    Returns:
+        The unpickled object.
+
     Raises:
-        UserError: for a name outside `calls`, an unknown operation code, or a damaged stream.
+        UserError: If the pickle uses another name or an unsupported opcode, or is damaged.
     """
     machine = _Machine(calls, persistent_load, where)
     try:
@@ -65,14 +69,14 @@ def read_pickle(
             if operation.name == "STOP":
                 return machine.stack.pop()
             if count == MAXIMUM_OPERATIONS:
-                raise UserError(f"{where}: refused, its pickle has more than {count} operations")
+                raise UserError(f"{where}: refused, its pickle has more than {count} opcodes")
             machine.step(operation.name, argument)
     except UserError:
         raise
-    except Exception as error:  # whatever a damaged stream makes of the stack
+    except Exception as error:  # a damaged stream can raise anything
         detail = " ".join(str(error).split())[:200]
         raise UserError(f"{where}: damaged pickle ({type(error).__name__}: {detail})") from None
-    raise UserError(f"{where}: damaged pickle (no end)")
+    raise UserError(f"{where}: damaged pickle (no STOP)")
 
 
 class _Machine:
@@ -83,8 +87,8 @@ class _Machine:
         self.stack: list = []
         self.memo: dict[int, Any] = {}
 
-    def step(self, code: str, argument) -> None:
-        """Carry out one operation code."""
+    def step(self, code: str, argument: Any) -> None:
+        """Execute one opcode."""
         if code in _VALUES:
             self.stack.append(argument)
         elif code in _CONSTANTS:
@@ -99,7 +103,7 @@ class _Machine:
             method = getattr(self, f"_{code.lower()}", None)
             if method is None:
                 raise UserError(
-                    f"{self.where}: refused, its pickle uses the operation {code}, which no weight file needs"
+                    f"{self.where}: refused, its pickle uses the opcode {code}, which weight files do not need"
                 )
             method(argument)
 
@@ -142,7 +146,7 @@ class _Machine:
 
     def _container(self, kind: type):
         if not isinstance(self.stack[-1], kind):
-            raise ValueError(f"a {kind.__name__} was expected")
+            raise ValueError(f"expected a {kind.__name__}")
         return self.stack[-1]
 
     def _global(self, argument):
@@ -157,7 +161,8 @@ class _Machine:
     def _push_name(self, module, name):
         if Name(module, name) not in self.calls:
             raise UserError(
-                f"{self.where}: refused, its pickle names `{module}.{name}`; only tensors and plain containers are read"
+                f"{self.where}: refused, its pickle uses '{module}.{name}'; "
+                f"only tensors and plain containers are allowed"
             )
         self.stack.append(Name(module, name))
 
@@ -166,11 +171,11 @@ class _Machine:
         del self.stack[-2:]
         call = self.calls.get(function) if isinstance(function, Name) else None
         if call is None or not isinstance(arguments, tuple):
-            raise UserError(f"{self.where}: refused, its pickle calls {function!r}, which is not a function")
+            raise UserError(f"{self.where}: refused, its pickle calls {function!r}, which is not an allowed function")
         self.stack.append(call(*arguments))
 
     def _build(self, _):
-        """Drop the state: state_dicts carry `_metadata` on their OrderedDict, nothing else may have one."""
+        """Ignore the state of an OrderedDict (`_metadata` of a state_dict) and refuse any other state."""
         self.stack.pop()
         self._container(OrderedDict)
 

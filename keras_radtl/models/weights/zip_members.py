@@ -1,4 +1,4 @@
-"""Find the bytes of an archive's members inside the file, so that nothing is unpacked and nothing can swell.
+"""Locate the uncompressed members of a zip archive in the file, so that nothing has to be extracted.
 
 Reference: PKWARE APPNOTE 6.3, sections 4.3.6 and 4.3.7 (local file header).
 """
@@ -11,11 +11,11 @@ import zipfile
 
 from keras_radtl.config import UserError
 
-_HEADER = 30  # bytes of a local file header before the name
+_HEADER = 30  # bytes of a local file header, without the name
 
 
 class Section(io.RawIOBase):
-    """A read-only file that is a part of mapped memory."""
+    """A read-only binary file backed by a section of a memory map."""
 
     def __init__(self, data: mmap.mmap, start: int, size: int):
         super().__init__()
@@ -30,16 +30,16 @@ class Section(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Return the position in the part."""
+        """Return the position in the section."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to `offset` from the start, the position or the end."""
+        """Set the position relative to the start, the current position or the end."""
         self._position = max(0, offset + (0, self._position, self._size)[whence])
         return self._position
 
-    def readinto(self, buffer) -> int:
-        """Fill `buffer` as far as the part reaches and return the number of bytes."""
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Read into `buffer` and return the number of bytes, which is smaller at the end of the section."""
         count = max(0, min(len(buffer), self._size - self._position))
         first = self._start + self._position
         buffer[:count] = self._data[first : first + count]
@@ -48,10 +48,10 @@ class Section(io.RawIOBase):
 
 
 def list_members(data: mmap.mmap, where: str) -> list[zipfile.ZipInfo]:
-    """Return the directory of an archive.
+    """Return the members of an archive.
 
     Raises:
-        UserError: when the archive is damaged, or a member has an absolute path, one that climbs, or one used twice.
+        UserError: If the archive is damaged, or a member name is absolute, contains "..", or occurs twice.
     """
     try:
         with zipfile.ZipFile(data) as archive:
@@ -61,15 +61,15 @@ def list_members(data: mmap.mmap, where: str) -> list[zipfile.ZipInfo]:
     names = [member.filename for member in members]
     for name in names:
         if ".." in name.split("/") or name.startswith("/") or names.count(name) > 1:
-            raise UserError(f"{where}: refused, archive member named {name!r}")
+            raise UserError(f"{where}: refused, unsafe archive member {name!r}")
     return members
 
 
 def stored_region(data: mmap.mmap, member: zipfile.ZipInfo, where: str) -> tuple[int, int]:
-    """Return (start, bytes) of a member that is stored as it is.
+    """Return the position and size in bytes of an uncompressed member.
 
     Raises:
-        UserError: when the member is compressed, encrypted, or reaches beyond the file.
+        UserError: If the member is compressed, encrypted, damaged or truncated.
     """
     header = data[member.header_offset : member.header_offset + _HEADER]
     if len(header) < _HEADER or header[:4] != b"PK\x03\x04":

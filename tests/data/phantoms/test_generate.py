@@ -172,5 +172,5 @@ def test_a_failed_overwrite_keeps_the_earlier_folder(tmp_path, monkeypatch):
 
 
 def test_negative_seed_is_an_error():
-    with pytest.raises(UserError, match="`seed` must be >= 0"):
+    with pytest.raises(UserError, match="`seed` must be in"):
         make_phantoms(PhantomConfig(count=20, seed=-1))

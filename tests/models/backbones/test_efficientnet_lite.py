@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 computes what its reference implementation computes on the same weights."""
+"""EfficientNet-Lite0 equals its reference implementation with the same weights."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_features_equal_those_of_the_reference(backbone, size):
     np.testing.assert_allclose(pooled(backbone, images), expected, atol=1e-3)
 
 
-def test_features_and_classes_of_photographs_equal_the_golden_ones(backbone, shared_data):
+def test_features_and_classes_of_photographs_equal_stored_results(backbone, shared_data):
     golden = np.load(shared_data / "efficientnet_lite0_golden.npz")
     features = pooled(backbone, (golden["images"].astype(np.float32) - 127) / 128)
     np.testing.assert_allclose(features, golden["features"], atol=1e-3)
@@ -48,8 +48,8 @@ def test_features_and_classes_of_photographs_equal_the_golden_ones(backbone, sha
     np.testing.assert_array_equal(logits.argmax(axis=1), golden["logits"].argmax(axis=1))
 
 
-def test_parameters_follow_from_the_table_of_the_paper(backbone):
-    """Count by hand: each convolution is in x out x k^2 (or in x k^2), each BatchNorm holds four numbers a channel."""
+def test_the_number_of_parameters_agrees_with_the_paper(backbone):
+    """Convolutions have in x out x k^2 (depthwise: in x k^2) parameters, BatchNorm layers four per channel."""
     rows = [(1, 3, 1, 16), (2, 3, 6, 24), (2, 5, 6, 40), (3, 3, 6, 80), (3, 5, 6, 112), (4, 5, 6, 192), (1, 3, 6, 320)]
     count, channels = 27 * 32 + 4 * 32, 32
     for repeats, kernel, expansion, filters in rows:
@@ -61,13 +61,13 @@ def test_parameters_follow_from_the_table_of_the_paper(backbone):
     assert backbone.count_params() == count + 320 * 1280 + 4 * 1280
 
 
-def test_stages_end_in_layers_of_the_model_in_its_order(backbone):
+def test_stage_boundaries_are_in_the_order_of_the_model(backbone):
     names = [layer.name for layer in backbone.layers]
     positions = [names.index(layer) for _, layer in efficientnet_lite.STAGES]
     assert positions == sorted(positions)
     assert positions[-1] == len(names) - 1
 
 
-def test_the_smallest_image_leaves_one_position(backbone):
+def test_the_minimum_size_gives_a_1x1_feature_map(backbone):
     size = efficientnet_lite.MINIMUM_SIZE
     assert backbone(np.zeros((1, size, size, 3), np.float32)).shape == (1, 1, 1, efficientnet_lite.FEATURES)

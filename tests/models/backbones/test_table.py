@@ -1,3 +1,5 @@
+"""The table of backbones agrees with the publications and with the built models."""
+
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ from keras_radtl.config import UserError
 from keras_radtl.models.backbones.table import BACKBONES, get_backbone
 from keras_radtl.models.layers.scalings import SCALINGS
 
-# Parameters without the classifier, as the Keras documentation and the EfficientNet-Lite release give them.
+# Parameters without the classifier, from the Keras documentation and the EfficientNet-Lite release.
 PARAMETERS = {
     "resnet50": 23_587_712,
     "efficientnet_lite0": 3_413_024,
@@ -31,11 +33,11 @@ PARAMETERS = {
         ("VGG19", "vgg19"),
     ],
 )
-def test_backbones_are_found_under_the_names_of_the_studies(given, name):
+def test_backbones_have_the_names_used_in_publications(given, name):
     assert get_backbone(given) is get_backbone(name) is BACKBONES[name]
 
 
-def test_an_unknown_backbone_lists_the_known_ones():
+def test_an_unknown_backbone_is_refused_with_the_known_names():
     with pytest.raises(
         UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, densenet121"
     ):
@@ -43,48 +45,48 @@ def test_an_unknown_backbone_lists_the_known_ones():
 
 
 @pytest.mark.parametrize("spec", BACKBONES.values(), ids=BACKBONES)
-def test_every_row_names_known_scalings(spec):
+def test_every_backbone_has_known_scalings(spec):
     assert spec.weights == ("none", *spec.scalings)
     assert set(spec.scalings.values()) <= set(SCALINGS)
 
 
-def test_radimagenet_weights_exist_for_the_four_backbones_of_its_authors():
-    having = [name for name, spec in BACKBONES.items() if "radimagenet" in spec.weights]
-    assert having == ["resnet50", "densenet121", "inception_v3", "inception_resnet_v2"]
-    assert all(BACKBONES[name].scalings["radimagenet"] == "bgr_mean_255" for name in having)
+def test_radimagenet_weights_exist_for_four_backbones():
+    names = [name for name, spec in BACKBONES.items() if "radimagenet" in spec.weights]
+    assert names == ["resnet50", "densenet121", "inception_v3", "inception_resnet_v2"]
+    assert all(BACKBONES[name].scalings["radimagenet"] == "bgr_mean_255" for name in names)
 
 
 @pytest.mark.parametrize(("name", "blocks"), [("resnet50", 6), ("densenet121", 9), ("vgg19", 6)])
-def test_fts_blocks_with_the_classifier_are_as_many_as_in_the_paper(name, blocks):
+def test_the_number_of_fts_blocks_agrees_with_the_paper(name, blocks):
     assert len(BACKBONES[name].boundaries("fts")) + 1 == blocks
 
 
-def test_the_reference_counts_the_children_of_the_torch_resnet50():
+def test_reference_groups_are_the_child_modules_of_resnet50_in_torch():
     names = [group for group, _ in BACKBONES["resnet50"].boundaries("reference")]
     assert names == ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool"]
 
 
-def test_a_counting_that_a_backbone_does_not_have_is_refused():
-    with pytest.raises(UserError, match="VGG19 has no layer groups counted as 'reference'. Known: stages, fts"):
+def test_an_unavailable_counting_is_refused():
+    with pytest.raises(UserError, match="VGG19 has no layer groups for `counting='reference'`. Known: stages, fts"):
         BACKBONES["vgg19"].boundaries("reference")
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_rows_agree_with_their_graphs(name, small_classifier):
+def test_the_table_agrees_with_the_models(name, small_classifier):
     spec, model = BACKBONES[name], small_classifier(name)
     head = model.get_layer("head").count_params()
     assert model.count_params() - head == PARAMETERS[name]
     assert model.get_layer("pooling").output.shape[-1] == spec.features
     last_map = model.get_layer("pooling").input
-    assert 1 in last_map.shape[1:3]  # the minimum size leaves one position
+    assert 1 in last_map.shape[1:3]  # at the minimum size one side has a single position
     for layer in spec.gradcam_layers:
         assert len(model.get_layer(layer).output.shape) == 4
 
 
-def test_rows_import_without_tensorflow():
+def test_the_table_imports_without_tensorflow():
     code = (
-        "import sys; import keras_radtl.models.backbones.table, keras_radtl.models.backbones.branches, keras_radtl.models.groups, "
-        "keras_radtl.models.layers.head_sizes, keras_radtl.models.memory, keras_radtl.models.__main__; "
+        "import sys; from keras_radtl.models import __main__, groups, memory; "
+        "from keras_radtl.models.backbones import branches, table; from keras_radtl.models.layers import head_sizes; "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

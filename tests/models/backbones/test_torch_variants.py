@@ -1,4 +1,4 @@
-"""A torch checkpoint in the Keras graph gives torch's features: geometry, epsilon, layout and names are all right."""
+"""PyTorch checkpoints give the same features in Keras as in PyTorch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TORCH = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "mov
 
 
 def formula_state_dict(name, model):
-    """Return the state_dict of `torch_features.py`, shapes taken from the Keras model."""
+    """Return the state_dict of `torch_features.py`, with shapes from the Keras model."""
     arrays = {}
     for layer, module in MODULES[name]().items():
         for variable in model.get_layer(layer).weights:
@@ -61,11 +61,11 @@ def test_features_equal_those_of_torch(case):
         np.testing.assert_allclose(features, expected[f"{case.name}_{size}"], atol=1e-4)
 
 
-def test_layer_groups_and_heat_map_layers_of_the_backbone_hold(case):
+def test_the_model_has_the_boundaries_and_gradcam_layers_of_the_backbone(case):
     spec, names = get_backbone(case.name), [layer.name for layer in case.model.layers]
     for boundaries in filter(None, (spec.stages, spec.reference, spec.fts)):
         positions = [names.index(layer) for _, layer in boundaries if layer in names]
-        assert len(positions) >= len(boundaries) - 1  # all but the pooling behind the backbone
+        assert len(positions) >= len(boundaries) - 1  # pooling is not part of the backbone
         assert positions == sorted(positions)
     assert set(spec.gradcam_layers) <= set(names)
 
@@ -77,7 +77,7 @@ RENAMED = {
 }  # fmt: skip
 
 
-def test_the_numbered_names_of_radimagenet_are_found(case):
+def test_the_names_of_radimagenet_checkpoints_are_supported(case):
     renamed = {"backbone." + RENAMED[case.name](k): v for k, v in case.arrays.items() if not k.startswith("fc")}
     assert {"backbone.0.weight", "backbone.0.conv0.weight"} & set(renamed)
     before = [np.asarray(w) for w in case.model.weights]
@@ -88,34 +88,34 @@ def test_the_numbered_names_of_radimagenet_are_found(case):
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(before, case.model.weights, strict=True))
 
 
-def test_missing_and_foreign_tensors_are_errors(case):
+def test_missing_and_additional_tensors_are_refused(case):
     spec = get_backbone(case.name)
     last = [key for key in case.arrays if key.endswith("running_var")][-1]
     for name, arrays, message in (
         ("missing", {k: v for k, v in case.arrays.items() if k != last}, rf"1 of \d+ tensors .* missing: {last}"),
-        ("deeper", case.arrays | {last.replace(".running", "x.running"): np.ones(3)}, "another network"),
-        ("shape", case.arrays | {last: np.ones(3)}, r"needs floating point of shape"),
+        ("deeper", case.arrays | {last.replace(".running", "x.running"): np.ones(3)}, "another architecture"),
+        ("shape", case.arrays | {last: np.ones(3)}, r"must be floating-point of shape"),
         ("nan", case.arrays | {last: np.full_like(case.arrays[last], np.nan)}, "NaN"),
-        ("other", {"a.weight": np.ones(3)}, "no tensor is named like"),
+        ("other", {"a.weight": np.ones(3)}, "not a checkpoint of"),
     ):
         path = write_state_dict(case.folder / f"{name}.pt", arrays)
         with pytest.raises(UserError, match=message):
             load_backbone_weights(case.model, spec, str(path))
 
 
-def test_a_graph_with_the_geometry_of_keras_is_not_filled(case):
+def test_a_model_with_the_keras_architecture_is_refused(case):
     import keras
 
     application = {"resnet50": "ResNet50", "densenet121": "DenseNet121"}[case.name]
     model = getattr(keras.applications, application)(include_top=False, weights=None, input_shape=(32, 32, 3))
-    with pytest.raises(ValueError, match="torch's geometry"):
+    with pytest.raises(ValueError, match="must be built by `torch_build`"):
         load_backbone_weights(model, get_backbone(case.name), str(case.folder / "a.pth"))
 
 
-def test_backbones_without_a_torch_graph_say_which_have_one(tmp_path):
+def test_backbones_without_torch_support_are_refused(tmp_path):
     import keras
 
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)])
     path = write_state_dict(tmp_path / "a.pth", {"w": np.ones(3)})
-    with pytest.raises(UserError, match="resnet50, densenet121, efficientnet_lite0 only"):
+    with pytest.raises(UserError, match="only supported for resnet50, densenet121, efficientnet_lite0"):
         load_backbone_weights(model, get_backbone("vgg19"), str(path))

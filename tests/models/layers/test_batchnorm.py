@@ -1,3 +1,5 @@
+"""BatchNorm whose statistics are independent of `trainable`."""
+
 import keras
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def make(statistics, trainable=True, **kwargs):
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_inference_uses_and_keeps_the_moving_statistics(trainable):
+def test_inference_uses_the_moving_statistics_unchanged(trainable):
     layer = make("inference", trainable)
     before = layer.get_weights()
     trained = layer(X, training=True)
@@ -27,7 +29,7 @@ def test_inference_uses_and_keeps_the_moving_statistics(trainable):
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_adapt_uses_batch_statistics_and_moves_the_moving_ones_frozen_or_not(trainable):
+def test_adapt_uses_batch_statistics_and_updates_the_moving_statistics(trainable):
     layer, keras_layer = make("adapt", trainable), keras.layers.BatchNormalization(**SETTINGS)
     keras_layer.build(X.shape)
     keras_layer.moving_mean.assign(np.arange(5.0))
@@ -46,7 +48,7 @@ def test_prediction_uses_moving_statistics(statistics):
 
 @pytest.mark.parametrize("statistics", ["inference", "adapt"])
 @pytest.mark.parametrize("trainable", [True, False])
-def test_scale_and_offset_train_where_the_layer_does(statistics, trainable):
+def test_scale_and_offset_have_gradients_only_if_trainable(statistics, trainable):
     layer = make(statistics, trainable)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(layer(X, training=True) ** 3)
@@ -55,7 +57,7 @@ def test_scale_and_offset_train_where_the_layer_does(statistics, trainable):
     assert all(np.abs(g).max() > 0 for g in gradients)
 
 
-def test_a_layer_without_scale_and_one_on_another_axis():
+def test_a_layer_without_scale_on_another_axis():
     layer = make("adapt", scale=False, axis=1)
     normal = np.asarray(layer(X, training=True))
     np.testing.assert_allclose(normal.mean(axis=(0, 2, 3)), 0, atol=1e-5)
@@ -69,13 +71,13 @@ def test_adapt_computes_in_float32_under_mixed_precision():
     assert layer.moving_variance.dtype == "float32"
 
 
-def test_the_configuration_makes_the_same_layer():
+def test_the_layer_can_be_serialized():
     layer = make("adapt", name="conv1_bn")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert again.get_config() == layer.get_config()
     assert again.statistics == "adapt"
 
 
-def test_other_statistics_are_refused():
+def test_unknown_statistics_are_refused():
     with pytest.raises(ValueError, match="`statistics` must be one of inference, adapt. Received: statistics='train'"):
         BackboneBatchNormalization("train")

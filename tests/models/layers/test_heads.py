@@ -1,4 +1,4 @@
-"""One battery for all heads."""
+"""All heads: outputs, parameters, serialization, seeds and mixed precision."""
 
 import keras
 import numpy as np
@@ -21,13 +21,13 @@ VARIANTS = [
     HeadConfig("conv_skip", filters=3, input_dropout=0.2, l2=1e-3),
 ]
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
-battery = pytest.mark.parametrize(
+all_variants = pytest.mark.parametrize(
     "config", VARIANTS, ids=lambda c: f"{c.name}-{c.ratio}-{c.hidden_basis}-{c.input_dropout}"
 )
 
 
 def trained(config, seed=0):
-    """Return a head after three steps, so that no BatchNorm is at its start."""
+    """Return a model and its head after three epochs, so that BatchNorm has nontrivial statistics."""
     head = make_head(config, 3, seed=seed)
     model = keras.Sequential([keras.Input((12,)), head])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -37,7 +37,7 @@ def trained(config, seed=0):
 
 
 def numpy_forward(config, head, features):
-    """Compute the logits from the table of layers in `head_sizes`, with plain arrays."""
+    """Compute the logits in NumPy, from the layers listed in `head_sizes`."""
 
     def norm(layer, x):
         gamma, beta, mean, variance = (np.asarray(w, "float64") for w in layer.weights)
@@ -59,22 +59,22 @@ def numpy_forward(config, head, features):
     return x @ np.asarray(head.logits.kernel) + np.asarray(head.logits.bias)
 
 
-@battery
-def test_logits_are_those_of_the_formula(config):
+@all_variants
+def test_logits_equal_those_computed_in_numpy(config):
     model, head = trained(config)
     np.testing.assert_allclose(model(FEATURES), numpy_forward(config, head, FEATURES), rtol=1e-4, atol=1e-5)
 
 
-@battery
-def test_parameters_are_those_of_the_arithmetic(config):
+@all_variants
+def test_the_number_of_parameters_is_that_of_head_sizes(config):
     head = make_head(config, 3)
     head.build((None, 12))
     assert sum(np.prod(w.shape) for w in head.trainable_weights) == head_parameters(config, 12, 3)
 
 
-@battery
+@all_variants
 @keras_saves
-def test_configuration_and_file_make_the_same_head(config, tmp_path):
+def test_the_head_can_be_serialized_and_saved(config, tmp_path):
     model, head = trained(config)
     again = type(head).from_config(head.get_config())
     again.build((None, 12))
@@ -85,21 +85,21 @@ def test_configuration_and_file_make_the_same_head(config, tmp_path):
     np.testing.assert_array_equal(loaded(FEATURES), model(FEATURES))
 
 
-@battery
-def test_equal_seeds_train_to_equal_bits_and_other_seeds_do_not(config):
+@all_variants
+def test_training_is_bit_identical_for_equal_seeds_only(config):
     first, second, other = (trained(config, seed)[0].get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not np.array_equal(first[0], other[0])
 
 
-@battery
-def test_output_shape_and_type_are_told_before_building(config):
+@all_variants
+def test_the_output_shape_is_known_before_building(config):
     head = make_head(config, 3)
     assert head.compute_output_shape((None, 12)) == (None, 3)
     assert head(keras.KerasTensor((None, 12))).shape == (None, 3)
 
 
-@battery
+@all_variants
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_logits_are_float32_under_mixed_precision(config, policy):
     keras.config.set_dtype_policy(policy)
@@ -113,7 +113,7 @@ def test_logits_are_float32_under_mixed_precision(config, policy):
     assert all(w.dtype == "float32" for w in head.trainable_weights)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_only_used_in_training():
     head = make_head(HeadConfig("conv_skip", filters=3, dropout=0.9), 3)
     head.build((None, 12))
     head.hidden_norm.trainable = head.convolution_norm.trainable = head.skip_norm.trainable = False
@@ -121,7 +121,7 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(head(FEATURES), head(FEATURES))
 
 
-def test_dropout_of_the_input_spares_or_doubles_each_feature():
+def test_input_dropout_zeroes_or_doubles_each_feature():
     head = make_head(HeadConfig("linear", input_dropout=0.5), 12)
     head.build((None, 12))
     head.logits.set_weights([np.eye(12), np.zeros(12)])
@@ -131,7 +131,7 @@ def test_dropout_of_the_input_spares_or_doubles_each_feature():
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_the_penalty_is_that_of_every_kernel_and_nothing_else(name):
+def test_the_l2_penalty_includes_all_kernels_and_nothing_else(name):
     head = make_head(HeadConfig(name, filters=2, l2=0.3), 3)
     head.build((None, 12))
     kernels = [np.asarray(w, "float64") for w in head.weights if w.name == "kernel"]
@@ -148,22 +148,22 @@ def test_the_flattened_vector_is_filter_major():
 
 
 @pytest.mark.parametrize("name", ["hidden", "skip", "convolution"])
-def test_weights_are_kaiming_normal_of_fan_in_and_not_truncated(name):
+def test_kernels_have_an_untruncated_he_normal_initialization(name):
     head = make_head(HeadConfig("conv_skip", filters=64, kernel_size=64, ratio=4.0), 2, seed=3)
     head.build((None, 128))
     kernel = np.asarray(getattr(head, name).kernel)
-    standard = kernel * np.sqrt(np.prod(kernel.shape[:-1]) / 2)  # by the standard deviation of He et al., equation 10
+    standard = kernel * np.sqrt(np.prod(kernel.shape[:-1]) / 2)  # divided by the deviation of He et al., equation 10
     assert standard.std() == pytest.approx(1, abs=4 / np.sqrt(2 * kernel.size))
-    assert np.abs(standard).max() > 2.5  # a normal truncated at two of its own deviations would end at 2.27
+    assert np.abs(standard).max() > 2.5  # the maximum of a truncated normal distribution would be 2.27
 
 
-def test_biases_begin_at_zero():
+def test_biases_are_initialized_to_zero():
     head = make_head(HeadConfig("linear"), 5)
     head.build((None, 12))
     assert not np.asarray(head.logits.bias).any()
 
 
-def test_sublayers_are_named():
+def test_sublayers_have_unique_paths():
     head = make_head(HeadConfig("conv_skip"), 2)
     head.build((None, 12))
     paths = {w.path for w in head.weights}
@@ -171,7 +171,7 @@ def test_sublayers_are_named():
     assert {"head/convolution/kernel", "head/skip_norm/gamma", "head/hidden/kernel", "head/logits/bias"} <= paths
 
 
-def test_every_head_of_the_table_is_made_by_its_name():
+def test_heads_are_made_by_name():
     for name, kind in HEADS.items():
         assert type(make_head(HeadConfig(name), 2)) is kind
     with pytest.raises(UserError, match="Unknown head 'mlp'"):

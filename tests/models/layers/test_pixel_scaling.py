@@ -1,3 +1,5 @@
+"""Pixel scaling agrees with the preprocessing of Keras and of the publications."""
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ MEAN = np.array([103.939, 116.779, 123.68])
 
 
 def bgr_mean_255(pixels):
-    """Do what the old generator did to the RadImageNet scripts: the function first, then the rescaling."""
+    """Scale as the image generator in the RadImageNet scripts: preprocessing function, then rescaling."""
     return keras.applications.imagenet_utils.preprocess_input(pixels.astype("float32")) * (1 / 255)
 
 
@@ -28,17 +30,17 @@ ORACLES = {
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_scaled_pixels_are_those_of_the_weights_makers(scaling, dtype):
+def test_scaled_pixels_equal_the_original_preprocessing(scaling, dtype):
     scaled = np.asarray(PixelScaling(scaling)(PIXELS.astype(dtype)))
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, ORACLES[scaling](PIXELS), rtol=1e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_grey_equals_the_same_grey_three_times(scaling):
-    grey = PIXELS[..., :1]
+def test_grayscale_equals_three_equal_channels(scaling):
+    gray = PIXELS[..., :1]
     layer = PixelScaling(scaling)
-    np.testing.assert_array_equal(layer(grey), PixelScaling(scaling)(np.repeat(grey, 3, axis=-1)))
+    np.testing.assert_array_equal(layer(gray), PixelScaling(scaling)(np.repeat(gray, 3, axis=-1)))
     assert layer.compute_output_shape((None, 5, 4, 1)) == (None, 5, 4, 3)
 
 
@@ -51,7 +53,7 @@ def test_scaling_stays_float32_under_mixed_precision():
     np.testing.assert_array_equal(scaled, PixelScaling("caffe")(PIXELS))
 
 
-def test_the_configuration_makes_the_same_layer():
+def test_the_layer_can_be_serialized():
     layer = PixelScaling("bacon", "resnet50", name="scaling")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert again.get_config() == layer.get_config()

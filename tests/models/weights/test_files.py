@@ -1,4 +1,4 @@
-"""Only regular local files of a plausible size are read as weights."""
+"""Only regular local files with a plausible size are accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_radtl.config import UserError
 from keras_radtl.models.weights.files import ALLOWANCE, require_regular_file, require_size, sha256_of
 
 
-def test_a_link_to_a_file_is_followed_and_its_bytes_are_hashed(tmp_path):
+def test_links_are_resolved_and_files_are_hashed(tmp_path):
     (tmp_path / "a.h5").write_bytes(b"abc")
     (tmp_path / "b.h5").symlink_to("a.h5")
     path = require_regular_file(tmp_path / "b.h5")
@@ -19,18 +19,18 @@ def test_a_link_to_a_file_is_followed_and_its_bytes_are_hashed(tmp_path):
     assert sha256_of(path) == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_what_is_no_regular_file_is_refused_without_being_opened(tmp_path):
+def test_other_paths_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "circle").symlink_to("circle")
-    (tmp_path / "nowhere").symlink_to("missing")
+    (tmp_path / "circular").symlink_to("circular")
+    (tmp_path / "broken").symlink_to("missing")
     for name in (
         "hf://a/b",
         "gs://bucket/x.h5",
         "",
         "\0",
         tmp_path / "missing",
-        tmp_path / "circle",
-        tmp_path / "nowhere",
+        tmp_path / "circular",
+        tmp_path / "broken",
     ):
         with pytest.raises(UserError, match="No such weight file|regular file"):
             require_regular_file(name)
@@ -39,11 +39,11 @@ def test_what_is_no_regular_file_is_refused_without_being_opened(tmp_path):
             require_regular_file(name)
 
 
-def test_twice_the_expected_size_is_the_limit(tmp_path):
+def test_the_size_limit_is_twice_the_expected_size(tmp_path):
     path = tmp_path / "a.h5"
     path.touch()
     os.truncate(path, 2_000_000 + ALLOWANCE)
     require_size(path, 1_000_000)
     os.truncate(path, 2_000_001 + ALLOWANCE)
-    with pytest.raises(UserError, match="6 MB where 1 MB are expected"):
+    with pytest.raises(UserError, match="the size is 6 MB instead of about 1 MB"):
         require_size(path, 1_000_000)

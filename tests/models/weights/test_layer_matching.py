@@ -1,4 +1,4 @@
-"""Stored layers go where their names say, and a file that only fits by shape is refused."""
+"""Layers are matched by name, class, order and shape; files that fit by shape alone are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_radtl.models.weights.layer_matching import match_layers
 
 @pytest.fixture(scope="module")
 def layers():
-    """Three equal convolutions and two equal BatchNorms: shapes alone tell nothing."""
+    """Return three equal convolutions and two equal BatchNorm layers, so that shapes alone are ambiguous."""
     import keras
 
     model = keras.Sequential([keras.Input((4, 4, 2))])
@@ -48,7 +48,7 @@ LEGACY = [
 ]
 
 
-def test_numbers_of_unnamed_layers_count_from_the_first(layers):
+def test_unnamed_layers_are_renumbered_from_the_first(layers):
     match = match_layers(layers, legacy(*LEGACY), "x.h5")
     assert match.unmapped == ()
     assert [name for name, _, _ in match.pairs][:3] == ["stem_conv", "conv2d_7", "conv2d_8"]
@@ -56,7 +56,7 @@ def test_numbers_of_unnamed_layers_count_from_the_first(layers):
     assert len(match.pairs) == 3 + 2 * 4
 
 
-def test_a_head_behind_the_backbone_is_left_out_and_named(layers):
+def test_a_head_after_the_backbone_is_reported_as_unmapped(layers):
     head = StoredLayer("predictions", "", 0, (tensor("kernel", (2, 5)),))
     assert match_layers(layers, legacy(*LEGACY, head), "x.h5").unmapped == ("predictions",)
 
@@ -71,13 +71,13 @@ VARIABLES = [*LEGACY[:3], norm("batch_normalization", variables=("beta", "gamma"
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        (SWAPPED, "another order than in the backbone, from conv2d_95 on"),
-        (DEEPER, "no place for another_conv"),
+        (SWAPPED, "the order of the layers differs from the backbone, starting at 'conv2d_95'"),
+        (DEEPER, "does not have another_conv"),
         (RENAMED, "5 of 5 layers of the backbone are not in the file"),
-        (GAP, "1 of 5 layers .* not in the file and would stay random: conv2d_8"),
-        (LEGACY[:4], "would stay random: batch_normalization_4"),
-        ([*LEGACY, LEGACY[1]], "conv2d_94 is stored more than once|stored more than once"),
-        ([*VARIABLES, LEGACY[4]], "stores beta where gamma is expected"),
+        (GAP, "1 of 5 layers .* not in the file and would keep random weights: conv2d_8"),
+        (LEGACY[:4], "would keep random weights: batch_normalization_4"),
+        ([*LEGACY, LEGACY[1]], "'conv2d_94' is stored more than once"),
+        ([*VARIABLES, LEGACY[4]], "stores beta instead of gamma"),
         ([conv("stem_conv"), norm("conv2d"), *LEGACY[2:]], "shapes|layers of the backbone are not"),
     ],
 )
@@ -86,9 +86,9 @@ def test_files_that_fit_by_shape_alone_are_refused(layers, stored, message):
         match_layers(layers, legacy(*stored), "x.h5")
 
 
-def test_the_order_of_a_file_known_by_its_hash_is_enough(layers):
+def test_files_with_a_known_hash_are_matched_by_order(layers):
     assert len(match_layers(layers, legacy(*RENAMED), "x.h5", by_order=True).pairs) == 11
-    with pytest.raises(UserError, match="4 layers with weights, 5 are expected"):
+    with pytest.raises(UserError, match="4 layers with weights instead of 5"):
         match_layers(layers, legacy(*RENAMED[:4]), "x.h5", by_order=True)
 
 
@@ -98,26 +98,26 @@ def current(names, batchnorm="batch_normalization"):
     return StoredWeights(tuple(sorted(stored, key=lambda layer: (layer.kind, layer.number))), legacy=False)
 
 
-def test_current_files_match_by_name_and_class(layers):
+def test_current_files_are_matched_by_name_and_class(layers):
     names = ["stem_conv", "conv2d", "conv2d_1", "batch_normalization_9", "batch_normalization_10"]
     for batchnorm in ("batch_normalization", "backbone_batch_normalization"):
         assert len(match_layers(layers, current(names, batchnorm), "x.keras").pairs) == 11
-    with pytest.raises(UserError, match="another order"):
+    with pytest.raises(UserError, match="the order of the layers differs"):
         match_layers(layers, current([names[i] for i in (1, 0, 2, 3, 4)]), "x.keras")
     with pytest.raises(UserError, match="is a group_normalization"):
         match_layers(layers, current(names, "group_normalization"), "x.keras")
 
 
-def test_a_deeper_network_is_refused_in_current_files_too(layers):
+def test_a_deeper_network_in_a_current_file_is_refused(layers):
     names = ["stem_conv", "conv2d", "conv2d_1", "batch_normalization_9", "batch_normalization_10"]
-    stored = current(names).layers  # two BatchNorms, then three convolutions
+    stored = current(names).layers  # two BatchNorm layers, then three convolutions
     more = StoredWeights((*stored[:3], conv("another_conv", "/layers/conv2d", 1), *stored[3:]), legacy=False)
-    with pytest.raises(UserError, match="no place for another_conv"):
+    with pytest.raises(UserError, match="does not have another_conv"):
         match_layers(layers, more, "x.keras")
 
 
-def test_files_without_names_match_by_class_in_equal_numbers(layers):
+def test_files_without_layer_names_are_matched_by_class(layers):
     assert len(match_layers(layers, current([None] * 5), "x.keras").pairs) == 11
     extra = conv(None, "/layers/conv2d", 3)
-    with pytest.raises(UserError, match="4 layers of class conv2d, 3 are expected"):
+    with pytest.raises(UserError, match="4 layers of class conv2d instead of 3"):
         match_layers(layers, StoredWeights((*current([None] * 5).layers, extra), legacy=False), "x.keras")

@@ -1,4 +1,4 @@
-"""Weights written by every route come back exactly; what would leave a layer random is an error."""
+"""Weights in all formats are loaded exactly; files that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def scramble(model, seed):
-    """Give every variable random values that keep the features of order one."""
+    """Set every variable to random values for which the features have a magnitude of about one."""
     random = np.random.default_rng(seed)
     for layer in model.layers:
         for variable in layer.weights:
@@ -33,7 +33,7 @@ def scramble(model, seed):
 
 
 def write_legacy(path, model, names=lambda name: name):
-    """Write weights in the layout of Keras 2 (`save_weights` to `.h5`)."""
+    """Write weights as `save_weights` of Keras 2 does."""
     layers = [layer for layer in model.layers if layer.weights]
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = np.array([names(layer.name).encode() for layer in layers])
@@ -46,7 +46,7 @@ def write_legacy(path, model, names=lambda name: name):
 
 
 def of_another_session(name):
-    """Return a layer name as a Keras 2 session gives it that has built other networks before."""
+    """Return a layer name as in a Keras 2 session in which other models were built before."""
     automatic = re.fullmatch(r"(conv2d|batch_normalization)(?:_(\d+))?", name)
     if automatic:
         return f"{automatic[1]}_{int(automatic[2] or 0) + 203}"
@@ -68,10 +68,10 @@ def case(request):
     return SimpleNamespace(spec=spec, model=model, pixels=pixels, features=features)
 
 
-@pytest.mark.parametrize("route", [".weights.h5", ".keras", ".h5", "radimagenet"])
-def test_features_come_back_from_every_route(case, route, tmp_path):
-    weights, folder = str(tmp_path / f"a{route}"), None
-    if route == "radimagenet":
+@pytest.mark.parametrize("format", [".weights.h5", ".keras", ".h5", "radimagenet"])
+def test_features_are_restored_from_every_format(case, format, tmp_path):
+    weights, folder = str(tmp_path / f"a{format}"), None
+    if format == "radimagenet":
         if case.spec.name not in RADIMAGENET_NAMES:
             with pytest.raises(UserError, match="no RadImageNet weights"):
                 load_backbone_weights(case.model, case.spec, "radimagenet", tmp_path)
@@ -79,7 +79,7 @@ def test_features_come_back_from_every_route(case, route, tmp_path):
         weights, folder = "radimagenet", tmp_path
         path = tmp_path / f"RadImageNet-{RADIMAGENET_NAMES[case.spec.name]}_notop.h5"
         write_legacy(path, case.model, of_another_session)
-    elif route == ".weights.h5":
+    elif format == ".weights.h5":
         case.model.save_weights(weights)
     else:
         case.model.save(weights)
@@ -99,7 +99,7 @@ def test_features_come_back_from_every_route(case, route, tmp_path):
 
 @pytest.fixture(scope="module")
 def small():
-    """Two convolutions under the names of ResNet50's first: enough where the network does not matter."""
+    """Return a model of two convolutions with layer names of ResNet50."""
     import keras
 
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(64, 3, name="conv1_conv")])
@@ -110,12 +110,12 @@ def small():
 SPEC = SimpleNamespace(name="resnet50", display_name="ResNet50")
 
 
-def test_none_leaves_the_weights_alone(small):
+def test_none_keeps_the_initial_weights(small):
     assert load_backbone_weights(small, SPEC, "none") == WeightReport("none")
     assert str(WeightReport("none")) == "random weights"
 
 
-def test_the_report_counts_what_is_left_out_and_what_stays_the_same(small, tmp_path):
+def test_the_report_counts_unused_layers_and_unchanged_variables(small, tmp_path):
     import keras
 
     with_head = keras.Sequential(
@@ -125,10 +125,10 @@ def test_the_report_counts_what_is_left_out_and_what_stays_the_same(small, tmp_p
     report = load_backbone_weights(small, SPEC, str(tmp_path / "a.weights.h5"))
     assert report.unmapped == ("predictions",)
     assert len(report.unchanged) == report.mapped == 4
-    assert "4 tensors, 5,952 parameters, 1 of the file left out (predictions)" in str(report)
+    assert "4 tensors, 5,952 parameters, 1 not used (predictions)" in str(report)
 
 
-def test_the_imagenet_file_in_the_cache_of_keras_is_known_by_its_hash_and_loads_by_order(small, tmp_path, monkeypatch):
+def test_a_cached_imagenet_file_is_verified_and_loaded_by_order(small, tmp_path, monkeypatch):
     file = IMAGENET_FILES["resnet50"]
     path = tmp_path / "models" / file.name
     path.parent.mkdir()
@@ -141,42 +141,42 @@ def test_the_imagenet_file_in_the_cache_of_keras_is_known_by_its_hash_and_loads_
     report = load_backbone_weights(small, SPEC, "imagenet")
     assert (report.source, report.path, report.mapped) == ("imagenet", str(path), 4)
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(expected, small.weights, strict=True))
-    with pytest.raises(UserError, match="would stay random"):  # the same file, given by name, is not known
+    with pytest.raises(UserError, match="would keep random weights"):  # the same file without verification
         load_backbone_weights(small, SPEC, str(path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused(small, tmp_path, value):
+def test_values_that_are_not_finite_are_refused(small, tmp_path, value):
     write_legacy(tmp_path / "a.h5", small)
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["conv1_conv/conv1_conv/bias:0"][3] = value
-    with pytest.raises(UserError, match="conv1_conv/bias holds NaN or infinite"):
+    with pytest.raises(UserError, match="conv1_conv/bias contains NaN or infinite"):
         load_backbone_weights(small, SPEC, str(tmp_path / "a.h5"))
 
 
-def test_files_of_another_network_missing_layers_and_large_files_are_refused(small, tmp_path):
+def test_missing_layers_large_files_and_urls_are_refused(small, tmp_path):
     import keras
 
     other = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(64, 3, name="conv1_conv")])
     write_legacy(tmp_path / "a.h5", other)
-    with pytest.raises(UserError, match="1 of 2 layers .* would stay random: conv2_block1_1_conv"):
+    with pytest.raises(UserError, match="1 of 2 layers .* would keep random weights: conv2_block1_1_conv"):
         load_backbone_weights(small, SPEC, str(tmp_path / "a.h5"))
     with open(tmp_path / "a.h5", "ab") as file:
         file.truncate(5_000_000)
-    with pytest.raises(UserError, match="5 MB where 0 MB are expected"):
+    with pytest.raises(UserError, match="5 MB instead of about 0 MB"):
         load_backbone_weights(small, SPEC, str(tmp_path / "a.h5"))
     with pytest.raises(UserError, match="No such weight file"):
         load_backbone_weights(small, SPEC, "hf://someone/model.h5")
 
 
-def test_a_link_without_the_suffix_behind_it_is_read_as_what_it_is_called(small, tmp_path):
+def test_the_suffix_of_a_link_determines_the_format(small, tmp_path):
     (tmp_path / "blob").write_bytes(b"not a checkpoint")
     (tmp_path / "a.pth").symlink_to("blob")
-    with pytest.raises(UserError, match="no PyTorch checkpoint"):
+    with pytest.raises(UserError, match="not a PyTorch checkpoint"):
         load_backbone_weights(small, SPEC, str(tmp_path / "a.pth"))
 
 
-def test_a_saved_classifier_gives_its_backbone_to_the_next(tmp_path):
+def test_the_backbone_of_a_saved_classifier_can_be_loaded(tmp_path):
     from keras_radtl.models.classifier import assemble_classifier
 
     config = ModelConfig(weights="none")

@@ -1,8 +1,6 @@
-"""A file that makes the HDF5 library crash or loop forever is refused, and this process survives."""
+"""Files that make the HDF5 library crash or loop forever are refused."""
 
 from __future__ import annotations
-
-import time
 
 import h5py
 import numpy as np
@@ -19,15 +17,15 @@ def write(path, names):
     return path
 
 
-def test_good_files_pass_and_refusals_give_the_reason(tmp_path):
+def test_valid_files_pass_and_other_files_are_refused_with_the_reason(tmp_path):
     probe_weights(write(tmp_path / "a.h5", "first"), 10**6)
     (tmp_path / "b.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(UserError, match="b.h5: no HDF5 weight file"):
+    with pytest.raises(UserError, match="b.h5: not an HDF5 weight file"):
         probe_weights(tmp_path / "b.h5", 10**6)
 
 
-def test_a_file_that_makes_the_library_loop_is_refused_in_time(tmp_path):
-    """An object of the global heap, which holds strings, leads to empty space, where the library searches forever."""
+def test_a_file_that_makes_the_library_loop_is_refused_after_the_timeout(tmp_path):
+    """An object of the global heap points to empty space, in which the library searches forever."""
     path = write(tmp_path / "a.h5", "first")
     data = bytearray(path.read_bytes())
     first_object = data.index(b"GCOL") + 16
@@ -35,13 +33,11 @@ def test_a_file_that_makes_the_library_loop_is_refused_in_time(tmp_path):
     data[first_object + 8 : first_object + 16] = (256).to_bytes(8, "little")
     data[next_object : next_object + 512] = bytes(512)
     path.write_bytes(bytes(data))
-    start = time.monotonic()
-    with pytest.raises(UserError, match="does not end"):
-        probe_weights(path, 10**6, seconds=3)
-    assert time.monotonic() - start < 15
+    with pytest.raises(UserError, match="did not finish within 3 s"):
+        probe_weights(path, 10**6, timeout=3)
 
 
-def test_a_child_that_dies_is_an_error_with_its_exit_code(tmp_path, monkeypatch):
+def test_a_crash_of_the_child_process_is_reported_with_its_exit_code(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(UserError, match="the process that reads its structure ended with exit code 1"):
+    with pytest.raises(UserError, match="the process that reads it ended with exit code 1"):
         probe_weights(write(tmp_path / "a.h5", "first"), 10**6)

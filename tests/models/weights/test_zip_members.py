@@ -1,4 +1,4 @@
-"""Members of an archive are read where they lie; the part behaves as a file of its own."""
+"""Archive members are located in the file, and a section behaves like a separate file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MOVES = st.lists(st.tuples(st.integers(-5, 30), st.sampled_from([0, 1, 2]), st.i
 
 @settings(max_examples=100, deadline=None)
 @given(moves=MOVES)
-def test_a_section_reads_and_moves_as_the_bytes_alone_would(moves):
-    with mapped(b"before" + b"0123456789" + b"behind") as data:
-        section, alone = Section(data, 6, 10), io.BytesIO(b"0123456789")
+def test_a_section_behaves_like_a_separate_file(moves):
+    with mapped(b"before" + b"0123456789" + b"after") as data:
+        section, file = Section(data, 6, 10), io.BytesIO(b"0123456789")
         for offset, whence, count in moves:
-            position = max(0, offset + (0, alone.tell(), 10)[whence])
-            assert section.seek(offset, whence) == alone.seek(position) == section.tell()
-            assert section.read(count) == alone.read(count)
+            position = max(0, offset + (0, file.tell(), 10)[whence])
+            assert section.seek(offset, whence) == file.seek(position) == section.tell()
+            assert section.read(count) == file.read(count)
 
 
 def archive(name="a/b", compression=zipfile.ZIP_STORED) -> bytes:
@@ -41,7 +41,7 @@ def archive(name="a/b", compression=zipfile.ZIP_STORED) -> bytes:
     return content.getvalue()
 
 
-def test_the_region_of_a_member_holds_its_bytes():
+def test_the_region_of_a_member_contains_its_bytes():
     with mapped(archive()) as data:
         (member,) = list_members(data, "x")
         start, size = stored_region(data, member, "x")
@@ -49,8 +49,8 @@ def test_the_region_of_a_member_holds_its_bytes():
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd"])
-def test_names_that_climb_are_refused(name):
-    with mapped(archive(name)) as data, pytest.raises(UserError, match="refused, archive member"):
+def test_paths_outside_the_archive_are_refused(name):
+    with mapped(archive(name)) as data, pytest.raises(UserError, match="refused, unsafe archive member"):
         list_members(data, "x")
 
 

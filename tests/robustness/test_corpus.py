@@ -1,0 +1,96 @@
+"""Bad input to every command: exit code 2, one line on stderr that names what is wrong, nothing written, in ten seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import tempfile
+import time
+
+import pytest
+from corpus import CASES, Place, tree
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation"),
+    pytest.mark.usefixtures("tiny_backbone"),
+]
+SECONDS = 10
+WORK = (  # what begins the work of a command
+    "training.train.read_data", "runs.trained_model._load_model", "reports.model_comparison.read_scored_cases",
+    "reports.analysis.as_result_table", "data.phantoms.generate.phantoms", "search.search.read_data",
+    "sweeps.execute._count_cases",
+)  # fmt: skip
+
+
+def main_of(command: str):
+    """Return the function `main` of a command."""
+    return importlib.import_module(f"keras_radtl.{command}" + ".__main__" * (command == "models")).main
+
+
+@contextlib.contextmanager
+def time_limit():
+    """Raise an error in a call that takes too long, also when it waits for a pipe."""
+
+    def late(*_):
+        raise AssertionError(f"more than {SECONDS} s")
+
+    old = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def forbid_work(monkeypatch) -> None:
+    """Make the first step of every command fail."""
+
+    def begin(*_, **__):
+        raise AssertionError("the work has begun")
+
+    for name in WORK:
+        module, _, function = name.rpartition(".")
+        monkeypatch.setattr(importlib.import_module(f"keras_radtl.{module}"), function, begin)
+
+
+@pytest.fixture
+def place(tmp_path, shared, monkeypatch) -> Place:
+    """Return an empty working folder; temporary files go beside it."""
+    for name in ("here", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return Place(tmp_path / "here", shared)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * case.slow) for name, case in CASES.items()])
+def test_bad_input_is_one_line_and_leaves_nothing(name, place, untouched, monkeypatch, capfd):
+    case = CASES[name]
+    if case.prepare:
+        case.prepare(place)
+    if case.early:
+        forbid_work(monkeypatch)
+    argv, before = case.arguments(place), tree(place.here.parent)
+    capfd.readouterr()
+    start = time.monotonic()
+    with time_limit():
+        code = main_of(case.command)(argv)
+    out, err = capfd.readouterr()
+    os.chdir(place.here)
+    assert code == 2, (code, out[-300:], err[-300:])
+    assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n"), err[-2000:]
+    assert len(err) <= 301 and err.rstrip("\n").isprintable(), err
+    assert case.expected in err, err
+    assert tree(place.here.parent) == before
+    assert time.monotonic() - start < SECONDS
+
+
+def test_the_corpus_is_large_and_leaves_the_valid_inputs_as_they_are(untouched):
+    assert len(CASES) >= 600
+    assert {case.command for case in CASES.values()} == {
+        "fit", "evaluate", "predict", "audit", "compare", "analyze", "sweep", "tune", "phantoms", "models", "doctor",
+    }  # fmt: skip
+    untouched()
