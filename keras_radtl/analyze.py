@@ -2,8 +2,7 @@
 
 Prints a linear mixed model with crossed random intercepts (Satterthwaite's degrees of freedom) and Wilcoxon rank sum
 tests, and draws a box and scatter plot for every factor. The table is a CSV with one experiment per row, such as the
-`results.csv` of `sweep`. Empty cells of a factor are a level of their own, `none`. Rows without a response are excluded
-and listed.
+`results.csv` of `sweep`. Rows with an empty cell in a column of an analysis are excluded from it and listed, as in R.
 """
 
 from __future__ import annotations
@@ -111,14 +110,11 @@ def _reference(text: str) -> tuple[str, str]:
 
 def _check_outputs(folder: Path, arguments) -> None:
     """Refuse outputs that cannot be written, before anything is computed."""
-    for path, is_folder in ((folder, True), *(((arguments.json, False),) if arguments.json else ())):
-        there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
-        if there == path.absolute() and there.is_dir() and not is_folder:
-            raise UserError(f"{path} cannot be written: it is a folder")
-        if not there.is_dir() and (is_folder or there != path.absolute()):
-            raise UserError(f"{path} cannot be written: {there} is a file")
-    if arguments.json and arguments.json.resolve() == arguments.table.resolve():
-        raise UserError(f"{arguments.json} is the input; name another output")
+    from keras_radtl.runs.outputs import check_output_file, check_output_folder
+
+    check_output_folder(folder)
+    if arguments.json is not None:
+        check_output_file(arguments.json, "json", [arguments.table])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Compare models on the same cases: `python -m keras_radtl.compare RUN_A RUN_B [...]`, or CSVs of predictions.
 
 Prints a table of AUCs with DeLong intervals, and one of all pairs with DeLong's paired test, McNemar's test of the
-thresholded predictions and corrected p-values. Draws the ROC curves of all models in one figure.
+thresholded predictions and corrected p-values. Draws the ROC curves of all models in one figure. With `--clustered`,
+all intervals and tests allow for cases of a patient that depend on each other.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from pathlib import Path
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
-from keras_radtl.config import UserError, require
+from keras_radtl.config import require
 
 DEFAULT_OUTPUT = Path("saved_models") / "comparison"
 FIGURE, RESULTS = "comparison_roc.png", "comparison.json"
-OPTIONS = ("positive", "split", "alpha", "correction", "mcnemar", "clustered", "threshold")
+OPTIONS = ("positive", "split", "alpha", "correction", "mcnemar", "clustered", "threshold", "auc_scale")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def parser():
     """Return the command's argument parser."""
     parser = make_parser("compare", "Compare models on the same cases: AUCs, DeLong, McNemar, ROC curves.")
     parser.add_argument(
-        "models", nargs="+", metavar="RUN", help="run directory, or CSV with the columns case,label,score"
+        "models", nargs="+", metavar="RUN", help="finished run, or CSV with the columns case,label,score"
     )
     parser.add_argument(
         "--split", choices=("test", "val"), default="test", help="predictions of a run to compare (default: test)"
@@ -37,7 +38,10 @@ def parser():
         "--positive", default="", metavar="CLASS", help="this class against the rest; needed for more than two classes"
     )
     parser.add_argument(
-        "--threshold", type=float, default=0.5, help="lowest score predicted positive, for McNemar (default: 0.5)"
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="lowest score predicted positive in McNemar's test; 0 for logits (default: 0.5)",
     )
     parser.add_argument(
         "--alpha", type=float, default=0.05, help="significance level; intervals are 1 - alpha (default: 0.05)"
@@ -56,6 +60,12 @@ def parser():
     )
     parser.add_argument(
         "--clustered", action="store_true", help="cases of one group (patient) may depend on each other"
+    )
+    parser.add_argument(
+        "--auc-scale",
+        choices=("logit", "plain"),
+        default="logit",
+        help="scale on which the intervals of the AUCs are symmetric (default: logit)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help=f"for {FIGURE} and {RESULTS} (default: {DEFAULT_OUTPUT})"
@@ -84,17 +94,16 @@ def _outputs(arguments) -> tuple[Path, Path]:
     Raises:
         UserError: if one of them cannot be written, or is an input.
     """
+    from keras_radtl.runs.outputs import check_output_file, check_output_folder
+
+    if arguments.output is not None:
+        check_output_folder(arguments.output)
     folder = arguments.output or (arguments.json or arguments.figure or DEFAULT_OUTPUT / RESULTS).parent
     json_path, figure_path = arguments.json or folder / RESULTS, arguments.figure or folder / FIGURE
     require(figure_path.suffix.lower() == ".png", "--figure", "a file name that ends in .png", str(figure_path))
-    for path in (json_path, figure_path):
-        if path.is_dir():
-            raise UserError(f"{path} cannot be written: it is a folder")
-        there = next(parent for parent in path.absolute().parents if parent.exists())
-        if not there.is_dir():
-            raise UserError(f"{path} cannot be written: {there} is a file")
-        if path.resolve() in [Path(model).resolve() for model in arguments.models]:
-            raise UserError(f"{path} is an input; name another output")
+    for name, path in (("json", json_path), ("figure", figure_path)):
+        check_output_file(path, name if getattr(arguments, name) else "output", arguments.models)
+    require(json_path.resolve() != figure_path.resolve(), "--figure", "another file than --json", str(figure_path))
     return json_path, figure_path
 
 

@@ -1,8 +1,8 @@
 """Check the installation and the machine: `python -m keras_radtl.doctor`.
 
 Checks versions, environment variables, TensorFlow and its devices, weights, disk space, memory and the feature cache.
-TensorFlow runs in a process of its own, so that a broken plugin leads to advice and not to a traceback. Every accelerator
-is compared with the CPU. The exit code is 0 without problems, else 1.
+TensorFlow runs in a process of its own, so that a broken plugin leads to advice and not to a traceback. Every
+accelerator is compared with the CPU. The exit code is 0 without problems, else 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.cli.wording import as_flags
 from keras_radtl.version import __version__
 

@@ -21,13 +21,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> None:
     parser = make_parser("evaluate", "Show the metrics of a run, or evaluate its model on new labeled images.")
     parser.add_argument("run", metavar="RUN", help="run directory")
-    parser.add_argument("--data", help="new labeled images: folder of class folders, CSV, .npz")
-    parser.add_argument("--label", help="label column of a CSV")
+    parser.add_argument("--data", help="new labeled images: folder, CSV or .npz (default: those of the run)")
+    parser.add_argument("--label", help="label column of a CSV (default: that of the run)")
     parser.add_argument("--positive", help="this class against all others (default: that of the run)")
     parser.add_argument("--groups", help="patients or exams, as in fit (default: that of the run)")
     parser.add_argument("--output", metavar="FOLDER", type=Path, help="folder for predictions, metrics and figures")
     arguments = parser.parse_args(argv)
     if arguments.data is None:
+        for name in ("label", "positive", "groups", "output"):
+            if getattr(arguments, name) is not None:
+                raise UserError(f"--{name} needs --data PATH, the new images")
         from keras_radtl.reports.run_text import show_run
         from keras_radtl.runs.run import load_run
 
@@ -39,21 +42,24 @@ def _run(argv: Sequence[str] | None) -> None:
 
 
 def _evaluate(arguments) -> str:
+    from keras_radtl.runs.outputs import check_output_folder
+
+    check_output_folder(arguments.output, empty=True)
     from keras_radtl.reports.run_figures import draw_predictions
     from keras_radtl.reports.run_text import metrics_table
-    from keras_radtl.runs.directory import METRICS, RunDirectory
-    from keras_radtl.runs.files import write_json
+    from keras_radtl.runs.directory import METRICS, REJECTED, RunDirectory
+    from keras_radtl.runs.files import write_csv, write_json
     from keras_radtl.runs.results import write_predictions
     from keras_radtl.runs.run import load_run
 
-    if arguments.output.exists() and (not arguments.output.is_dir() or any(arguments.output.iterdir())):
-        raise UserError(f"--output {arguments.output} is not an empty folder; name a new folder")
     given = {name: getattr(arguments, name) for name in ("label", "positive", "groups")}
     overrides = {name: value for name, value in given.items() if value is not None}
     found = load_run(arguments.run).evaluate(arguments.data, **overrides)
     folder, parts, metrics = RunDirectory(arguments.output), {NEW: found.predictions}, {NEW: found.values}
     write_predictions(folder, found.cases, parts)
     write_json(folder / METRICS, metrics)
+    if found.rejected:
+        write_csv(folder / REJECTED, ["path", "reason"], [[file.path, file.reason] for file in found.rejected])
     draw_predictions(folder, found.cases, parts)
     return f"\n{metrics_table(metrics, (NEW,))}\n\nresults:  {arguments.output}\n"
 

@@ -50,7 +50,9 @@ def _run(argv: Sequence[str] | None) -> None:
     arguments = parser().parse_args(argv)
     config = PhantomConfig(arguments.count, arguments.image_size, arguments.difficulty, arguments.seed)
     from keras_radtl.data.phantoms.generate import INDEX_FILE, write_phantoms
+    from keras_radtl.runs.outputs import check_output_folder
 
+    check_output_folder(arguments.folder, "folder")
     count = write_phantoms(arguments.folder, config, arguments.masks, arguments.overwrite)
     sys.stdout.write(f"{count} images in {arguments.folder}, labels and patients in {arguments.folder / INDEX_FILE}\n")
 

@@ -1,10 +1,14 @@
-"""Predict new images with the models of a run: `python -m keras_radtl.predict RUN IMAGES... --output CSV`."""
+"""Predict new images with the model of a run: `python -m keras_radtl.predict RUN IMAGES... --output CSV`.
+
+With `--on-bad-image skip`, files that cannot be used are listed with their reasons in CSV_rejected.csv, beside the CSV.
+"""
 
 from __future__ import annotations
 
 import csv
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
@@ -17,21 +21,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser():
     """Return the command's argument parser."""
-    parser = make_parser("predict", "Predict new images with a run; the logits of all folds are averaged.")
+    parser = make_parser("predict", "Predict new images with the model of a run; the models of all folds are averaged.")
     parser.add_argument("run", metavar="RUN", help="run directory")
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="image files or folders")
     parser.add_argument("--output", metavar="CSV", help="file to write (default: print to the terminal)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file in --output")
+    text = "skip files that cannot be used, and list them beside --output as NAME_rejected.csv (default: error)"
+    parser.add_argument("--on-bad-image", metavar="POLICY", choices=("error", "skip"), default="error", help=text)
     return parser
 
 
 def _run(argv: Sequence[str] | None) -> None:
     arguments = parser().parse_args(argv)
-    from keras_radtl.runs.files import csv_cell, write_csv
     from keras_radtl.runs.new_images import list_images, predict_images
     from keras_radtl.runs.trained_model import load_models
 
+    _check_outputs(arguments)
     files = list_images(arguments.images)
-    found = predict_images(load_models(arguments.run), files)
+    found = predict_images(load_models(arguments.run), files, arguments.on_bad_image)
     columns = ["path", "predicted", *(f"logit_{c}" for c in found.classes), *(f"prob_{c}" for c in found.classes)]
     rows = [
         [path, predicted, *logits, *probabilities]
@@ -39,11 +46,40 @@ def _run(argv: Sequence[str] | None) -> None:
             found.paths, found.predicted, found.logits, found.probabilities, strict=True
         )
     ]
-    if arguments.output:
-        write_csv(arguments.output, columns, rows)
-    else:
+    _write(arguments.output, columns, rows, [[file.path, file.reason] for file in found.rejected])
+
+
+def _check_outputs(arguments) -> None:
+    """Refuse outputs that cannot be written or replace a file, before any image is read."""
+    from keras_radtl.runs.outputs import check_output_file
+
+    if arguments.output is not None:
+        paths = [arguments.output]
+        paths += [str(rejected_path(arguments.output))] if arguments.on_bad_image == "skip" else []
+        for path in paths:
+            check_output_file(path, inputs=[arguments.run, *arguments.images], overwrite=arguments.overwrite)
+
+
+def rejected_path(output: str | Path) -> Path:
+    """Return the path of the table of skipped files: `new_rejected.csv` for `new.csv`."""
+    path = Path(output)
+    return path.with_name(f"{path.stem}_rejected.csv")
+
+
+def _write(output: str | None, columns: list, rows: list, rejected: list) -> None:
+    from keras_radtl.runs.files import csv_cell, write_csv
+
+    if output is None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([columns, *([csv_cell(value) for value in row] for row in rows)])
+        return
+    skipped = rejected_path(output)
+    if rejected:
+        write_csv(skipped, ["path", "reason"], rejected)
+    write_csv(output, columns, rows)
+    sys.stdout.write(f"{len(rows)} image{'s' * (len(rows) != 1)} -> {output}\n")
+    if rejected:
+        sys.stdout.write(f"{len(rejected)} image{'s' * (len(rejected) != 1)} skipped -> {skipped}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Run a list of runs: `python -m keras_radtl.sweep LIST [OPTIONS]`.
+"""Execute a list of runs: `python -m keras_radtl.sweep LIST [OPTIONS]`.
 
 LIST is the name of a study, or a Python file that defines `runs(choices)`; see `keras_radtl.sweeps.study`. Work that
-runs share is done once. The table `results.csv` is written after every run. Interrupted sweeps resume with the same
+runs share is done once. The table `results.csv` is updated after every run. An interrupted sweep resumes with the same
 command.
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, given_flags, make_parser
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError, dumps
 from keras_radtl.studies.table import get_study, known_studies
 from keras_radtl.sweeps.choices import Choices
@@ -26,21 +27,23 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code, 1 when a run failed."""
+    """Run the command; returns the exit code, 1 if a run failed."""
     return run_command(_run, argv)
 
 
 def parser(study: Study | None = None) -> argparse.ArgumentParser:
-    """Return the argument parser of the command, with the options of a study when one is given."""
-    parser = make_parser("sweep", "Run a list of runs, sharing their work." if study is None else study.title)
+    """Return the argument parser of the command, with the options of a study if one is given."""
+    parser = make_parser("sweep", "Execute a list of runs, which share their work." if study is None else study.title)
     known = ", ".join(known_studies())
     parser.add_argument("list", metavar="LIST", help=f"Python file that defines runs(choices), or one of: {known}")
     add = parser.add_argument_group("sweep").add_argument
-    add("--output", type=Path, metavar="FOLDER", help="of the sweep (default: saved_models/sweep-LIST)")
+    add("--output", type=Path, metavar="FOLDER", help="folder of the sweep (default: saved_models/sweep-LIST)")
     add("--skip-missing", nargs="+", default=[], metavar="NAME", help="skip runs without this task or these weights")
-    add("--dry-run", action="store_true", help="list the runs with an estimate and exit")
-    add("--engine", choices=("local", "ray"), default="local", help="ray: on the machines of a Ray cluster")
-    add("--ray-address", metavar="ADDRESS", help="of a running Ray cluster (default: start one on this machine)")
+    add("--dry-run", action="store_true", help="list the runs with an estimate of time and disk space, and exit")
+    add("--engine", choices=("local", "ray"), default="local", help="local, or ray for the machines of a Ray cluster")
+    add(
+        "--ray-address", metavar="ADDRESS", help="address of a running Ray cluster (default: start one on this machine)"
+    )
     text = "start a new process after this many runs (default: %(default)s)"
     add("--runs-per-process", type=int, default=32, metavar="N", help=text)
     add("--no-reuse", action="store_true", help="compute frozen layers again in every epoch; the results are the same")
@@ -81,7 +84,7 @@ def _add_factor(group, factor: Factor) -> None:
 
 
 def choices_from(arguments: argparse.Namespace, study: Study) -> Choices:
-    """Return what the parsed options choose for a study."""
+    """Return the choices of the parsed options for a study."""
     asked = [argument.key for argument, _ in given_flags(arguments)]
     asked += [pair.partition("=")[0] for pair in arguments.set]
     paths = {task: path for task in study.tasks if (path := getattr(arguments, f"data_{task}"))}
@@ -107,7 +110,14 @@ def _run(argv: Sequence[str] | None) -> int:
     study = get_study(argv[0]) if argv and not argv[0].startswith("-") else None
     arguments = parser(study).parse_args(argv)
     if study is None:
-        raise UserError("The name of the list of runs comes first: python -m keras_radtl.sweep LIST [OPTIONS]")
+        raise UserError("The first argument must be the list of runs: python -m keras_radtl.sweep LIST [OPTIONS]")
+    try:
+        return _sweep(arguments, study)
+    except UserError as error:  # the factors of a study are flags of this command
+        raise UserError(as_flags(str(error), [factor.name for factor in study.every_factor])) from None
+
+
+def _sweep(arguments: argparse.Namespace, study: Study) -> int:
     from keras_radtl.sweeps.sweep import get_engine, list_runs, prepare_sweep
 
     runs = list_runs(study, choices_from(arguments, study))

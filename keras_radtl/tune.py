@@ -6,7 +6,6 @@ are not used. The best configuration is written to a file, and `fit --config` re
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser():
     """Return the command's argument parser."""
     parser = make_parser("tune", "Search for the configuration with the best validation AUC.")
-    parser.epilog, parser.formatter_class = _EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
     add = parser.add_argument_group("search").add_argument
     add("--algorithm", choices=ALGORITHMS, default="hyperband", help="(default: %(default)s)")
     text = "search space: a YAML, JSON or Python file, the study `hyperband`, or `default`"

@@ -135,6 +135,22 @@ def test_rows_without_response_are_excluded_and_reported(tmp_path, capsys):
     assert "EXCLUDED: 2 rows without y, lines 5, 11" in capsys.readouterr().out
 
 
+def test_rows_with_an_empty_factor_are_excluded_as_in_r(tmp_path, capsys):
+    def empty(header, rows):
+        for row in rows:
+            row[-1] = row[-1].replace("none", "")
+
+    def drop(header, rows):
+        rows[:] = [row for row in rows if row[-1] != "none"]
+
+    found = analyze(tmp_path, with_rows(tmp_path, empty), *MODEL)
+    text = capsys.readouterr().out
+    expected = analyze(tmp_path, with_rows(tmp_path, drop), *MODEL)
+    assert found["n"] == expected["n"] == 128 and found["fixed"] == expected["fixed"]
+    assert len(found["lines_left_out"]) == 48 and found["lines_left_out"][:4] == [2, 3, 4, 13]
+    assert "EXCLUDED from the mixed model: 48 rows with an empty cell of numfilters, lines 2, 3, 4, 13" in text
+
+
 def set_cells(name, value, rows_changed=slice(None)):
     def change(header, rows):
         for row in rows[rows_changed]:
@@ -156,10 +172,10 @@ def set_cells(name, value, rows_changed=slice(None)):
         (set_cells("y", ""), MODEL, "no row has a value of 'y'"),
         (
             None,
-            [*DEPENDENT, "--categorical", "numfilters"],
+            DEPENDENT,
             "'numfiltersnone', which is a combination of the terms before it",
         ),
-        (None, DEPENDENT, "'numfilters' holds numbers but is empty in lines 2, 3, 4"),
+        (set_cells("task", ""), MODEL, "every row has an empty cell in task"),
         (None, ["--response", "y", "--fixed", "clf", "--random", "clf,task"], "both a fixed term and a random factor"),
         (None, ["--response", "y", "--fixed", "y", "--random", "task"], "both the response and a factor"),
         (None, [*MODEL, "--reference", "clf=Dense"], "reference of 'clf' must be one of Conv, ConvSkip"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,3 +56,31 @@ def test_a_split_that_is_not_possible_is_part_of_the_report(folder, capsys):
 def test_nothing_to_look_at(tmp_path, capsys):
     assert main([str(tmp_path / "missing")]) == 2
     assert capsys.readouterr().err.startswith("error: No such file or folder")
+
+
+@pytest.mark.parametrize("option", [["--limit", "-1"], ["--distance", "-1"], ["--distance", "100000"]])
+def test_limits_out_of_range_are_one_line(folder, refusal, option):
+    assert main([str(folder), *option]) == 2
+    assert f"{option[0]} must be in [0, " in refusal()
+
+
+def test_path_is_the_same_as_data(folder, capsys, refusal):
+    """The positive class of a preset does not apply to the data of the user."""
+    (folder / "malignant").rename(folder / "cancer")
+    outputs = []
+    for arguments in ([str(folder)], ["--data", str(folder)], [str(folder), "--positive", "none"]):
+        assert main(arguments) == 0
+        outputs.append(capsys.readouterr().out)
+    assert len(set(outputs)) == 1 and "classes of the task: benign" in outputs[0]
+    assert main([str(folder), "--print-config"]) == 0
+    assert '"positive": null' in capsys.readouterr().out
+    assert main([str(folder), "--data", str(folder)]) == 2
+    assert "Give the data as PATH or with --data, not both" in refusal()
+
+
+def test_what_cannot_be_opened_is_listed(folder, capsys):
+    os.mkfifo(folder / "benign" / "pipe.png")
+    (folder / "benign" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    assert main([str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "benign/pipe.png: benign/pipe.png is not a regular file" in out and r"benign/\xff.png" in out

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from keras_radtl.compare import main
+from keras_radtl.stats.accuracy_tests import mcnemar
 from keras_radtl.stats.delong_tests import delong_test
-from keras_radtl.stats.paired import adjust_p_values, mcnemar
+from keras_radtl.stats.paired import adjust_p_values
 
 HEAD = "case,path,group,split,label,predicted,logit_benign,logit_malignant,prob_benign,prob_malignant"
 
@@ -117,6 +118,9 @@ def test_groups_are_reported_and_used_on_request(tmp_path, run, caplog):
     groups = [i // 2 for i in range(60)]
     assert clustered["pairs"][0]["p"] == delong_test(targets, a, scored(1, 1.0)[1], groups=groups).p
     assert clustered["pairs"][0]["p"] != plain["pairs"][0]["p"]
+    assert clustered["pairs"][0]["mcnemar_clustered"] is True and plain["pairs"][0]["mcnemar_clustered"] is False
+    calls = [scores >= 0.5 for scores in (a, scored(1, 1.0)[1])]
+    assert clustered["pairs"][0]["mcnemar_p"] == mcnemar(targets, *calls, groups=groups).p
 
 
 def test_a_multi_class_run_needs_the_positive_class(tmp_path, capsys):
@@ -189,22 +193,22 @@ GOOD = "case,label,score\na,1,0.9\nb,0,0.2\nc,1,0.6\nd,0,0.4\n"
         (GOOD.replace("case,label,score", "case,label,probability"), "needs the columns case,label,score"),
         (GOOD.replace("case,", "id,"), "'case' is missing"),
         (GOOD.replace("label,", "target,"), "'label' is missing"),
-        (GOOD.replace("b,0", "b,2"), "line 3: 'label' must be 0 or 1. Received: '2'"),
-        (GOOD.replace("b,0", "b,"), "line 3: 'label' must be 0 or 1"),
-        (GOOD.replace("0.6", "high"), "line 4: 'score' must be a finite number. Received: 'high'"),
-        (GOOD.replace("0.6", ""), "line 4: 'score'"),
-        (GOOD.replace("0.6", "nan"), "line 4: 'score'"),
-        (GOOD.replace("c,1", "a,1"), "line 4: case 'a' appears twice"),
-        (GOOD.replace("c,1,0.6", "c,1"), "line 4: must have 3 columns"),
-        (GOOD.replace("c,1,0.6", "c,1,0.6,7"), "line 4: must have 3 columns"),
+        (GOOD.replace("b,0", "b,2"), "row 3: 'label' must be 0 or 1. Received: '2'"),
+        (GOOD.replace("b,0", "b,"), "row 3: 'label' must be 0 or 1"),
+        (GOOD.replace("0.6", "high"), "row 4: 'score' must be a finite number. Received: 'high'"),
+        (GOOD.replace("0.6", ""), "row 4: 'score'"),
+        (GOOD.replace("0.6", "nan"), "row 4: 'score'"),
+        (GOOD.replace("c,1", "a,1"), "row 4: case 'a' appears twice"),
+        (GOOD.replace("c,1,0.6", "c,1"), "row 4 has 2 cells, but the header has 3"),
+        (GOOD.replace("c,1,0.6", "c,1,0.6,7"), "row 4 has 4 cells, but the header has 3"),
         (GOOD.replace("c,1", "x,1"), "case 'c' is in"),
         (GOOD + "e,1,0.5\n", "case 'e' is in"),
         (GOOD.replace("d,0", "d,1"), "case 'd' is 0 in"),
-        (GOOD.replace("case,", "score,"), "'score' appears twice"),
-        ("", "has no predictions"),
-        ("case,label,score\n", "has no predictions"),
-        ('case,label,score\n"a,1,0.9\n', "cannot be read as CSV"),
-        (b"case,label,score\n\xff\xfe,1,0.9\n", "cannot be read as CSV"),
+        (GOOD.replace("case,", "score,"), "several columns called score"),
+        ("", "is empty"),
+        ("case,label,score\n", "has a header but no rows"),
+        ('case,label,score\n"a,1,0.9\n', "row 2: unexpected end of data"),
+        (b"case,label,score\n\xff\xfe,1,0.9\n", "row 2: byte 0xff is not UTF-8"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys, content, words):
@@ -245,6 +249,8 @@ def test_other_mistakes_are_refused_in_one_line(tmp_path, run, bare, capsys):
         ([good, other, "--json", str(tmp_path / "empty")], "cannot be written"),
         ([good, other, "--json", good + "/out.json"], "cannot be written"),
         ([good, other, "--clustered"], "no column 'group'"),
+        ([good, other, "--positive", "zz"], "--positive must be a class of a run"),
+        ([good, other, "--auc-scale", "log"], "--auc-scale"),
         ([str(bare("c.csv", [1, 1], [0.1, 0.2]))] * 2, "the same label"),
     ]:
         assert main(arguments) == 2, arguments

@@ -1,4 +1,4 @@
-"""The command `fit`: what it tells, what it refuses to touch, and real signals in real processes."""
+"""The command `fit`: output, existing folders, and real signals to real processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def finished(tiny_fit, tmp_path_factory):
 
 
 def test_output_has_metrics_and_paths(finished, tiny_fit, capsys):
-    assert tiny_fit(finished, "--epochs", "2", "--resume") == 0  # shows it again
+    assert tiny_fit(finished, "--epochs", "2", "--resume") == 0
     out = capsys.readouterr().out
     assert re.search(r"^auc +\d\.\d{3}", out, re.MULTILINE) and "best epoch" in out
     for name in ("model.keras", "figures", str(finished)):
@@ -67,12 +67,12 @@ def test_names_with_spaces_and_brackets_are_kept(finished):
     [
         (
             ["--epochs", "2"],
-            "holds a finished run; name another --output, --overwrite it, or show it again with --resume",
+            "contains a finished run; choose another --output, or set --overwrite to replace it or --resume to show it",
         ),
-        (["--epochs", "3"], "another configuration (training.epochs: 2 there, 3 now)"),
-        (["--epochs", "3", "--resume"], "training.epochs: 2 there, 3 now"),
-        (["--epochs", "2", "--backbone", "nope"], "model.backbone: 'tiny' there, 'nope' now"),
-        (["--epochs", "2", "--overwrite", "--head", "nope"], "Unknown head"),  # refused before the old run goes
+        (["--epochs", "3"], "a different configuration (training.epochs: 2 before, 3 now)"),
+        (["--epochs", "3", "--resume"], "training.epochs: 2 before, 3 now"),
+        (["--epochs", "2", "--batch-size", "8"], "training.batch_size: 16 before, 8 now"),
+        (["--epochs", "2", "--overwrite", "--head", "nope"], "Unknown head"),  # before the old run is removed
     ],
 )
 def test_finished_run_is_not_changed(finished, tiny_fit, refusal, options, message):
@@ -91,7 +91,7 @@ def test_overwrite_replaces_the_run(finished, tiny_fit, tmp_path):
 
 def test_second_writer_is_an_error(tiny_fit, tmp_path, refusal):
     code = (
-        "import sys\nfrom keras_radtl.runs.files import locked\n"
+        "import sys\nfrom keras_radtl.runs.lock import locked\n"
         "with locked(sys.argv[1]):\n    print('in', flush=True)\n    sys.stdin.read()"
     )
     script = [sys.executable, "-c", code, str(tmp_path / "run")]
@@ -122,7 +122,7 @@ def test_default_folder_has_preset_or_data_and_hash():
 
 @pytest.fixture(scope="module")
 def long_run(tiny_backbone, pictures, tmp_path_factory):
-    """Return the command line without its output, and the outcome of the run when nothing disturbs it."""
+    """Return a command line without its output, and the outcome of an uninterrupted run."""
     options = "--backbone tiny --weights none --image-size 32 --head nonlinear --unfreeze all --batch-size 4"
     command = [
         *options.split(),
@@ -140,6 +140,7 @@ def long_run(tiny_backbone, pictures, tmp_path_factory):
     return command, outcome(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_interrupted_command_resumes_to_the_same_bits(tiny_backbone, long_run, tmp_path, number):
     command, expected = long_run
@@ -153,16 +154,17 @@ def test_interrupted_command_resumes_to_the_same_bits(tiny_backbone, long_run, t
         process.send_signal(number)
         lines += process.stderr.readlines()
     state = checkpoint.load(RunDirectory(tmp_path / "run"))[0]
-    assert 1 <= state.epoch < EPOCHS, "the signal came too late to show anything"
+    assert 1 <= state.epoch < EPOCHS, "the signal came after the last epoch"
     if number == signal.SIGKILL:
         assert process.returncode == -number
     else:
         assert process.returncode == 128 + number
-        where = f"stopped in epoch {state.epoch + 1}; {state.epoch} finished epochs are saved"
+        saved = "1 epoch is saved" if state.epoch == 1 else f"{state.epoch} epochs are saved"
+        where = f"stopped in epoch {state.epoch + 1}; {saved}"
         assert lines[-1] == f"{where}; run the same command to resume\n"
         assert "Traceback" not in "".join(lines)
     assert not RunDirectory(tmp_path / "run").finished
-    if number == signal.SIGKILL:  # one in a process of its own: equal bits across processes
+    if number == signal.SIGKILL:  # equal bits in another process
         subprocess.run(script, check=True, capture_output=True)
     else:
         assert main(script[2:]) == 0

@@ -1,4 +1,4 @@
-"""Bad input to `fit`: exit code 2, one line on stderr that names what is wrong, and nothing left behind."""
+"""Invalid input of `fit`: exit code 2, one line on stderr that names the problem, and no files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from keras_radtl.training import checkpoint
 OPTIONS = {
     "no such path": (["--data", "absent"], "absent"),
     "unknown option": (["--colour", "red"], "unrecognized arguments: --colour red"),
-    "unknown key": (["--set", "training.speed=3"], "Unknown configuration key `training.speed`"),
-    "unknown preset": (["--preset", "nope"], "Unknown preset `nope`"),
+    "unknown key": (["--set", "training.speed=3"], "Unknown configuration key 'training.speed'"),
+    "unknown preset": (["--preset", "nope"], "Unknown preset 'nope'"),
     "unknown backbone": (["--backbone", "nope"], "Unknown backbone 'nope'. Known: resnet50"),
     "unknown head": (["--head", "nope"], "nope"),
     "unknown weights": (["--weights", "nope"], "Unknown weights 'nope'"),
@@ -26,19 +26,19 @@ OPTIONS = {
     "unknown positive class": (["--positive", "nope"], "nope"),
     "weights that are not there": (["--weights", "absent.pt"], "No such weight file: absent.pt"),
     "no weights for this backbone": (["--weights", "radimagenet"], "no RadImageNet weights for Tiny"),
-    "too many groups": (["--unfreeze", "top9"], "`unfreeze` must be at most top3"),
-    "a rate of 0": (["--learning-rate", "0"], "must be in (0, 1e9]"),
-    "a negative rate": (["--learning-rate", "-0.1"], "must be in (0, 1e9]"),
-    "a decay below 0": (["--weight-decay", "-1"], "must be in [0, 1e6]"),
-    "a batch of 0": (["--batch-size", "0"], "must be in [1, 65536]"),
-    "fewer epochs than phases": (["--strategy", "g_lf", "--epochs", "2"], "`epochs` must be at least 4"),
+    "too many groups": (["--unfreeze", "top9"], "--unfreeze must be at most top3"),
+    "a rate of 0": (["--learning-rate", "0"], "--learning-rate must be in (0, 1e9]"),
+    "a negative rate": (["--learning-rate", "-0.1"], "--learning-rate must be in (0, 1e9]"),
+    "a decay below 0": (["--weight-decay", "-1"], "--weight-decay must be in [0, 1e6]"),
+    "a batch of 0": (["--batch-size", "0"], "--batch-size must be in [1, 65536]"),
+    "fewer epochs than phases": (["--strategy", "g_lf", "--epochs", "2"], "--epochs must be at least 4"),
     "images below the minimum": (
         ["--backbone", "efficientnet_lite0", "--image-size", "16"],
-        "`image_size` must be at least",
+        "--image-size must be at least 32 pixels",
     ),
-    "no graphics card": (["--device", "gpu"], "No GPU was found"),
+    "no GPU": (["--device", "gpu"], "TensorFlow found no GPU; use --device cpu or --device auto"),
     "more folds than cases": (["--folds", "50"], "in 30 groups"),
-    "a cache below 0": (["--feature-cache-size", "-1"], "feature_cache_size"),
+    "a cache below 0": (["--feature-cache-size", "-1"], "--feature-cache-size must be in [0, 1e6] gigabytes"),
 }
 
 
@@ -144,18 +144,17 @@ def test_invalid_weight_files_are_one_line_and_write_nothing(tiny_fit, tmp_path,
 def test_output_that_is_not_a_run_is_an_error(tiny_fit, tmp_path, refusal):
     (tmp_path / "file").write_text("x")
     assert tiny_fit(tmp_path / "file") == 2
-    assert "is a file; name a folder" in refusal()
+    assert "--output must be a folder" in refusal()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("x")
     assert tiny_fit(tmp_path / "other", "--overwrite") == 2
-    assert "other files in it" in refusal() and (tmp_path / "other" / "thesis.tex").exists()
+    assert "contains other files" in refusal() and (tmp_path / "other" / "thesis.tex").exists()
 
 
 @pytest.mark.parametrize(("code", "text"), [(28, "No space left on device"), (30, "Read-only file system")])
-@pytest.mark.parametrize("where", ["before the first file", "at the first checkpoint", "in the feature store"])
+@pytest.mark.parametrize("where", ["before the first file", "at the first checkpoint"])
 def test_disk_errors_are_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code, text, where):
     from keras_radtl.runs import directory
-    from keras_radtl.training.feature_store import FeatureStore
 
     def fail(*_, **__):
         raise OSError(code, text, "x")
@@ -163,7 +162,6 @@ def test_disk_errors_are_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code
     patches = {
         "before the first file": (directory.os, "fsync"),
         "at the first checkpoint": (checkpoint.np, "savez"),
-        "in the feature store": (FeatureStore, "_new"),
     }
     monkeypatch.setattr(*patches[where], fail)
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "cache"))
@@ -171,3 +169,15 @@ def test_disk_errors_are_one_line(tiny_fit, tmp_path, refusal, monkeypatch, code
     assert text in refusal()
     assert (where == "before the first file") == (not (tmp_path / "run").exists())
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_feature_store_that_cannot_be_written_is_a_warning(tiny_fit, tmp_path, monkeypatch, caplog):
+    from keras_radtl.training.feature_store import FeatureStore
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "x")
+
+    monkeypatch.setattr(FeatureStore, "_new", fail)
+    monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "cache"))
+    assert tiny_fit(tmp_path / "run", "--unfreeze", "top1", "--epochs", "1") == 0
+    assert "cannot be written (No space left on device)" in caplog.text

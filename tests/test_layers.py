@@ -36,6 +36,7 @@ def test_registered_names_are_those_of_earlier_versions():
         assert keras.saving.get_registered_name(getattr(keras_radtl.layers, name)) == f"keras_radtl>{name}"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras with NumPy 2
 def test_keras_loads_a_compiled_classifier_in_a_new_process(tiny_backbone, tmp_path):
     config = ModelConfig("tiny", weights="none", head=HeadConfig("conv_skip", filters=2))

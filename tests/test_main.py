@@ -1,4 +1,4 @@
-"""`python -m keras_radtl`: the list of commands, and the way to each."""
+"""`python -m keras_radtl`: the list of commands, and running one."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_version(capsys):
 def test_unknown_command_is_an_error(capsys):
     assert main(["fitt"]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("error: Unknown command `fitt`. Known: fit, ") and err.count("\n") == 1
+    assert out == "" and err.startswith("error: Unknown command 'fitt'. Known: fit, ") and err.count("\n") == 1
 
 
 def test_arguments_are_passed_to_the_command(capsys):
     assert main(["fit", "--print-config", "--seed", "7"]) == 0
     assert '"seed": 7' in capsys.readouterr().out
     assert main(["fit", "--seed", "x"]) == 2
-    assert capsys.readouterr().err == "error: --seed must be a whole number. Received: 'x'\n"
+    assert capsys.readouterr().err == "error: --seed must be an integer. Received: 'x'\n"
 
 
 def test_models_command(capsys, monkeypatch):

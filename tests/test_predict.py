@@ -1,4 +1,4 @@
-"""`predict`: a run and new images in, a table out, in the order that was asked for."""
+"""The command `predict`: probabilities of new images in the given order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import csv
 import numpy as np
 import pytest
 
-from keras_radtl.predict import list_images, main
+from keras_radtl.predict import main
+from keras_radtl.runs.new_images import list_images
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 

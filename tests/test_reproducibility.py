@@ -1,4 +1,4 @@
-"""Seeds that are the same everywhere, devices that exist, and a record that tells no secrets."""
+"""Seeds, devices, and the record of the environment, which contains no personal data."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_missing_gpu_is_an_error(monkeypatch):
     import tensorflow as tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    with pytest.raises(UserError, match="No GPU was found by TensorFlow"):
+    with pytest.raises(UserError, match="TensorFlow found no GPU"):
         prepare(0, "gpu", deterministic=True)
 
 

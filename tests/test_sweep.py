@@ -1,4 +1,4 @@
-"""The command: results equal those of single runs, interrupted sweeps resume, failed runs are named."""
+"""The command `sweep`: results equal those of single runs, interrupted sweeps resume, failed runs are named."""
 
 from __future__ import annotations
 
@@ -145,18 +145,50 @@ def _wait_for(path, seconds: float = 60.0):
         time.sleep(0.02)
 
 
-def test_options_that_the_list_decides_are_refused(write_list, tmp_path, capsys):
+def test_options_that_the_list_sets_are_refused(write_list, tmp_path, capsys):
     path = str(write_list(HEADS))
     assert main([path, "--head", "conv", "--output", str(tmp_path / "x")]) == 2
-    assert "--head is decided by the list" in capsys.readouterr().err
+    assert "--head is set by the list of runs" in capsys.readouterr().err
     assert main([path, "--set", "training.learning_rate=0.5", "--output", str(tmp_path / "x")]) == 2
-    assert "--set training.learning_rate is decided by the list" in capsys.readouterr().err
+    assert "--learning-rate is set by the list of runs" in capsys.readouterr().err
     assert main(["grid176", "--tasks", "breast", "--data", "phantoms", "--head", "conv"]) == 2
     assert "its own options are --tasks, --pretraining, --backbones, --schedules, --heads" in capsys.readouterr().err
     assert main([path, "--runs-per-process", "0"]) == 2
     assert main([path, "--ray-address", "auto", "--output", str(tmp_path / "x")]) == 2
-    assert "--ray-address needs --engine to be ray" in capsys.readouterr().err
+    assert "--ray-address needs --engine ray" in capsys.readouterr().err
     assert main(["--epochs", "3"]) == 2
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "message"),
+    [
+        ("return (", "", "line 9: SyntaxError: '(' was never closed"),
+        ("return 3", "", "`runs` must return a list of RunSpec. Received: 3"),
+        ("return [base]", "", "`runs` must return a list of RunSpec. Received an item Config"),
+        ("return []", "", "The sweep has no runs"),
+        ("return [RunSpec('a', base)]", "", "line 9: TypeError: "),
+        ("return [RunSpec('a', {}, {})]", "", "line 9: --config must be"),
+        ("raise SystemExit(7)", "", "line 9: SystemExit(7): a list of runs must not end the process"),
+        ("return []", "import sys\nsys.exit(7)\n", "line 8: SystemExit(7)"),
+        ("return []", "FACTORS = 3\n", "FACTORS must be a tuple of Factor. Received: 3"),
+        ("return choices.rates", "", "line 9: AttributeError: The study has no factor 'rates'"),
+        ("return [RunSpec('a', update(base, {'training': {'epochs': 0}}), {})]", "", "line 9: --epochs must be"),
+    ],
+)
+def test_mistakes_in_a_list_are_one_line(write_list, tmp_path, refusal, body, attributes, message):
+    path = write_list(body, attributes)
+    assert main([str(path), "--dry-run", "--output", str(tmp_path / "x")]) == 2
+    text = refusal()
+    assert message in text and len(text) <= 301 and (str(path) in text or "no runs" in text)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_run_that_cannot_work_is_refused_before_the_first_run(tmp_path, refusal, options):
+    command = ["fts", "--data", "phantoms", "--backbones", "EfficientNet-Lite0", "--strategies", "lp", "g_lf"]
+    assert main([*command, "--epochs", "4", "--output", str(tmp_path / "x"), *options]) == 2
+    assert re.search(r"--epochs must be .*10 .*Received: epochs=4", refusal())
     assert not (tmp_path / "x").exists()
 
 

@@ -1,4 +1,4 @@
-"""The command `tune`: its options, and a small search that is killed, goes on, and whose best trial trains again."""
+"""The command `tune`: options, a search that is killed and resumes, and training of its best configuration."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ OPTIONS = (
     [
         ("--algorithm hyperband --trials 5", "--trials is an option of random and bayesian"),
         ("--algorithm random --factor 4", "--factor is an option of hyperband"),
-        ("--max-epochs 0", "`max_epochs` must be in [1, 9999]"),
+        ("--max-epochs 0", "--max-epochs must be in [1, 9999]"),
         ("--space nowhere.yaml", "No such configuration file: nowhere.yaml"),
-        ("--feature-cache-size -1", "`feature_cache_size` must be >= 0"),
+        ("--feature-cache-size -1", "--feature-cache-size must be in [0, 1e6]"),
         ("--algorithm grid", "argument --algorithm: invalid choice: 'grid'"),
     ],
 )
@@ -51,7 +51,7 @@ def test_printed_space_is_a_space_file(capsys, tmp_path):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder with two equal searches: `whole`, and `killed`, which went on after a SIGKILL."""
+    """Return a folder with two equal searches: `whole`, and `killed`, which resumed after a SIGKILL."""
     pytest.importorskip("keras_tuner")
     folder = tmp_path_factory.mktemp("tune")
     space = folder / "space.yaml"
@@ -69,7 +69,7 @@ def folder(tmp_path_factory):
         killed.communicate()
         assert whole.communicate()[0] and whole.returncode == 0
         resumed = subprocess.run(commands["killed"], **quiet, check=True)
-        (folder / "said.txt").write_text(resumed.stdout)
+        (folder / "output.txt").write_text(resumed.stdout)
     return folder
 
 
@@ -77,7 +77,7 @@ def wait_for_trials(process, table: Path, count: int) -> None:
     """Wait until a search has a number of finished trials."""
     until = time.monotonic() + 300
     while not table.is_file() or len(read_csv(table)) < count:
-        assert process.poll() is None and time.monotonic() < until, "the search did not come so far"
+        assert process.poll() is None and time.monotonic() < until, "the search did not finish the trials"
         time.sleep(0.02)
 
 
@@ -102,11 +102,11 @@ def test_at_most_one_trial_is_repeated(folder):
 
 
 def test_log_and_output_of_a_search(folder):
-    said = (folder / "said.txt").read_text()
-    assert "going on with the search that stands there" in said
-    assert "trial 0005, 6 of 6: 3 epochs, val AUC 0." in said and ", left 0:00" in said
-    assert "Reloading Tuner" not in said  # what KerasTuner prints
-    assert str(folder / "killed" / "best_config.json") in said
+    output = (folder / "output.txt").read_text()
+    assert "resuming the search" in output and "6 trials, 12 epochs in total" in output
+    assert "trial 0005, 6 of 6: 3 epochs, val AUC 0." in output and ", left 0:00" in output
+    assert "Reloading Tuner" not in output  # a message of KerasTuner
+    assert str(folder / "killed" / "best_config.json") in output
 
 
 def test_search_does_not_predict_test_cases_and_keeps_few_models(folder):

@@ -19,7 +19,12 @@ _SHORT = {"--batch-size": ["-b"], "--learning-rate": ["--lr"]}
 
 
 class _Formatter(argparse.HelpFormatter):
-    """A help text that ends with the default of each option that takes a value."""
+    """Help that shows the default of each option that takes a value, and keeps the lines of a text of several lines."""
+
+    def _fill_text(self, text, width, indent):
+        if "\n" not in text.strip():
+            return super()._fill_text(text, width, indent)
+        return "".join(indent + line for line in text.splitlines(keepends=True))
 
     def _get_help_string(self, action):
         text = action.help or ""
@@ -84,8 +89,10 @@ def config_from(arguments: argparse.Namespace, study: Mapping | None = None) -> 
     """
     file = load_values(arguments.config) if arguments.config else {}
     scripts = arguments.radimagenet_flags
-    preset = arguments.preset or file.get("preset", "quickstart" if scripts is None else "radimagenet")
-    layers = [study or {}, file, read_radimagenet_flags(scripts) if scripts is not None else {}]
+    study = study or {}
+    default = study.get("preset", "quickstart" if scripts is None else "radimagenet")
+    preset = arguments.preset or file.get("preset", default)
+    layers = [study, file, read_radimagenet_flags(scripts) if scripts is not None else {}]
     if arguments.augment:
         layers.append({"augment": AUGMENTATIONS[arguments.augment]})
     given = [_flag_value(argument, text) for argument, text in given_flags(arguments)]

@@ -1,6 +1,6 @@
-"""What the fields of a configuration may hold: types and bounds, declared with the field, checked when it is made.
+"""Types and bounds of configuration fields, which are declared with the field and checked on construction.
 
-Every number has bounds: `epochs: int = number(10, "[1, 100000]")`. A test fails for one without.
+Each number needs bounds: `epochs: int = number(10, "[1, 100000]")`. A test checks that none is missing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 import types
 import typing
 from dataclasses import field, fields, is_dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from keras_radtl.config.errors import UserError, require
 
 TEXT = 4096  # characters
 SEED = "[0, 2147483647]"
+_HINTS: dict[type, dict[str, Any]] = {}  # by dataclass
 _BOUNDS = re.compile(r"([\[(])(\S+), (\S+)([\])])(?: .+)?")
 
 
@@ -72,10 +72,11 @@ def check_fields(owner) -> None:
             require(value in bounds, item.name, f"in {bounds.rule}", value)
 
 
-@cache
 def type_hints(kind: type) -> dict[str, Any]:
     """Return the types of the fields of a dataclass."""
-    return typing.get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def cast(hint, value, name: str):
@@ -99,7 +100,7 @@ def cast(hint, value, name: str):
         return value if items == value else items
     if kind is float:
         value = _float(value)
-    valid = isinstance(value, kind) if is_dataclass(kind) else type(value) is kind
+    valid = isinstance(value, kind) if isinstance(kind, type) and is_dataclass(kind) else type(value) is kind
     require(valid, name, f"of type {kind.__name__}", value)
     if kind is str:
         require(_is_text(value), name, f"Unicode text of at most {TEXT} characters without NUL", value)

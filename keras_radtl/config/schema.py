@@ -52,9 +52,8 @@ class DataConfig:
     #: for crop: length of the shorter side in pixels; None: image_size * 256 / 224
     resize_side: int | None = number(None, "[8, 16384] pixels")
     channels: str = "auto"  #: auto (grey if all images are grey) | grey | rgb
-    window: str = (
-        "image"  #: range of 16-bit images: image (minimum to maximum of each image) | full (0-65535) | LOW:HIGH
-    )
+    #: range of 16-bit images: image (minimum to maximum of each image) | full (0-65535) | LOW:HIGH
+    window: str = "image"
     #: clip limit of contrast-limited adaptive histogram equalization with 8 x 8 tiles; 0: none
     clahe: float = number(0.0, "[0, 100]")
     max_megapixels: float = number(64.0, "(0, 1000]")  #: larger images are rejected before they are decoded
@@ -118,7 +117,7 @@ class HeadConfig:
     name: str = "conv_skip"  #: linear | nonlinear | conv | conv_skip
     ratio: float = number(0.5, "(0, 100]")  #: hidden size, as a ratio of `hidden_basis`
     filters: int = number(16, "[1, 4096]")  #: number of filters of the convolution in `conv` and `conv_skip`
-    kernel_size: int = number(2, "[1, 64]")  #: kernel size of that convolution
+    kernel_size: int = number(2, "[1, 65536]")  #: kernel size of that convolution
     dropout: float = number(0.5, "[0, 1)")  #: dropout rate after the hidden layers of all heads except `linear`
     hidden_basis: str = "features"  #: features (the paper) | flattened (the released code)
     pooling: str = "average"  #: pooling of the last feature map: average | flatten
@@ -169,9 +168,8 @@ class TrainingConfig:
     optimizer: str = "adam"
     momentum: float = number(0.9, "[0, 1)")  #: momentum of sgd
     weight_decay: float = number(0.0, "[0, 1e6]")
-    weight_decay_mode: str = (
-        "decoupled"  #: decoupled (w -= rate * decay * w) | coupled (decay * w is added to the gradient)
-    )
+    #: decoupled (w -= rate * decay * w) | coupled (decay * w is added to the gradient)
+    weight_decay_mode: str = "decoupled"
     decay_bias_and_norm: bool = True  #: also decay biases and normalization scales, as torch does
     schedule: str = "constant"  #: constant | cosine | beta
     monitor: str = "val_auc"  #: metric that selects the best epoch: val_auc | val_loss

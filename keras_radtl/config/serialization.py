@@ -110,8 +110,10 @@ def merge(*layers: Mapping) -> dict:
     for layer in layers:
         for key, value in layer.items():
             old = result.get(key)
-            both = isinstance(old, Mapping) and isinstance(value, Mapping)
-            result[key] = merge(old, value) if both else value
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                result[key] = merge(old, value)
+            else:
+                result[key] = value
     return result
 
 

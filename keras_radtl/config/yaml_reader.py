@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
             raise _error("anchors and aliases are not allowed", event)
         if event.tag is not None:
             raise _error("tags are not allowed", event)
-        if self._depth == MAX_DEPTH:
+        if self._depth > MAX_DEPTH:
             raise _error(f"more than {MAX_DEPTH} tables or lists inside each other", event)
         self._depth += 1
         node = super().compose_node(parent, index)
@@ -62,7 +62,13 @@ _RESOLVERS = (  # of YAML 1.2, and the words for booleans of YAML 1.1
 for _name, _pattern, _first in _RESOLVERS:
     _starts = ["" if c == "\0" else c for c in _first]
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern})\\Z"), _starts)
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _integer(loader.construct_scalar(node)))
+
+
+def _construct_integer(loader, node):
+    return _integer(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
 
 
 def read_yaml(text: str):
@@ -111,19 +117,14 @@ def _refuse_repeated(keys: list) -> None:
     seen = set()
     for key in keys:
         if key in seen:
-            raise ValueError(f"the key {shown(key)} is there twice")
+            raise ValueError(f"the key {shown(key)} appears twice")
         seen.add(key)
 
 
 def _check_depth(value) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            item
-            for table in level
-            if isinstance(table, (dict, list))
-            for item in (table.values() if isinstance(table, dict) else table)
-        ]
-        if not level:
-            return
-    raise ValueError(f"more than {MAX_DEPTH} tables or lists inside each other")
+    for _ in range(MAX_DEPTH):
+        tables = [table for table in level if isinstance(table, (dict, list))]
+        level = [item for table in tables for item in (table.values() if isinstance(table, dict) else table)]
+    if any(isinstance(item, (dict, list)) for item in level):
+        raise ValueError(f"more than {MAX_DEPTH} tables or lists inside each other")

@@ -7,6 +7,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from keras_radtl.config.errors import one_line
+
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 SIGNATURES = (  # first bytes of a file and its format; formats that cannot be read are there for the error message
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -28,7 +30,10 @@ PALETTE = 3  # color type of a PNG
 
 
 class ImageError(ValueError):
-    """The reason why a file cannot be used. The message does not contain the file name."""
+    """The reason why a file cannot be used, in one line. The message does not contain the file name."""
+
+    def __init__(self, reason: str):
+        super().__init__(one_line(reason))
 
 
 def detect_format(data: bytes) -> str:

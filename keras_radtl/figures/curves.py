@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keras_radtl.figures.labels import label_text
 from keras_radtl.metrics.calibration import ReliabilityCurve
 from keras_radtl.metrics.operating_points import DecisionCurve, roc_curve
 from keras_radtl.stats.delong import delong_interval
@@ -9,7 +10,7 @@ from keras_radtl.stats.delong import delong_interval
 _REFERENCE = {"color": "grey", "linewidth": 0.8, "linestyle": "--"}
 
 
-def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, groups=None):
+def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, groups=None, scale: str = "logit"):
     """Draw an ROC curve, with the AUC and its DeLong confidence interval in the legend.
 
     If there are no positive or no negative cases, no curve is drawn and the legend gives the reason.
@@ -21,12 +22,13 @@ def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, g
         label: Name of the curve.
         confidence: Level of the confidence interval, in (0, 1).
         groups: None, or a sequence of n group ids. The interval then allows for dependence within groups.
+        scale: Scale on which the interval is symmetric, "logit" or "plain".
 
     Returns:
         The axes.
     """
-    interval = delong_interval(targets, scores, confidence, groups=groups)
-    start = f"{label}: " if label else ""
+    interval = delong_interval(targets, scores, confidence, scale, groups)
+    start = f"{label_text(label)}: " if label else ""
     if interval.auc is None:
         axes.plot([], [], label=f"{start}{interval.method}")
     else:
@@ -55,7 +57,7 @@ def plot_reliability(axes, curve: ReliabilityCurve, label: str = ""):
         The axes.
     """
     _reference(axes, [0, 1], [0, 1], "_perfect")
-    text = f"{label}: " * bool(label) + f"ECE {curve.expected_error:.3f}"
+    text = f"{label_text(label)}: " * bool(label) + f"ECE {curve.expected_error:.3f}"
     (line,) = axes.plot(curve.predicted, curve.observed, linewidth=1.2, label=text)
     color = line.get_color()
     axes.vlines(curve.predicted, curve.ci_low, curve.ci_high, color=color, linewidth=0.8)
@@ -79,7 +81,7 @@ def plot_decision_curve(axes, curve: DecisionCurve, label: str = "model"):
     """
     _reference(axes, curve.thresholds, curve.treat_all, "treat all", linestyle=":")
     _reference(axes, curve.thresholds, 0 * curve.thresholds, "treat none")
-    axes.plot(curve.thresholds, curve.net_benefit, label=label, linewidth=1.5)
+    axes.plot(curve.thresholds, curve.net_benefit, label=label_text(label), linewidth=1.5)
     highest = max(axes.dataLim.y1, 0.01)
     axes.set(xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1), ylim=(-0.25 * highest, 1.05 * highest))
     axes.legend(fontsize=8)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_radtl.metrics.estimates import Cases, Metric, rate
+from keras_radtl.metrics.estimates import Cases, Metric, bootstrap_metric, rate
 from keras_radtl.metrics.weighted import Ranking
 from keras_radtl.stats.delong import check_scores, check_targets
-from keras_radtl.stats.intervals import Statistic, bootstrap_interval, group_codes
+from keras_radtl.stats.intervals import Statistic, group_codes
 
 _SLACK = 1e-9  # tolerance for rounding when a rate is compared with its lower limit
 
@@ -124,8 +124,7 @@ def sensitivity_at_specificity(
         targets: 0/1 array of shape (n,) with both values present.
         scores: float array of shape (n,), higher means more positive.
         specificity: lower limit in [0, 1].
-        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
-            cases.
+        groups: group id (for example the patient) of each case, shape (n,); None if all cases are independent.
         confidence: confidence level in (0, 1).
         replicates: number of bootstrap samples.
         seed: random seed of the bootstrap.
@@ -140,15 +139,8 @@ def sensitivity_at_specificity(
     _check_rate("specificity", specificity)
     ranking = Ranking(targets, scores)
     point = _best(targets, scores, lambda se, sp: (sp >= specificity - _SLACK, se, sp), confidence, groups)
-    metric = _with_choice(
-        point.sensitivity,
-        lambda weights: _highest(*ranking.rates(weights), specificity),
-        len(targets),
-        groups=groups,
-        confidence=confidence,
-        replicates=replicates,
-        seed=seed,
-    )
+    cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
+    metric = _with_choice(point.sensitivity, lambda weights: _highest(*ranking.rates(weights), specificity), cases)
     return point._replace(sensitivity=metric)
 
 
@@ -170,8 +162,7 @@ def specificity_at_sensitivity(
         targets: 0/1 array of shape (n,) with both values present.
         scores: float array of shape (n,), higher means more positive.
         sensitivity: lower limit in [0, 1].
-        groups: group id (for example the patient) of each case, shape (n,), to resample whole groups; None to resample
-            cases.
+        groups: group id (for example the patient) of each case, shape (n,); None if all cases are independent.
         confidence: confidence level in (0, 1).
         replicates: number of bootstrap samples.
         seed: random seed of the bootstrap.
@@ -186,14 +177,9 @@ def specificity_at_sensitivity(
     _check_rate("sensitivity", sensitivity)
     ranking = Ranking(targets, scores)
     point = _best(targets, scores, lambda se, sp: (se >= sensitivity - _SLACK, sp, se), confidence, groups)
+    cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
     metric = _with_choice(
-        point.specificity,
-        lambda weights: _highest(*ranking.rates(weights)[::-1], sensitivity),
-        len(targets),
-        groups=groups,
-        confidence=confidence,
-        replicates=replicates,
-        seed=seed,
+        point.specificity, lambda weights: _highest(*ranking.rates(weights)[::-1], sensitivity), cases
     )
     return point._replace(specificity=metric)
 
@@ -291,16 +277,8 @@ def _highest(rate: np.ndarray, limited: np.ndarray, limit: float) -> np.ndarray:
     return np.where(best < 0, np.nan, best)
 
 
-def _with_choice(
-    metric: Metric,
-    rate: Statistic,
-    n: int,
-    groups: ArrayLike | None,
-    confidence: float,
-    replicates: int,
-    seed: int,
-) -> Metric:
+def _with_choice(metric: Metric, rate: Statistic, cases: Cases) -> Metric:
     """Give a metric the bootstrap interval of `rate`, which chooses a new threshold for each row of weights."""
-    found = bootstrap_interval(rate, n, groups, confidence, replicates, seed)
+    found = bootstrap_metric(rate, cases)
     method = f"{found.method}, threshold chosen in each sample"
     return metric._replace(ci_low=found.ci_low, ci_high=found.ci_high, method=method)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from collections.abc import Sequence
 
-from keras_radtl.config import HeadConfig, ModelConfig, UserError
+from keras_radtl.cli.app import run_command
+from keras_radtl.cli.options import make_parser
+from keras_radtl.config import HeadConfig, ModelConfig
 from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec, get_backbone
 
 BACKBONE_COLUMNS = (
@@ -49,18 +48,16 @@ def backbone_rows(spec: BackboneSpec) -> tuple[tuple, list[tuple]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code: 0, or 2 for an unknown backbone."""
-    parser = argparse.ArgumentParser(prog="python -m keras_radtl.models", description=__doc__)
-    parser.add_argument("backbones", nargs="*", help="names of the backbones to list (default: all)")
-    try:
-        specs = [get_backbone(name) for name in parser.parse_args(argv).backbones] or list(BACKBONES.values())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return run_command(_run, argv)
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    parser = make_parser("models", "List the backbones with their sizes, weights, pixel scaling and layer groups.")
+    parser.add_argument("backbones", metavar="BACKBONE", nargs="*", help="backbones to list (default: all)")
+    specs = [get_backbone(name) for name in parser.parse_args(argv).backbones] or list(BACKBONES.values())
     found = [backbone_rows(spec) for spec in specs]
     print(_table(BACKBONE_COLUMNS, [row for row, _ in found]), end="\n\n")
     print(_table(GROUP_COLUMNS, [row for _, groups in found for row in groups]))
-    return 0
 
 
 def _table(header: tuple[str, ...], rows: list[tuple]) -> str:

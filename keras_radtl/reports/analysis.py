@@ -97,8 +97,9 @@ def analyze_table(
 ) -> Analysis:
     """Fit a linear mixed model to a table of results and compare levels by rank tests.
 
-    Each row of the table is one experiment. An empty cell of a factor is a level of its own, `none`. Rows without a
-    response are excluded and listed.
+    Each row of the table is one experiment. As in R, rows with an empty cell are excluded from the analysis that uses
+    the column, and listed: rows without a response from all, rows without a fixed or random effect from the mixed
+    model, rows without `rank_by` or `within` from the rank tests.
 
     Args:
         table: path of a CSV with a header, or a pandas DataFrame.
@@ -123,18 +124,20 @@ def analyze_table(
     for name in spec.factors:
         table.column(name)
     kept, excluded = table.rows_with(spec.response)
-    values = [float(cell) for cell in kept.column(spec.response)]
+    of_model, model_without = kept.without_empty((*spec.fixed, *spec.random) if spec.random else ())
+    of_ranks, ranks_without = kept.without_empty(filter(None, (spec.rank_by, spec.within)))
+    incomplete = {"mixed model": model_without, "rank tests": ranks_without}
     try:
-        model, dropped = _fit(kept, values, spec)
-        ranks, kruskal = _rank(kept, values, spec)
+        model, dropped = _fit(of_model, _response(of_model, spec), spec)
+        ranks, kruskal = _rank(of_ranks, _response(of_ranks, spec), spec)
         intervals = confidence_intervals(model) if model else {}
     except UserError:
         raise
     except ValueError as error:
         message = str(error).replace("`", "'")  # these are names of columns, not of arguments
         raise UserError(f"{table.source}: {message}") from None
-    samples = _samples(kept, values, spec)
-    return Analysis(spec, len(values), excluded, table.row_name, model, intervals, dropped, ranks, kruskal, samples)
+    n, samples = len((of_model if model else of_ranks).numbers), _samples(kept, spec)
+    return Analysis(spec, n, excluded, incomplete, table.row_name, model, intervals, dropped, ranks, kruskal, samples)
 
 
 def _check(spec: AnalysisSpec) -> None:
@@ -175,14 +178,18 @@ def _rank(table: ResultTable, response: list[float], spec: AnalysisSpec):
     return rank_sums_within(response, table.factor(spec.rank_by), strata)
 
 
-def _samples(table: ResultTable, response: list[float], spec: AnalysisSpec) -> dict:
+def _response(table: ResultTable, spec: AnalysisSpec) -> list[float]:
+    return [float(cell) for cell in table.column(spec.response)]
+
+
+def _samples(table: ResultTable, spec: AnalysisSpec) -> dict:
     """Group the response for the box plots: by every factor, within each stratum if there are strata."""
-    strata = table.factor(spec.within) if spec.within else ("",) * len(response)
-    order = factor_levels(strata)[0]
     samples: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name in spec.factors:
-        values = table.factor(name)
-        levels = factor_levels(values)[0]
+        rows = table.without_empty(filter(None, (name, spec.within)))[0]
+        response, values = _response(rows, spec), rows.factor(name)
+        strata = rows.factor(spec.within) if spec.within else ("",) * len(response)
+        order, levels = factor_levels(strata)[0], factor_levels(values)[0]
         if len(levels) > MOST_LEVELS:
             continue
         split = name != spec.within

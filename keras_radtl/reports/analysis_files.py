@@ -34,9 +34,15 @@ def write_analysis(path: Path, found: AnalysisResults) -> None:
             "dropped_terms": [{"term": term} | test._asdict() for term, test in found.dropped.items()],
             "ranks": [row._asdict() for row in found.ranks],
             "kruskal": [row._asdict() for row in found.kruskal],
-            "lines_left_out": list(found.excluded),
+            "lines_left_out": _left_out(found, "mixed model" if model else "rank tests"),
+            "rank_lines_left_out": _left_out(found, "rank tests") if found.ranks else [],
         },
     )
+
+
+def _left_out(found: AnalysisResults, analysis: str) -> list[int]:
+    """Return the numbers of the rows that an analysis does not use."""
+    return sorted({*found.excluded, *found.incomplete[analysis].rows})
 
 
 def _finite(value):

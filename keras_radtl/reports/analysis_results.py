@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from keras_radtl.reports.result_table import LeftOut
 from keras_radtl.stats.mixed_model import MixedModel, RatioTest
 from keras_radtl.stats.ranks import StratumKruskal, StratumRankSum
 
@@ -45,8 +46,9 @@ class AnalysisResults:
 
     Attributes:
         spec: what was asked.
-        n: number of rows with a response.
-        excluded: numbers of the rows without one: lines of a file, or positions in a DataFrame.
+        n: number of rows of the mixed model; without a mixed model, of the rank tests.
+        excluded: numbers of the rows without a response: lines of a file, or positions in a DataFrame.
+        incomplete: rows of each analysis that are left out since a cell is empty, by "mixed model" and "rank tests".
         row_name: what these numbers count: "line" or "row".
         model: the mixed model; None if none was asked for.
         intervals: 95 % interval of each fixed effect by term.
@@ -59,6 +61,7 @@ class AnalysisResults:
     spec: AnalysisSpec
     n: int
     excluded: tuple[int, ...]
+    incomplete: Mapping[str, LeftOut]
     row_name: str
     model: MixedModel | None
     intervals: dict[str, tuple[float, float]]

@@ -19,6 +19,12 @@ def analysis_text(found: AnalysisResults) -> str:
         count = f"{len(found.excluded)} row{'s' * (len(found.excluded) != 1)}"
         where = row_list(found.excluded, found.row_name)
         lines += [f"EXCLUDED: {count} without {found.spec.response}, {where}", ""]
+    for analysis, left_out in found.incomplete.items():
+        if left_out.rows:
+            count = f"{len(left_out.rows)} row{'s' * (len(left_out.rows) != 1)}"
+            where = row_list(left_out.rows, found.row_name)
+            empty = " or ".join(left_out.columns)
+            lines += [f"EXCLUDED from the {analysis}: {count} with an empty cell of {empty}, {where}", ""]
     if found.model:
         lines += _model_lines(found, found.model)
     if found.ranks:

@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_radtl.runs.files import atomic
 
 DPI = 120
+WIDEST = 40  # inches; a confusion matrix of 1000 classes would be of 1200
 
 
 def new_figure(width: float, height: float):
@@ -19,7 +20,7 @@ def new_figure(width: float, height: float):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(min(width, WIDEST), min(height, WIDEST)), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from keras_radtl.config import UserError, require
+from keras_radtl.config.errors import shown
+from keras_radtl.reports.comparison_text import comparison_text
 from keras_radtl.reports.data_frames import html_tables, rows_frame
 from keras_radtl.reports.figure_files import new_figure, new_shown_figure, save_figure
-from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.files import write_json
-from keras_radtl.runs.predictions import ScoredCases, align, read_scored_cases
+from keras_radtl.runs.predictions import ScoredCases, align, common_groups, read_scored_cases
 from keras_radtl.stats.model_comparison import Comparison, ModelResult, PairResult, compare_scores
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 CORRECTIONS = ("holm", "benjamini-hochberg")
 MCNEMAR = ("corrected", "chi2", "exact")
+AUC_SCALES = ("logit", "plain")
 logger = logging.getLogger(__name__)
 
 
@@ -48,7 +50,7 @@ class ModelComparison:
         scores: by model name, float64 arrays of shape (n,).
         groups: group of each case if intervals and tests are clustered by it, else None.
         results: AUCs, pairs and joint tests.
-        options: the arguments `split`, `alpha`, `threshold`, `correction`, `mcnemar` and `clustered`.
+        options: the arguments `split`, `alpha`, `threshold`, `correction`, `mcnemar`, `clustered` and `auc_scale`.
     """
 
     targets: np.ndarray
@@ -79,12 +81,12 @@ class ModelComparison:
 
         ax = new_shown_figure(6, 6).subplots() if ax is None else ax
         for name, values in self.scores.items():
-            plot_roc(ax, self.targets, values, name, 1 - self.options["alpha"], self.groups)
+            plot_roc(ax, self.targets, values, name, 1 - self.options["alpha"], self.groups, self.options["auc_scale"])
         ax.set_title(f"{len(self.targets)} cases, {int(self.targets.sum())} positive")
         return ax
 
     def __str__(self) -> str:
-        return comparison_text(self.results, self.options["alpha"], self.options["correction"]).rstrip("\n")
+        return comparison_text(self.results, self.options).rstrip("\n")
 
     def __repr__(self) -> str:
         aucs = ", ".join(f"{model.name} {model.auc:.3f}" for model in self.results.models)
@@ -103,19 +105,22 @@ def compare_models(
     mcnemar: str = "corrected",
     clustered: bool = False,
     threshold: float = 0.5,
+    auc_scale: str = "logit",
 ) -> ModelComparison:
     """Compare the predictions of two or more models on the same cases.
 
     Args:
-        *models: each the path of a run directory, the path of a CSV with the columns case, label (0 or 1) and score,
-            or a run (any object with a `path`).
-        positive: the class that is compared with all others; needed if there are more than two classes.
+        *models: each the path of a finished run, the path of a CSV with the columns case, label (0 or 1) and score, or
+            a run (any object with a `path`).
+        positive: the class of a run that is compared with all others; needed if there are more than two classes.
         split: predictions of a run that are compared: "train", "val" or "test".
         alpha: significance level, in (0, 1); intervals have the confidence level 1 - alpha.
         correction: adjustment of the p-values over all pairs, "holm" or "benjamini-hochberg".
         mcnemar: form of McNemar's test, "corrected", "chi2" or "exact".
-        clustered: whether cases of one group (patient) may depend on each other.
-        threshold: cases with at least this score are predicted positive in McNemar's test.
+        clustered: whether cases of one group (patient) may depend on each other; all intervals and tests are then
+            clustered. The groups are the column `group`, which may be missing in some of the files.
+        threshold: cases with at least this score are predicted positive in McNemar's and Cochran's tests.
+        auc_scale: scale of the intervals of the AUCs, "logit" or "plain".
     Returns:
         ModelComparison.
     Raises:
@@ -127,28 +132,41 @@ def compare_models(
     require(math.isfinite(threshold), "threshold", "a finite number", threshold)
     require(correction in CORRECTIONS, "correction", f"one of {', '.join(CORRECTIONS)}", correction)
     require(mcnemar in MCNEMAR, "mcnemar", f"one of {', '.join(MCNEMAR)}", mcnemar)
+    require(auc_scale in AUC_SCALES, "auc_scale", f"one of {', '.join(AUC_SCALES)}", auc_scale)
     read = align([read_scored_cases(path, split, positive) for path in paths])
-    groups = _groups(read[0], clustered)
+    if positive not in ("", "1") and not any(model.classes for model in read):
+        raise UserError(f"`positive` must be a class of a run. Received: {shown(positive)}; the labels are 0 and 1")
+    groups = _groups(read, clustered)
+    _note_threshold(read, threshold)
     scores = {name: model.scores for name, model in zip(_unique_names(paths, read), read, strict=True)}
-    results = compare_scores(read[0].targets, scores, groups, threshold, 1 - alpha, correction, mcnemar)
+    results = compare_scores(read[0].targets, scores, groups, threshold, 1 - alpha, correction, mcnemar, auc_scale)
     options = {"split": split, "alpha": alpha, "threshold": threshold, "correction": correction}
-    options |= {"mcnemar": mcnemar, "clustered": clustered}
+    options |= {"mcnemar": mcnemar, "clustered": clustered, "auc_scale": auc_scale}
     return ModelComparison(read[0].targets, scores, groups, results, options)
 
 
-def _groups(model: ScoredCases, clustered: bool) -> tuple[str, ...] | None:
+def _groups(models: Sequence[ScoredCases], clustered: bool) -> tuple[str, ...] | None:
     """Return the groups for clustered tests, or None; log excluded cases and groups that are ignored."""
-    if model.targets.all() or not model.targets.any():
-        raise UserError(f"{model.source}: all {len(model.targets)} cases have the same label; a comparison needs both")
-    if model.excluded:
-        logger.info("note: %d case%s without a label excluded", model.excluded, "s" * (model.excluded != 1))
-    if clustered and not model.groups:
-        raise UserError(f"`clustered` needs the groups of the cases, but {model.source} has no column 'group'")
-    count = len(set(model.groups))
-    if count < len(model.groups) and not clustered:
+    first = models[0]
+    if first.targets.all() or not first.targets.any():
+        raise UserError(f"{first.source}: all {len(first.targets)} cases have the same label; a comparison needs both")
+    if first.excluded:
+        logger.info("note: %d case%s without a label excluded", first.excluded, "s" * (first.excluded != 1))
+    if clustered:
+        return common_groups(models)
+    groups = next((model.groups for model in models if model.groups), ())
+    if len(set(groups)) < len(groups):
         text = "note: %d cases of %d groups are treated as independent; `clustered` accounts for the groups"
-        logger.info(text, len(model.groups), count)
-    return model.groups if clustered else None
+        logger.info(text, len(groups), len(set(groups)))
+    return None
+
+
+def _note_threshold(models: Sequence[ScoredCases], threshold: float) -> None:
+    """Log the threshold if scores are not probabilities, for which 0.5 is meant."""
+    others = [model.source for model in models if model.scores.min() < 0 or model.scores.max() > 1]
+    if others and threshold == 0.5:
+        text = "note: scores of %s are outside [0, 1]; McNemar's test calls a case positive at 0.5 or more; "
+        logger.info(text + "`threshold` changes that (0 for logits)", others[0])
 
 
 def _unique_names(paths: Sequence[Path], models: Sequence[ScoredCases]) -> list[str]:
@@ -184,45 +202,3 @@ def draw_roc_overlay(path: Path, found: ModelComparison) -> None:
     figure = new_figure(6, 6)
     found.plot_roc(figure.subplots())
     save_figure(figure, path)
-
-
-def comparison_text(found: Comparison, alpha: float, correction: str) -> str:
-    """Return the models and all pairs as text tables; a star marks a corrected p below alpha."""
-    level = f"{100 * (1 - alpha):g} %"
-    first = found.models[0]
-    models = [[model.name, f"{model.auc:.4f}", _interval(model.ci_low, model.ci_high)] for model in found.models]
-    header = ["", "difference", level, "z", "p", "corrected", "McNemar p", "corrected"]
-    pairs = [
-        [
-            f"{pair.a} - {pair.b}",
-            f"{pair.difference:+.4f}",
-            _interval(pair.ci_low, pair.ci_high),
-            "-" if pair.z is None else f"{pair.z:.3f}",
-            _p(pair.p),
-            _p(pair.p_adjusted, alpha),
-            _p(pair.mcnemar_p),
-            _p(pair.mcnemar_p_adjusted, alpha),
-        ]
-        for pair in found.pairs
-    ]
-    lines = [f"AUC with DeLong's {level} interval, n={first.n}, positives={first.positives}", ""]
-    lines += [text_table(models, indent=2), ""]
-    lines += [f"Pairs: AUC difference (DeLong, paired), McNemar; p and p corrected ({correction}), * below {alpha:g}"]
-    lines += ["", text_table([header, *pairs], indent=2)]
-    if found.global_test:
-        auc = found.global_test
-        lines += ["", f"All AUCs equal: chi-squared {auc.chi2:.3f}, {auc.df} df, p {_p(auc.p)}"]
-    if found.cochran:
-        q = found.cochran
-        lines += [f"All accuracies equal: Cochran's Q {q.statistic:.3f}, {q.df} df, p {_p(q.p)}"]
-    return "\n".join(lines) + "\n"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "-" if low is None else f"[{low:.4f}, {high:.4f}]"
-
-
-def _p(value: float | None, alpha: float = 0.0) -> str:
-    if value is None:
-        return "-"
-    return ("< 0.0001" if value < 0.0001 else f"{value:.4f}") + " *" * (value < alpha)

@@ -1,28 +1,34 @@
 """A table of results, one experiment per row, from a CSV or a DataFrame: a numeric response and its possible factors.
 
-An empty cell of a factor is a level of its own, `none`: a head without filters has no number of filters, but its rows
-belong in the analysis. A row without a response is excluded and reported. NA, NaN, None, null and N/A also count as
-empty, in upper or lower case.
+Empty cells are missing values: as in R, an analysis leaves out the rows in which one of its columns is empty, and
+reports them. NA, NaN, null and N/A also count as empty, in upper or lower case; the word `none` is a level.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_radtl.config import UserError
+from keras_radtl.config.errors import listed, shown
+from keras_radtl.data.sources.rows import read_rows
 from keras_radtl.stats.mixed_design import NONE, is_numeric
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EMPTY = {"", "na", "n/a", "nan", "null", NONE}
-_DELIMITERS = (",", ";", "\t")
+_EMPTY = {"", "na", "n/a", "nan", "null"}
+
+
+class LeftOut(NamedTuple):
+    """Rows with an empty cell: their numbers, and the columns that are empty in one of them."""
+
+    rows: tuple[int, ...]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class ResultTable:
             UserError: naming the known columns.
         """
         if name not in self.columns:
-            raise UserError(f"{self.source} has no column {name!r}. Columns: {', '.join(self.columns)}")
+            raise UserError(f"{self.source} has no column {shown(name)}. Columns: {listed(self.columns)}")
         return self.columns[name]
 
     def rows_with(self, response: str) -> tuple[ResultTable, tuple[int, ...]]:
@@ -64,37 +70,44 @@ class ResultTable:
                 excluded.append(number)
             elif not is_numeric([cell]) or not math.isfinite(float(cell)):
                 where = f"{self.source}, {self.row_name} {number}"
-                raise UserError(f"{where}: {response!r} must be a finite number. Received: {cell!r}")
+                raise UserError(f"{where}: {response!r} must be a finite number. Received: {shown(cell)}")
             else:
                 kept.append(row)
         if not kept:
             raise UserError(f"{self.source}: no row has a value of {response!r}")
-        columns = {name: tuple(cells[row] for row in kept) for name, cells in self.columns.items()}
-        numbers = tuple(self.numbers[row] for row in kept)
-        return ResultTable(self.source, columns, numbers, self.row_name), tuple(excluded)
+        return self._rows(kept), tuple(excluded)
 
-    def factor(self, name: str) -> tuple[str, ...]:
-        """Return a column as levels: empty cells are `none`, and equal numbers are one level in any spelling."""
-        cells = self.column(name)
-        present = [cell for cell in cells if cell.lower() not in _EMPTY]
-        spell = (lambda cell: f"{float(cell):.15g}") if is_numeric(present) else str
-        return tuple(NONE if cell.lower() in _EMPTY else spell(cell) for cell in cells)
+    def without_empty(self, names: Iterable[str]) -> tuple[ResultTable, LeftOut]:
+        """Return the table without the rows in which one of the columns is empty, and what is left out.
 
-    def covariate(self, name: str) -> tuple[str, ...]:
-        """Return a column as a fixed effect: numbers as they are, anything else as levels.
+        Args:
+            names: columns.
 
         Raises:
-            UserError: if the column holds numbers and empty cells.
+            UserError: if no row remains.
         """
+        empty = {name: [cell.lower() in _EMPTY for cell in self.column(name)] for name in names}
+        kept = [row for row in range(len(self.numbers)) if not any(cells[row] for cells in empty.values())]
+        with_empty = tuple(name for name, cells in empty.items() if any(cells))
+        if not kept:
+            raise UserError(f"{self.source}: every row has an empty cell in {listed(with_empty)}")
+        excluded = tuple(sorted({*self.numbers} - {self.numbers[row] for row in kept}))
+        return self._rows(kept), LeftOut(excluded, with_empty)
+
+    def _rows(self, kept: Sequence[int]) -> ResultTable:
+        columns = {name: tuple(cells[row] for row in kept) for name, cells in self.columns.items()}
+        return ResultTable(self.source, columns, tuple(self.numbers[row] for row in kept), self.row_name)
+
+    def factor(self, name: str) -> tuple[str, ...]:
+        """Return a column as levels; equal numbers are one level in any spelling."""
         cells = self.column(name)
-        empty = [number for cell, number in zip(cells, self.numbers, strict=True) if cell.lower() in _EMPTY]
-        if empty and len(empty) < len(cells) and is_numeric([cell for cell in cells if cell.lower() not in _EMPTY]):
-            where = row_list(empty, self.row_name)
-            raise UserError(
-                f"{self.source}: {name!r} holds numbers but is empty in {where}. Fill in these cells, or add {name!r} "
-                f"to `categorical` to make them a level {NONE!r}"
-            )
-        return cells if not empty and is_numeric(cells) else self.factor(name)
+        spell = (lambda cell: f"{float(cell):.15g}") if is_numeric([cell for cell in cells if cell != NONE]) else str
+        return tuple(cell if cell == NONE else spell(cell) for cell in cells)
+
+    def covariate(self, name: str) -> tuple[str, ...]:
+        """Return a column as a fixed effect: numbers as they are, anything else as levels."""
+        cells = self.column(name)
+        return cells if is_numeric(cells) else self.factor(name)
 
 
 def row_list(numbers: Sequence[int], row_name: str = "line", most: int = 20) -> str:
@@ -117,10 +130,14 @@ def as_result_table(table: str | os.PathLike[str] | pd.DataFrame | ResultTable) 
     if not hasattr(table, "isna") or not hasattr(table, "columns"):
         raise UserError(f"`table` must be the path of a CSV or a pandas DataFrame. Received: {type(table).__name__}")
     header = [str(name).strip() for name in table.columns]
+    repeated = [name for name in header if header.count(name) > 1]
+    if repeated:
+        raise UserError(f"table: column {shown(repeated[0])} appears more than once")
+    if not len(table):
+        raise UserError("table: has no rows")
     cells = table.astype(object).mask(table.isna(), "").to_numpy()
-    rows = [(number, [str(cell).strip() for cell in row]) for number, row in enumerate(cells)]
-    _check("table", header, rows)
-    return _from_rows("table", header, rows, "row")
+    columns = {name: tuple(str(cell).strip() for cell in column) for name, column in zip(header, cells.T, strict=True)}
+    return ResultTable("table", columns, tuple(range(len(table))), "row")
 
 
 def read_result_table(path: str | os.PathLike[str]) -> ResultTable:
@@ -130,37 +147,8 @@ def read_result_table(path: str | os.PathLike[str]) -> ResultTable:
         UserError: if the file does not exist, is not text, has no rows, or has a repeated column or a row of another
             length.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).exists():
         raise UserError(f"{path}: no such file")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count), strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is not a text file in UTF-8") from None
-    except csv.Error as error:
-        raise UserError(f"{path}: is not a CSV: {error}") from None
-    _check(str(path), header, found)
-    return _from_rows(str(path), header, found, "line")
-
-
-def _from_rows(source: str, header: list[str], rows: list[tuple[int, list[str]]], row_name: str) -> ResultTable:
-    columns = {name: tuple(row[i] for _, row in rows) for i, name in enumerate(header)}
-    return ResultTable(source, columns, tuple(number for number, _ in rows), row_name)
-
-
-def _check(source: str, header: list[str], found: list[tuple[int, list[str]]]) -> None:
-    if len(set(header)) < len(header):
-        repeated = next(name for name in header if header.count(name) > 1)
-        raise UserError(f"{source}: column {repeated!r} appears more than once")
-    for line, row in found:
-        if len(row) != len(header):
-            raise UserError(
-                f"{source}, line {line}: must have {len(header)} cells, like the header. Received: {len(row)}"
-            )
-    if not found:
-        raise UserError(f"{source}: has no rows")
+    rows = read_rows(Path(path))
+    columns = {name: tuple(row[i] for row in rows.rows) for i, name in enumerate(rows.header)}
+    return ResultTable(str(path), columns, tuple(rows.numbers))

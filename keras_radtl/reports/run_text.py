@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from keras_radtl.reports.text_table import text_table
-from keras_radtl.runs.directory import FIGURES, METRICS, MODEL, REJECTED, SUMMARY, RunDirectory
-from keras_radtl.runs.files import read_csv, read_json
+from keras_radtl.runs.directory import FIGURES, MODEL, REJECTED, RunDirectory
+from keras_radtl.runs.files import read_csv
+from keras_radtl.runs.records import MONITORS
 
-MONITORS = {"val_auc": "validation AUC", "val_loss": "validation loss"}
+FEW_CASES = 10  # a split with fewer cases, in total or of a class, gets a warning
 
 
 def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
@@ -18,7 +19,7 @@ def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
         run: directory of the run.
         splits: splits whose metrics are shown.
     """
-    metrics, summary = read_json(run / METRICS), read_json(run / SUMMARY)
+    metrics, summary = run.metrics(), run.summary()
     lines = ["", metrics_table(metrics, splits), ""]
     if "fold_auc" in summary:
         each = summary["fold_auc"]
@@ -36,6 +37,8 @@ def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
 def metrics_table(metrics: Mapping[str, Mapping[str, dict]], splits: Sequence[str] = ("val", "test")) -> str:
     """Return metrics as a text table: one row per metric, one column per split, 95 % intervals in brackets.
 
+    Notes below the table name clustered intervals, splits with few cases, and the reason of each missing interval.
+
     Args:
         metrics: content of `metrics.json`: metrics by split and name.
         splits: columns; a split without metrics is skipped.
@@ -44,7 +47,25 @@ def metrics_table(metrics: Mapping[str, Mapping[str, dict]], splits: Sequence[st
     names = list(dict.fromkeys(name for split in splits for name in metrics[split]))
     header = ["", *(f"{split} (n={max(m['n'] for m in metrics[split].values())})" for split in splits)]
     rows = [[name, *(_metric(metrics[split].get(name)) for split in splits)] for name in names]
-    return text_table([header, *rows])
+    notes = [note for split in splits for note in _notes(split, metrics[split])]
+    return "\n".join([text_table([header, *rows]), *notes])
+
+
+def _notes(split: str, metrics: Mapping[str, Mapping]) -> list[str]:
+    """Return notes on the intervals of a split."""
+    notes, total = [], max(metric["n"] for metric in metrics.values())
+    if any("clustered" in metric.get("method", "") for metric in metrics.values()):
+        notes.append(f"{split}: intervals are clustered, since groups (patients) have several cases")
+    fewest = min(metric["n"] for metric in metrics.values())
+    if fewest < FEW_CASES:
+        of_class = f", {fewest} of one class" if fewest < total else ""
+        cases = f"{total} case{'s' * (total != 1)}"
+        notes.append(f"WARNING: {split}: {cases}{of_class}; intervals are wide or missing")
+    reasons: dict[str, list[str]] = {}
+    for name, metric in metrics.items():
+        if metric["ci_low"] is None and metric.get("method"):
+            reasons.setdefault(metric["method"], []).append(name)
+    return notes + [f"{split}, {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def _metric(metric: Mapping | None) -> str:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_radtl.config import Config, DataConfig, UserError, dumps, from_dict, load_values, to_dict
-from keras_radtl.runs.files import TEMPORARY, difference, read_json, sync_folder, write_json, write_text_atomic
+from keras_radtl.runs import records
+from keras_radtl.runs.files import TEMPORARY, difference, sync_folder, write_json, write_text_atomic
+from keras_radtl.runs.outputs import check_output_folder
 
 RUNS = Path("saved_models")  # default folder of run directories
 CONFIG = "config.json"
@@ -71,9 +73,14 @@ class RunDirectory:
 
     @property
     def status(self) -> dict:
-        """The content of `status.json`; empty before it is first written."""
+        """The content of `status.json`; empty before it is first written.
+
+        Raises:
+            UserError: If the file is damaged, or missing in a run directory.
+        """
         file = self / STATUS
-        return read_json(file) if file.is_file() else {}
+        started = os.path.lexists(file) or os.path.lexists(self / CONFIG)
+        return records.read_status(file) if started else {}
 
     @property
     def finished(self) -> bool:
@@ -93,11 +100,39 @@ class RunDirectory:
         """Return the configuration of the run.
 
         Raises:
-            UserError: If the folder is not a run directory.
+            UserError: If the folder is not a run directory, or the file is damaged.
         """
-        if not (self / CONFIG).is_file():
+        file = self / CONFIG
+        if not os.path.lexists(file):
             raise UserError(f"{self.path} is not a run directory: it has no {CONFIG}")
-        return from_dict(Config, load_values(self / CONFIG))
+        values = load_values(file)
+        try:
+            return from_dict(Config, values)
+        except UserError as error:
+            raise UserError(f"{file} is damaged: {error}") from None
+
+    def require_finished(self) -> None:
+        """Raise an error unless the run is finished.
+
+        Raises:
+            UserError: If the folder is not a run directory, the run is not finished, or `status.json` is damaged.
+        """
+        if not os.path.lexists(self / CONFIG):
+            raise UserError(f"{self.path} is not a run directory: it has no {CONFIG}")
+        if not self.finished:
+            raise UserError(f"{self.path} is not finished; repeat the command or call that started it to resume")
+
+    def summary(self) -> dict:
+        """Return the content of `summary.json`; see `records.read_summary`."""
+        return records.read_summary(self / SUMMARY)
+
+    def metrics(self) -> dict[str, dict]:
+        """Return the content of `metrics.json`; see `records.read_metrics`."""
+        return records.read_metrics(self / METRICS)
+
+    def environment(self) -> dict:
+        """Return the content of `environment.json`; see `records.read_environment`."""
+        return records.read_environment(self / ENVIRONMENT)
 
     def clean(self) -> None:
         """Remove temporary files that a crash left behind."""
@@ -121,12 +156,11 @@ def check_output(path: str | Path, config: Config, resume: bool, overwrite: bool
             a different configuration (without `overwrite`).
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise UserError(f"`output` must be a folder. Received: {path}, a file")
+    check_output_folder(path)
     if not path.exists() or not any(not name.startswith(TEMPORARY) for name in os.listdir(path)):
         return "new"
     run = RunDirectory(path)
-    if not (run / CONFIG).is_file():
+    if not os.path.lexists(run / CONFIG):
         raise UserError(f"`output` must be a new or empty folder. Received: {path}, which contains other files")
     if overwrite:
         return "overwrite"

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data.sources import read_table
-from keras_radtl.data.table import CaseTable
+from keras_radtl.data.table import CaseTable, Rejected
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.results import Predictions, split_metrics
 from keras_radtl.runs.tables import metrics_frame
@@ -27,11 +27,13 @@ class Evaluation:
         cases: The case table.
         predictions: Row numbers of the cases and their logits, float32 array of shape (n, n_classes).
         values: The fields `value`, `ci_low`, `ci_high`, `n` and `method` of each metric.
+        rejected: Files that were skipped, each with the reason.
     """
 
     cases: CaseTable
     predictions: Predictions
     values: dict[str, dict]
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -50,14 +52,15 @@ def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evalu
         data: The images and labels.
         seed: Seed of the bootstrap intervals.
     Raises:
-        UserError: If the data cannot be read or have a class that the run does not have.
+        UserError: If the data cannot be read or have a class that the run does not have, or a logit is not finite.
     """
     table = align_classes(read_table(data), trained.classes)
     with Progress("images", len(table)) as progress:
-        pixels = trained.read(table, progress.update)
+        images = trained.read_images(table, data.on_bad_image, progress.update)
+    table, rejected = table.take(images.kept), table.rejected + images.rejected
     with Progress("predicting", len(table) * len(trained.models)) as progress:
-        predictions = Predictions(np.arange(len(table)), trained.logits(pixels, progress.advance))
-    return Evaluation(table, predictions, split_metrics(table, predictions, seed))
+        predictions = Predictions(np.arange(len(table)), trained.logits(images.pixels, progress.advance))
+    return Evaluation(table, predictions, split_metrics(table, predictions, seed), rejected)
 
 
 def align_classes(table: CaseTable, classes: tuple[str, ...]) -> CaseTable:

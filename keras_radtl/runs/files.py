@@ -1,4 +1,4 @@
-"""Atomic JSON, CSV and text files, and a lock that admits one writer at a time.
+"""Atomic JSON, CSV and text files.
 
 Every file is written under a temporary name in its own folder, flushed to disk and renamed, so that a reader finds
 either the old file or the new one, never a partial file. Needs no TensorFlow.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from keras_radtl.config import UserError
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # first characters of cells that a spreadsheet would evaluate
 TEMPORARY = ".tmp-"  # prefix of the names of unfinished files
+_LARGEST = 1 << 28  # bytes of a file that is read at once
 
 
 @contextlib.contextmanager
@@ -64,8 +63,41 @@ def write_json(path: str | Path, value) -> None:
 
 
 def read_json(path: str | Path):
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        UserError: If the file is missing or damaged; the message names it.
+    """
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        problem = "too many tables or lists inside each other"
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg}, line {error.lineno}" if error.doc else "it is empty"
+    except UserError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        problem = str(error).partition(";")[0]
+    raise UserError(f"{path} is damaged: {problem}")
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file in UTF-8.
+
+    Raises:
+        UserError: If the file is missing, is not a file or is not UTF-8; the message names it.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise UserError(f"{path} is {'not a file' if os.path.lexists(path) else 'missing'}")
+        if path.stat().st_size > _LARGEST:
+            raise UserError(f"{path} is damaged: it has more than {_LARGEST >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is damaged: it is not UTF-8") from None
 
 
 def csv_cell(value) -> str:
@@ -88,12 +120,25 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
 
 
 def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """Read a file of `write_csv` as a list of rows, each a dict by column, without the apostrophes of `csv_cell`."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    """Read a file of `write_csv` as a list of rows, each a dict by column, without the apostrophes of `csv_cell`.
+
+    Raises:
+        UserError: If the file is missing or damaged; the message names it and the line.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    columns: list[str] = []
+    rows = []
+    try:
+        columns = next(reader, [])
+        for cells in reader:
+            if len(cells) != len(columns):
+                raise UserError(f"{path} is damaged: line {reader.line_num} has {len(cells)} of {len(columns)} cells")
+            rows.append(
+                {k: v[1:] if v[:1] == "'" and v[1:2] in FORMULA else v for k, v in zip(columns, cells, strict=True)}
+            )
+    except csv.Error as error:
+        raise UserError(f"{path} is damaged: line {reader.line_num}: {error}") from None
+    return rows
 
 
 def difference(old: Mapping, new: Mapping, where: str = "") -> list[str]:
@@ -107,24 +152,3 @@ def difference(old: Mapping, new: Mapping, where: str = "") -> list[str]:
         elif a != b:
             found.append(f"{name}: {a!r} before, {b!r} now")
     return found
-
-
-@contextlib.contextmanager
-def locked(path: str | Path) -> Iterator[None]:
-    """Lock `path` against other processes of this machine inside the `with` block.
-
-    Raises:
-        UserError: If another process holds the lock.
-    """
-    from filelock import FileLock, Timeout
-
-    name = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"keras_radtl-{name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"Another process is writing {path}; wait until it ends, or choose another `output`") from None
-    try:
-        yield
-    finally:
-        lock.release()

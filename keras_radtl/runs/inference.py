@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+
+from keras_radtl.config import UserError
+
+
+def require_finite(logits: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse predictions that are not numbers.
+
+    Args:
+        logits: Array of shape (n_cases, n_classes).
+        names: Cases or files, for the message.
+    Raises:
+        UserError: Naming the first case, and how many there are.
+    """
+    wrong = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(wrong):
+        count = f"{len(wrong)} of {len(logits)} cases"
+        raise UserError(f"The logits of {names[wrong[0]]} are not finite ({count}): the model has no usable weights")
 
 
 class Predictor:

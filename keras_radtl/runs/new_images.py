@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from keras_radtl.config import UserError
-from keras_radtl.data.sources.paths import IMAGE_SUFFIXES
-from keras_radtl.data.table import CaseTable
+from keras_radtl.config import UserError, require
+from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, is_image_name
+from keras_radtl.data.table import CaseTable, Rejected
 from keras_radtl.models.probabilities import to_probabilities
+from keras_radtl.runs.inference import require_finite
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.trained_model import TrainedModel
+
+POLICIES = ("error", "skip")  # what to do with an image that cannot be used
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,7 @@ class ImagePredictions:
         probabilities: float64 array of shape (n, n_classes), computed from `logits`.
         spread: float64 array of shape (n, n_classes), standard deviation of the probabilities over the folds; None
             for a run with one model.
+        rejected: Files that cannot be used, each with the reason.
     """
 
     paths: tuple[str, ...]
@@ -36,49 +43,74 @@ class ImagePredictions:
     logits: np.ndarray
     probabilities: np.ndarray
     spread: np.ndarray | None
+    rejected: tuple[Rejected, ...] = ()
 
 
 def list_images(paths: Sequence[str | Path] | str | Path) -> list[str]:
     """Return image files in the given order; a folder is replaced by the images in it and its subfolders.
 
     Args:
-        paths: Files and folders; the images of a folder are sorted by path.
+        paths: Files and folders; the images of a folder are sorted by path, without hidden files and folders.
     Raises:
         UserError: If a path does not exist or a folder contains no image.
     """
     files = []
-    for path in map(Path, [paths] if isinstance(paths, (str, Path)) else paths):
-        if path.is_dir():
-            found = sorted(str(f) for f in path.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
-            if not found:
-                raise UserError(f"{path} contains no image ({', '.join(IMAGE_SUFFIXES)})")
-            files += found
-        elif path.is_file():
-            files.append(str(path))
-        else:
-            raise UserError(f"No such file or folder: {path}")
+    for path in map(str, [paths] if isinstance(paths, (str, Path)) else paths):
+        try:
+            if os.path.isdir(path) and not is_image_name(path):
+                found = sorted(_images(path))
+                if not found:
+                    raise UserError(f"{path} contains no image ({', '.join(IMAGE_SUFFIXES)})")
+                files += found
+            elif os.lstat(path):
+                files.append(path)
+        except OSError as error:
+            raise UserError(f"No such file or folder: {path!r} ({error.strerror})") from None
+        except ValueError as error:  # a NUL byte, or text that is not Unicode
+            raise error if isinstance(error, UserError) else UserError(f"No such file or folder: {path!r}") from None
     return files
 
 
-def predict_images(trained: TrainedModel, files: Sequence[str]) -> ImagePredictions:
+def _images(folder: str) -> Iterator[str]:
+    """Yield the paths with the name of an image; what is not a file is refused where it is decoded."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        names += [name for name in folders if is_image_name(name)]
+        folders[:] = [name for name in folders if not name.startswith(".") and not is_image_name(name)]
+        for name in names:
+            if is_image_name(name) and not name.startswith("."):
+                yield os.path.join(parent, name)
+
+
+def predict_images(trained: TrainedModel, files: Sequence[str], on_bad_image: str = "error") -> ImagePredictions:
     """Predict image files.
 
     Args:
         trained: From `load_models`.
         files: From `list_images`.
+        on_bad_image: `error`, or `skip` files that cannot be used.
     Raises:
-        UserError: If a file cannot be read; the message names it.
+        UserError: If a file cannot be used, or none with `skip`, or if a logit is not finite; the message names it.
     """
+    require(on_bad_image in POLICIES, "on_bad_image", " or ".join(POLICIES), on_bad_image)
     with Progress("images", len(files)) as progress:
-        pixels = trained.read(_table(files), progress.update)
+        images = trained.read_images(_table(files), on_bad_image, progress.update)
+    if images.rejected:
+        count, first = len(images.rejected), images.rejected[0]
+        logger.warning("%d of %d images skipped, first: %s: %s", count, len(files), first.path, first.reason)
+    files, pixels = [files[row] for row in images.kept], images.pixels
     with Progress("predicting", len(files) * len(trained.models)) as progress:
         each = trained.fold_logits(pixels, progress.advance)
     logits = np.mean(each, axis=0, dtype=np.float32)
+    require_finite(logits, files)
     probabilities = to_probabilities(logits, trained.multilabel)
     folds = np.stack([to_probabilities(values, trained.multilabel) for values in each])
     spread = folds.std(axis=0, ddof=1) if len(folds) > 1 else None
     predicted = tuple(_predicted(trained, row) for row in probabilities)
-    return ImagePredictions(tuple(files), trained.classes, predicted, logits, probabilities, spread)
+    return ImagePredictions(tuple(files), trained.classes, predicted, logits, probabilities, spread, images.rejected)
 
 
 def _table(files: Sequence[str]) -> CaseTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from keras_radtl.config import UserError
 from keras_radtl.config.errors import listed, shown
 from keras_radtl.data.sources.rows import Rows, read_rows
 from keras_radtl.runs.directory import CONFIG, STATUS, SUMMARY, RunDirectory, predictions_name
-from keras_radtl.runs.files import FORMULA, read_json
+from keras_radtl.runs.files import FORMULA
 
 _PROBABILITY = "prob_"
 
@@ -61,7 +62,7 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
     path = Path(path)
     file = path / predictions_name(split) if path.is_dir() else path
     if path.is_dir():
-        _check_finished(path, file)
+        _check_finished(path)
     if not file.is_file():
         problem = f"it has no {file.name}; is the run finished?" if path.is_dir() else "no such file or folder"
         raise UserError(f"{path}: {problem}")
@@ -72,32 +73,22 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
     if not any(name.startswith(_PROBABILITY) for name in rows.header):
         raise UserError(f"{file}: needs the columns case,label,score. Received: {listed(rows.header)}")
     _require_columns(rows, ("case", "label"))
-    if _is_multilabel(file.parent / SUMMARY):
+    if _is_run(file.parent) and RunDirectory(file.parent).summary()["multilabel"]:
         raise UserError(
             f"{file}: belongs to a multi-label run; write a CSV with case,label,score for one of its labels"
         )
     return _from_run(path, rows, positive)
 
 
-def _check_finished(path: Path, file: Path) -> None:
+def _check_finished(path: Path) -> None:
     """Refuse a run directory whose `status.json` does not say that the run is finished."""
-    if not any((path / name).exists() for name in (STATUS, CONFIG)):
-        return  # a folder of predictions, not a run
-    try:
-        state = RunDirectory(path).status.get("state")
-    except (ValueError, AttributeError, OSError):
-        raise UserError(f"{path / STATUS} is damaged; compare {file.name} by its path") from None
-    if state != "finished":
-        raise UserError(f"{path}: the run is not finished (state {shown(state)}); resume it, or name its {file.name}")
+    if _is_run(path) and not RunDirectory(path).finished:
+        raise UserError(f"{path}: the run is not finished; resume it, or name the file of its predictions")
 
 
-def _is_multilabel(summary: Path) -> bool:
-    if not summary.is_file():
-        return False
-    try:
-        return bool(read_json(summary).get("multilabel"))
-    except (ValueError, AttributeError, OSError):
-        raise UserError(f"{summary} is damaged; copy the predictions to another folder to compare them") from None
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder is a run directory, or what is left of one; else it may be a folder of predictions."""
+    return any(os.path.lexists(folder / name) for name in (STATUS, CONFIG, SUMMARY))
 
 
 def align(models: Sequence[ScoredCases]) -> list[ScoredCases]:

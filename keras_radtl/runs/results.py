@@ -11,8 +11,9 @@ from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.metrics.multilabel import multilabel_metrics
 from keras_radtl.models.probabilities import to_probabilities
-from keras_radtl.runs.directory import HISTORY, LEARNING_RATES, METRICS, SUMMARY, RunDirectory, predictions_name
-from keras_radtl.runs.files import read_csv, read_json, write_csv, write_json
+from keras_radtl.runs.directory import HISTORY, LEARNING_RATES, METRICS, RunDirectory, predictions_name
+from keras_radtl.runs.files import read_csv, write_csv, write_json
+from keras_radtl.runs.inference import require_finite
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
         seed: Seed of the bootstrap intervals.
     Returns:
         A dict by metric name, with the fields of each metric: value, interval, number of cases and method.
+    Raises:
+        UserError: If a logit is not finite.
     """
     indices = predictions.indices
+    require_finite(predictions.logits, [table.cases[index] for index in indices])
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
     probabilities = to_probabilities(predictions.logits[known], table.multilabel)
     groups = np.asarray(table.groups)[indices[known]]
@@ -101,12 +105,18 @@ def read_logits(run: RunDirectory, split: str, table: CaseTable) -> Predictions:
     Raises:
         UserError: If a case of the file is not in the table.
     """
-    rows = read_csv(run / predictions_name(split))
+    file = run / predictions_name(split)
+    rows = read_csv(file)
     position = {case: i for i, case in enumerate(table.cases)}
-    missing = [row["case"] for row in rows if row["case"] not in position]
-    if missing:
-        raise UserError(f"{run / predictions_name(split)}: case {missing[0]!r} is not in the data")
-    logits = np.array([[float(row[f"logit_{name}"]) for name in table.classes] for row in rows], np.float32)
+    try:
+        missing = [row["case"] for row in rows if row["case"] not in position]
+        if missing:
+            raise UserError(f"{file}: case {missing[0]!r} is not in the data")
+        logits = np.array([[float(row[f"logit_{name}"]) for name in table.classes] for row in rows], np.float32)
+    except KeyError as error:
+        raise UserError(f"{file} is damaged: it has no column {error}; `overwrite=True` starts over") from None
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {error}; `overwrite=True` starts over") from None
     return Predictions(np.array([position[row["case"]] for row in rows]), logits.reshape(len(rows), len(table.classes)))
 
 
@@ -128,12 +138,12 @@ def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, s
     order = np.argsort(indices, kind="stable")
     pooled = Predictions(indices[order], logits[order])
     write_results(run, table, {"test": pooled}, seed)
-    summaries = [read_json(fold / SUMMARY) for fold in folds]
+    summaries = [fold.summary() for fold in folds]
     summary = {
         key: summaries[0][key]
         for key in ("classes", "multilabel", "image_shape", "parameters", "monitor", "precision", "jit_compile")
     }
-    summary["fold_auc"] = [read_json(fold / METRICS)["test"]["auc"]["value"] for fold in folds]
+    summary["fold_auc"] = [fold.metrics()["test"]["auc"]["value"] for fold in folds]
     summary["fold_val_auc"] = [s["best_val_auc"] for s in summaries]
     summary["seconds"] = round(sum(s["seconds"] for s in summaries), 1)
     return pooled, summary

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from keras_radtl.config import Config, UserError
 from keras_radtl.config.arguments import expand
 from keras_radtl.config.serialization import update
-from keras_radtl.runs.directory import SUMMARY, RunDirectory
+from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.evaluation import Evaluation, evaluate_models
-from keras_radtl.runs.files import read_json
 from keras_radtl.runs.new_images import list_images, predict_images
 from keras_radtl.runs.run_plots import RunPlots
 from keras_radtl.runs.tables import read_history, read_metrics, read_predictions
@@ -35,8 +34,7 @@ class Run(RunPlots):
     def __init__(self, path: str | Path):
         self.directory = RunDirectory(Path(path))
         self.config: Config = self.directory.config()
-        if not self.directory.finished:
-            raise UserError(f"{path} is not finished; repeat the command or call that started it to resume")
+        self.directory.require_finished()
 
     @property
     def path(self) -> Path:
@@ -46,7 +44,7 @@ class Run(RunPlots):
     @cached_property
     def summary(self) -> dict:
         """The content of `summary.json`: classes, image shape, best epoch or fold AUCs, parameters, seconds."""
-        return read_json(self.directory / SUMMARY)
+        return self.directory.summary()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -96,20 +94,21 @@ class Run(RunPlots):
         """The models, one per fold, from uint8 images to float32 logits."""
         return self.trained.models
 
-    def predict(self, images: Sequence[str | Path] | str | Path) -> pd.DataFrame:
+    def predict(self, images: Sequence[str | Path] | str | Path, on_bad_image: str = "error") -> pd.DataFrame:
         """Predict image files; the logits of all folds are averaged.
 
         Args:
             images: Files and folders; a folder is replaced by the images in it and its subfolders.
+            on_bad_image: `error`, or `skip` files that cannot be used; a warning with their number is logged.
         Returns:
             DataFrame with `path`, `prob_<class>` for each class and `predicted`; a cross-validated run also has
             `sd_<class>`, the standard deviation of the probability over the folds.
         Raises:
-            UserError: If a file cannot be read; the message names it.
+            UserError: If a file cannot be used, or none with `skip`; the message names it.
         """
         import pandas as pd
 
-        found = predict_images(self.trained, list_images(images))
+        found = predict_images(self.trained, list_images(images), on_bad_image)
         columns: dict[str, Any] = {"path": found.paths}
         columns |= {f"prob_{name}": found.probabilities[:, i] for i, name in enumerate(found.classes)}
         columns["predicted"] = found.predicted
@@ -130,8 +129,9 @@ class Run(RunPlots):
             UserError: If the data cannot be read or have a class that the run does not have.
         """
         changes = expand({"data": data, **overrides})
-        if set(changes) != {"data"}:
-            raise UserError(f"`evaluate` takes keys of the section data. Received: {', '.join(changes)}")
+        foreign = [section for section in changes if section != "data"]
+        if foreign:
+            raise UserError(f"`evaluate` takes only keys of the section data. Received: {', '.join(foreign)}")
         return evaluate_models(self.trained, update(self.trained.data, changes["data"], "data"), self.config.seed)
 
     def __repr__(self) -> str:

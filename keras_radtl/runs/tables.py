@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError
-from keras_radtl.runs.directory import HISTORY, METRICS, SPLITS, RunDirectory, predictions_name
-from keras_radtl.runs.files import read_csv, read_json
+from keras_radtl.runs.directory import HISTORY, SPLITS, RunDirectory, predictions_name
+from keras_radtl.runs.files import read_csv, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,7 @@ def metrics_frame(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
 
 def read_metrics(run: RunDirectory) -> dict[str, pd.DataFrame]:
     """Return the metrics of a run by split (`train`, `val`, `test`)."""
-    return {split: metrics_frame(values) for split, values in read_json(run / METRICS).items()}
+    return {split: metrics_frame(values) for split, values in run.metrics().items() if split in SPLITS}
 
 
 def read_history(run: RunDirectory, folds: int) -> pd.DataFrame:
@@ -35,12 +37,14 @@ def read_history(run: RunDirectory, folds: int) -> pd.DataFrame:
     Args:
         run: The run directory.
         folds: Number of folds; if it is not 0, the first column is `fold`.
+    Raises:
+        UserError: If the file is missing or damaged; the message names it.
     """
     import pandas as pd
 
     if not folds:
-        return pd.read_csv(run / HISTORY)
-    frames = [pd.read_csv(run.fold(fold) / HISTORY) for fold in range(1, folds + 1)]
+        return _read_frame(run / HISTORY)
+    frames = [_read_frame(run.fold(fold) / HISTORY) for fold in range(1, folds + 1)]
     for fold, frame in enumerate(frames, start=1):
         frame.insert(0, "fold", fold)
     return pd.concat(frames, ignore_index=True)
@@ -60,4 +64,16 @@ def read_predictions(run: RunDirectory, split: str) -> pd.DataFrame:
         raise UserError(f"`split` must be one of {', '.join(known)}. Received: split={split!r}")
     frame = pd.DataFrame(read_csv(file))
     numbers = [name for name in frame.columns if name.startswith(("logit_", "prob_"))]
-    return frame.astype(dict.fromkeys(numbers, float))
+    try:
+        return frame.astype(dict.fromkeys(numbers, float))
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {error}") from None
+
+
+def _read_frame(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(io.StringIO(read_text(file)))
+    except ValueError as error:  # pandas' own errors, and ours
+        raise error if isinstance(error, UserError) else UserError(f"{file} is damaged: {error}") from None

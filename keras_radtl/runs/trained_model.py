@@ -6,18 +6,21 @@ no code is loaded from a file.
 
 from __future__ import annotations
 
+import os
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from keras_radtl.config import DataConfig, ModelConfig, UserError
-from keras_radtl.data.images import load_images
+from keras_radtl.data.images import Images, load_images
 from keras_radtl.data.table import CaseTable
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.directory import MODEL, SUMMARY, RunDirectory
-from keras_radtl.runs.files import read_json
+from keras_radtl.runs.directory import CONFIG, MODEL, RunDirectory
 from keras_radtl.runs.inference import Predictor
+
+_READABLE = "metrics and predictions of the run can still be read"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,20 @@ class TrainedModel:
 
     def read(self, table: CaseTable, progress=None) -> np.ndarray:
         """Return the images of a table, preprocessed as in the run: uint8 array (n, height, width, channels)."""
-        return load_images(table, self.data, self.image_shape[0], progress=progress).pixels
+        return self.read_images(table, "error", progress).pixels
+
+    def read_images(self, table: CaseTable, on_bad_image: str, progress=None) -> Images:
+        """Return the images of a table, preprocessed as in the run, and the files that cannot be used.
+
+        Args:
+            table: The cases.
+            on_bad_image: `error` or `skip`.
+            progress: Called with (images done, images in total).
+        Raises:
+            UserError: If a file cannot be used, or none with `skip`; the message names it.
+        """
+        data = replace(self.data, on_bad_image=on_bad_image)
+        return load_images(table, data, self.image_shape[0], progress=progress)
 
 
 def load_models(path: str | Path) -> TrainedModel:
@@ -77,14 +93,15 @@ def load_models(path: str | Path) -> TrainedModel:
     Raises:
         UserError: If the folder is not a finished run.
     """
-    import_tensorflow()
     run = RunDirectory(Path(path))
     config = run.config()
-    if not run.finished:
-        raise UserError(f"{path} is not finished; repeat the command or call that started it to resume")
-    summary = read_json(run / SUMMARY)
+    run.require_finished()
+    summary = run.summary()
     classes, shape, multilabel = tuple(summary["classes"]), tuple(summary["image_shape"]), summary["multilabel"]
     folders = [run] if "fold_auc" not in summary else [run.fold(i + 1) for i in range(len(summary["fold_auc"]))]
+    for folder in folders:
+        _check_model(folder / MODEL)
+    import_tensorflow()
     make = (config.model, len(classes), shape, config.seed, multilabel, config.training.precision)
     models = tuple(_load_model(folder / MODEL, *make) for folder in folders)
     height, _, channels = shape
@@ -96,9 +113,26 @@ def _load_model(path: Path, config: ModelConfig, num_classes: int, shape, seed: 
     from keras_radtl.models.classifier import build_classifier
     from keras_radtl.models.precision import dtype_policy
 
-    if not path.is_file():
-        raise UserError(f"No model file: {path}")
     with dtype_policy(precision):
         model = build_classifier(config, num_classes, shape, seed, multilabel, load_weights=False)
-    model.load_weights(path)
+    try:
+        model.load_weights(path)
+    except Exception as error:  # of Keras, h5py or the archive
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} does not fit the {CONFIG} of its run: {reason[:120]}; {_READABLE}") from None
     return model
+
+
+def _check_model(path: Path) -> None:
+    """Refuse a model file that is missing or damaged; every checksum in it is verified."""
+    if not path.is_file():
+        raise UserError(f"{path} is {'not a file' if os.path.lexists(path) else 'missing'}; {_READABLE}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged is None and "model.weights.h5" in archive.namelist():
+                return
+        reason = f"the checksum of {damaged} is wrong" if damaged else "it has no weights"
+    except Exception as error:  # of the archive, whatever its content
+        reason = str(error) or type(error).__name__
+    raise UserError(f"{path} is damaged: {reason[:120]}; {_READABLE}")

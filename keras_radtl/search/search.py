@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from keras_radtl.config import Config, UserError, dumps, from_dict, load_values, require
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.files import locked, write_text_atomic
+from keras_radtl.runs.files import write_text_atomic
 from keras_radtl.runs.interrupt import StopRequest
+from keras_radtl.runs.lock import locked
 from keras_radtl.runs.progress import clock
 from keras_radtl.search.folder import BEST, LOG, TABLE, TRIALS, SearchFolder, describe_search
 from keras_radtl.search.settings import TunerSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_radtl.config import Config, UserError, to_dict
@@ -27,13 +27,13 @@ class TrialProcess(WorkerProcess):
     Args:
         log: file to which the worker's log lines are appended, in the folder of the search.
         stop: passed on to the worker.
-        tasks: at most so many are executed by one process.
+        tasks: Maximum number of tasks per process.
     """
 
     def __init__(self, log: Path, stop: StopRequest, tasks: int = 8):
         super().__init__(WORKER, log, stop, tasks)
 
-    def train(self, config: Config, output: Path, options: dict) -> None:
+    def train(self, config: Config, output: Path, options: Mapping) -> None:
         """Train one trial into its run directory.
 
         Args:

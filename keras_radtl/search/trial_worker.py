@@ -28,7 +28,7 @@ class TrialWorker(Worker):
         return {**super().tasks(), "rehearse": self._rehearse}
 
     def _rehearse(self, task: dict) -> dict:
-        """Build each backbone of some configurations, to refuse before the search what cannot be trained.
+        """Build each backbone of some configurations, so that errors are found before the search.
 
         Heads and phases are checked on the model of their backbone by arithmetic; no model is built for them.
         """

@@ -71,7 +71,9 @@ def group_codes(n: int, groups: ArrayLike | None = None) -> np.ndarray:
     empty = empty_ids(ids)
     if len(empty):
         more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
-        raise ValueError(f"`groups` must not be empty. Received: {ids[empty[0]]!r} for case {empty[0]}{more}, from 0")
+        raise ValueError(
+            f"`groups` must not be empty. Received: {ids.tolist()[empty[0]]!r} for case {empty[0]}{more}, from 0"
+        )
     if ids.dtype == object:
         ids = ids.astype(str)
     return np.unique(ids, return_inverse=True)[1].reshape(-1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 INTERCEPT = "(Intercept)"
-NONE = "none"  # level of rows to which a factor does not apply
+NONE = "none"  # level of rows to which a factor of numbers does not apply
 
 
 Coded = tuple[tuple[str, ...], np.ndarray]  # levels of a factor and the level code of each row
@@ -58,8 +58,8 @@ def factor_levels(values: Sequence) -> Coded:
     """Return the sorted levels of a factor and the level code of each value.
 
     Args:
-        values: n values, converted by `str`. Numbers are sorted by value, text by code point; `none`, the level of
-            empty cells, follows numbers.
+        values: n values, converted by `str`. Numbers are sorted by value, text by code point; `none` follows
+            numbers.
 
     Returns:
         The levels in sorted order, and an int array of shape (n,) with the position of each value's level.

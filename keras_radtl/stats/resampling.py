@@ -19,7 +19,7 @@ from keras_radtl.stats.intervals import (
     student_quantile,
 )
 
-MOST_BLOCKS = 2000  # more groups are left out in this many blocks of several groups
+MOST_BLOCKS = 1000  # more groups are left out in this many blocks of several groups
 SCALES = {"logit": (0.0, 1.0), "fisher": (-1.0, 1.0)}  # lowest and highest value by name
 
 
@@ -37,7 +37,7 @@ def jackknife_intervals(
         scales: scale of each value: "logit" for values in [0, 1], "fisher" for values in [-1, 1].
         confidence: confidence level in (0, 1).
         clustered: whether `codes` are groups of cases; for the text of `method`.
-        seed: seed of the random order of more than 2000 groups, which are left out in 2000 blocks.
+        seed: seed of the random order of more than 1000 groups, which are left out in 1000 blocks.
 
     Returns:
         The values, an array of shape (k,), and an `Interval` of each.
@@ -77,8 +77,9 @@ def _transformed(value: float, samples: np.ndarray, scale: str, confidence: floa
     share = (value - low) / (high - low)
     centre = np.log(share / (1 - share))
     half = student_quantile(confidence, len(defined) - 1) * error / (high - low) / (share * (1 - share))
-    bounds = (low + (high - low) / (1 + np.exp(-edge)) for edge in np.clip((centre - half, centre + half), -700, 700))
-    return Interval(*map(float, bounds), f"{name}, {scale}")
+    edges = np.clip((centre - half, centre + half), -700, 700)
+    ci_low, ci_high = low + (high - low) / (1 + np.exp(-edges))
+    return Interval(float(ci_low), float(ci_high), f"{name}, {scale}")
 
 
 def studentized_mean(

@@ -1,4 +1,4 @@
-"""Sweeps from Python: `run_sweep`, which does what the command `sweep` does."""
+"""Sweeps from Python: `run_sweep` does the same as the command `sweep`."""
 
 from __future__ import annotations
 
@@ -35,32 +35,34 @@ def run_sweep(
     figures: bool = False,
     **choices,
 ) -> SweepResult:
-    """Run the runs of a study that are not finished yet, and compare all of them.
+    """Execute the unfinished runs of a study and compare all runs.
 
-    Work that runs share is done once. An interrupted sweep resumes when it is called again with the same arguments.
+    Work that runs share is done once. An interrupted sweep resumes when the function is called again with the same
+    arguments.
 
     Example: `run_sweep("grid176", data="BUSI", tasks="breast", heads=["Linear", "Conv"]).table`.
 
     Args:
-        study: name of a study such as `grid176`, path of a Python file with `runs(choices)`, or a list of `RunSpec`.
-        output: folder of the sweep; default: `saved_models/sweep-NAME`. Required for a sequence of `RunSpec`.
-        data: path of the images, or a dict from tasks to paths.
-        skip_missing: tasks, weight sets, backbones or `weights:backbone`; runs for which one is missing are skipped.
-        dry_run: list the runs with an estimate of disk space and time, and run none.
+        study: Name of a study such as `grid176`, path of a Python file with `runs(choices)`, or a list of `RunSpec`.
+        output: Folder of the sweep; default: `saved_models/sweep-NAME`. Required for a list of `RunSpec`.
+        data: Path of the images, or a dict from tasks to paths.
+        skip_missing: Tasks, weight sets, backbones or `weights:backbone`; runs for which one is missing are skipped.
+        dry_run: Only list the runs, with an estimate of disk space and time.
         engine: `local`, or `ray` for the machines of a Ray cluster.
-        ray_address: of a running Ray cluster; None starts one on this machine.
-        runs_per_process: at most this many runs in one process.
-        reuse: compute frozen layers once for all runs; the results are the same without.
-        feature_cache_size: of the activations of frozen layers, in gigabytes.
-        save_models: save the model of every run, not only its results.
-        figures: draw the figures of every run.
-        choices: levels by the name of a factor (`backbones=["ResNet50"]`), and configuration values as in
+        ray_address: Address of a running Ray cluster; None: one is started on this machine.
+        runs_per_process: Maximum number of runs in one process.
+        reuse: Compute frozen layers once for all runs; the results are the same without.
+        feature_cache_size: Disk space for the activations of frozen layers, in gigabytes.
+        save_models: Save the model of every run, not only its results.
+        figures: Draw the figures of every run.
+        choices: Levels by the name of a factor (`backbones=["ResNet50"]`), and configuration values as in
             `Config.preset` (`epochs=3`, `**{"augment.rotation": 0}`).
     Returns:
         The table of all runs and the text of the comparison.
     Raises:
-        UserError: naming the argument, the rule and the value; or when something is missing that runs need.
-        Stopped: after Ctrl-C or SIGTERM.
+        UserError: If an argument is wrong, or something that runs need is missing; the message names the argument, the
+            rule and the value.
+        Stopped: After Ctrl-C or SIGTERM.
     """
     found = get_study(study) if isinstance(study, str | PathLike) else study_of_runs(study)
     folder = None if output is None else Path(output)
@@ -80,14 +82,14 @@ def run_sweep(
 
 
 def choices_from(study: Study, data: str | PathLike | Mapping | None, keywords: Mapping[str, object]) -> Choices:
-    """Return what the arguments of `run_sweep` choose.
+    """Return the choices of the arguments of `run_sweep`.
 
     Args:
-        study: the study.
-        data: one path, or paths by task.
-        keywords: levels by the name of a factor, and configuration values as in `Config.preset`.
+        study: The study.
+        data: One path, or paths by task.
+        keywords: Levels by the name of a factor, and configuration values as in `Config.preset`.
     Raises:
-        UserError: for an unknown argument, task or level.
+        UserError: If an argument, task or level is unknown.
     """
     names = [factor.name for factor in study.every_factor]
     levels: dict = {name: value for name, value in keywords.items() if name in names}
@@ -104,9 +106,11 @@ def choices_from(study: Study, data: str | PathLike | Mapping | None, keywords: 
         asked = expand(overrides)
     except UserError as error:
         raise UserError(f"{error}" + (f". Factors of this study: {', '.join(names)}" if names else "")) from None
-    return Choices(
-        study, lambda values: Config.from_layers("quickstart", values, asked), _leaves(asked), levels, paths
-    )
+
+    def configure(values: Mapping) -> Config:
+        return Config.from_layers(values.get("preset", "quickstart"), values, asked)
+
+    return Choices(study, configure, _leaves(asked), levels, paths)
 
 
 def _leaves(values: Mapping, where: str = "") -> list[str]:

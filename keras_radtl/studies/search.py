@@ -1,4 +1,4 @@
-"""Searches from Python: `run_search`, which the command `tune` calls as well."""
+"""Searches from Python: `run_search`, which is also called by the command `tune`."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ def run_search(
 ) -> SearchResult:
     """Search for the configuration with the best validation AUC; the test cases are not used.
 
-    An interrupted search resumes when it is called again with the same arguments.
+    An interrupted search resumes when the function is called again with the same arguments.
 
     Args:
-        config: what is not searched; the search sets the number of epochs.
-        output: folder of the search; default: a folder in `saved_models/`.
+        config: Configuration of everything that is not searched; the search sets the number of epochs.
+        output: Folder of the search; default: a folder in `saved_models/`.
         space: `default`, the name of a study, a YAML, JSON or Python file, or a dict from configuration keys to values.
-        overwrite: replace another search in `output`.
-        reuse: compute frozen layers once; the results are the same without.
-        feature_cache_size: of the activations of frozen layers, in gigabytes.
-        settings: fields of `TunerSettings`: `algorithm` ("hyperband", "random" or "bayesian"), `max_epochs`, `trials`,
+        overwrite: Replace another search in `output`.
+        reuse: Compute frozen layers once; the results are the same without.
+        feature_cache_size: Disk space for the activations of frozen layers, in gigabytes.
+        settings: Fields of `TunerSettings`: `algorithm` ("hyperband", "random" or "bayesian"), `max_epochs`, `trials`,
             `factor`, `min_epochs`, `iterations`, `keep`, `retries`.
     Returns:
         SearchResult with `table` and `best_config`.
     Raises:
-        UserError: for anything that no trial could do.
-        Stopped: after Ctrl-C or SIGTERM.
+        UserError: If a value is wrong for every trial; the message names the argument, the rule and the value.
+        Stopped: After Ctrl-C or SIGTERM.
     """
     chosen = TunerSettings.of(**settings)
     found = make_space(space, config) if isinstance(space, Mapping) else get_space(space, config)
     folder = Path(output) if output is not None else search_output(config, chosen)
+    RunOptions(folder, reuse=reuse, feature_cache_size=feature_cache_size)  # refuses wrong values
     options = {"reuse": reuse, "feature_cache_size": feature_cache_size}
-    RunOptions(folder, **options)  # refuses wrong values
     return tune(config, found, chosen, folder, overwrite, options)
 
 
 def search_output(config: Config, settings: TunerSettings) -> Path:
-    """Return the folder of a search that names none."""
+    """Return the default folder of a search."""
     plain = default_output(config)
     return plain.with_name(f"{settings.algorithm}-{plain.name}")

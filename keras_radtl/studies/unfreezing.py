@@ -2,9 +2,9 @@
 
     python -m keras_radtl.sweep unfreezing --data-breast FOLDER --data-acl FOLDER --weights-dir FOLDER
 
-A level is a number of children of the PyTorch ResNet50, counted from the output. The first of the nine, a pooling layer,
-has no weights.
-BatchNorm uses moving statistics, so that frozen layers are computed once; the study used `--batchnorm adapt`.
+A level is a number of children of the PyTorch ResNet50, counted from the output. The first of the nine is a pooling
+layer without weights. BatchNorm uses moving statistics, so that frozen layers are computed once; the study used
+`--batchnorm adapt`.
 
 Reference: Frees et al., arXiv 2508.17567, section 4.4.
 """

@@ -167,7 +167,12 @@ class TimeLeft:
     def __init__(self, runs: Sequence[RunSpec]):
         self._left = [(run.name, kind) for run, kind in zip(runs, _kinds(runs), strict=True)]
         self._seconds: dict[str, list[float]] = {"first": [], "later": []}
-        self._since, self.last = time.monotonic(), 0.0
+        self.last = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Start the time of the first run now."""
+        self._since = time.monotonic()
 
     def done(self, name: str) -> None:
         """Record that a run ended now."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from keras_radtl.config import DataConfig, UserError
-from keras_radtl.runs.files import locked
+from keras_radtl.runs.lock import locked
 from keras_radtl.runs.progress import Progress, clock
 from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, run_seconds
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
@@ -27,11 +27,11 @@ def describe_disk(runs: Sequence[RunSpec], options: SweepOptions, folder: SweepF
     """Return in one line the disk space that runs need; reads the case table of every dataset.
 
     Args:
-        runs: unfinished runs.
-        options: how they are executed.
-        folder: of the sweep.
+        runs: Unfinished runs.
+        options: How they are executed.
+        folder: Folder of the sweep.
     Raises:
-        UserError: when a dataset cannot be read, or the disk has too little space for the run directories.
+        UserError: If a dataset cannot be read, or the disk has too little space for the run directories.
     """
     sizes = [disk_bytes(there, cases, options.save_models) for there, cases in _by_data(runs)]
     features, folders = (sum(column) for column in zip(*sizes, strict=True))
@@ -51,12 +51,12 @@ def describe_time(runs: Sequence[RunSpec], options: SweepOptions, speed: Speed |
     """Return in one line the time that runs need on this machine.
 
     Args:
-        runs: unfinished runs.
-        options: how they are executed.
-        speed: of this machine, or the reason why it is unknown.
+        runs: Unfinished runs.
+        options: How they are executed.
+        speed: Speed of this machine, or the reason why it is unknown.
     """
     if isinstance(speed, str):
-        return f"time not known: {speed}"
+        return f"time unknown: {speed}"
     parts = _by_data(runs)
     seconds = sum(
         run_seconds(order_runs(listed), cases, speed, options.reuse, options.per_process, options.figures)
@@ -84,14 +84,14 @@ def execute_sweep(
     """Execute every unfinished run and return the table of all runs.
 
     Args:
-        runs: the whole list.
-        skipped: reason, by name, of the runs that are skipped.
-        folder: of the sweep; runs that are finished there are not repeated.
-        options: how runs are executed.
-        engine: executes runs.
+        runs: All runs of the list.
+        skipped: Reason of each skipped run, by name.
+        folder: Folder of the sweep; runs that are finished there are not repeated.
+        options: How runs are executed.
+        engine: Function that executes runs.
     Raises:
-        Stopped: after Ctrl-C or SIGTERM.
-        UserError: when the folder holds other runs, or another process uses it.
+        Stopped: After Ctrl-C or SIGTERM.
+        UserError: If the folder contains other runs, or another process uses it.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.path):
@@ -125,7 +125,9 @@ def _execute(left: list[RunSpec], results: Results, folder: SweepFolder, options
             )
 
         def measured(speed: Speed | str) -> None:
-            progress.write_line(f"{total} runs: {describe_time(left, options, speed)}")
+            watch.start()  # of the first run
+            runs = "1 run" if total == 1 else f"{total} runs"
+            progress.write_line(f"{runs}: {describe_time(left, options, speed)}")
 
         engine(folder, left, options, ended, measured)
 

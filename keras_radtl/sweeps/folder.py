@@ -1,4 +1,4 @@
-"""The folder of a sweep: its files, and the failures of runs, which are recorded until a run is tried again."""
+"""The folder of a sweep: its files, and the recorded failures of runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class SweepOptions:
     """How the runs of a sweep are executed; no option changes a result.
 
     Attributes:
-        reuse: compute frozen layers once for all runs.
-        feature_cache_size: disk space for the activations of frozen layers, in gigabytes.
-        save_models: save the model of every run.
-        figures: draw the figures of every run.
-        checkpoint_seconds: minimum time between two checkpoints of a run.
-        module: file of the list of runs; workers load it first, since it may add backbones. Empty: none.
-        per_process: maximum number of runs in one process.
+        reuse: Whether frozen layers are computed once for all runs.
+        feature_cache_size: Disk space for the activations of frozen layers, in gigabytes.
+        save_models: Whether the model of every run is saved.
+        figures: Whether the figures of every run are drawn.
+        checkpoint_seconds: Minimum time between two checkpoints of a run.
+        module: File of the list of runs, which workers load first, since it may add backbones; empty: none.
+        per_process: Maximum number of runs in one process.
     """
 
     reuse: bool = True
@@ -63,7 +63,7 @@ class SweepFolder:
 
     @property
     def plan(self) -> Path:
-        """The runs that were unfinished when the sweep was last started, with the options."""
+        """The runs that were unfinished at the last start of the sweep, with the options."""
         return self.path / "plan.json"
 
     @property
@@ -83,7 +83,7 @@ class SweepFolder:
         write_json(self._failure(name), {"error": " ".join(error.split()), "seconds": round(seconds, 1)})
 
     def clear_failure(self, name: str) -> None:
-        """Remove the record of a failure: the run is tried again, or has finished."""
+        """Remove the record of a failure, since the run is tried again or has finished."""
         self._failure(name).unlink(missing_ok=True)
 
     def failure(self, name: str) -> dict | None:
@@ -92,11 +92,11 @@ class SweepFolder:
         return read_json(file) if file.is_file() else None
 
     def receive(self, name: str, files: Mapping[str, bytes]) -> None:
-        """Write the directory of a run that another machine executed, completely or not at all.
+        """Write the directory of a run that was executed on another machine, completely or not at all.
 
         Args:
-            name: of the run; an incomplete directory of that name is replaced.
-            files: content by relative path.
+            name: Name of the run; an incomplete directory of that name is replaced.
+            files: Contents by relative path.
         """
         target = self.run(name).path
         fresh = target.with_name(f".tmp-{target.name}")
@@ -108,19 +108,18 @@ class SweepFolder:
         os.replace(fresh, target)
 
     def check(self, runs: Sequence[RunSpec]) -> None:
-        """Refuse a folder that holds a run of the same name with a different configuration.
+        """Refuse a folder that contains a run of the same name with a different configuration.
 
         Raises:
-            UserError: naming the run and what differs.
+            UserError: If there is one; the message names the run and the differences.
         """
         for run in runs:
             directory = self.run(run.name)
             there = to_dict(directory.config()) if (directory / CONFIG).is_file() else {}
             changed = difference(there, to_dict(run.config)) if there else []
             if changed:
-                raise UserError(
-                    f"{self.path} holds run {run.name} with {'; '.join(changed[:3])}; choose another output folder"
-                )
+                differs = "; ".join(changed[:3])
+                raise UserError(f"{self.path} contains run {run.name!r} with {differs}; choose another `output`")
 
     def write_plan(self, runs: Sequence[RunSpec], options: SweepOptions) -> None:
         """Write the unfinished runs and the options."""

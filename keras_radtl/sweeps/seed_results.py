@@ -1,4 +1,4 @@
-"""What a comparison of strategies reads from a run: its test predictions and their metrics."""
+"""Test predictions and metrics of a run, as a comparison of strategies reads them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Seed:
     """One finished run.
 
     Attributes:
-        seed: of the run.
-        metrics: test metrics by name, as in `MACRO_METRICS`.
-        cases: sorted ids of the labeled test cases; empty for a multi-label task, like the arrays below.
-        groups: group of each case.
-        targets: int array of shape (n,), class of each case.
+        seed: Seed of the run.
+        metrics: Test metrics by name, as in `MACRO_METRICS`.
+        cases: Sorted ids of the labeled test cases; empty for a multi-label task, like the arrays below.
+        groups: Group of each case.
+        targets: Class of each case, int array of shape (n,).
         probabilities: float64 array of shape (n, n_classes).
     """
 
@@ -47,8 +47,8 @@ def read_seed(run: RunDirectory, seed: int) -> Seed:
     For a multi-label task, whose predictions file lacks unknown labels, the metrics are those that the run stored.
 
     Args:
-        run: directory of the run.
-        seed: of the run.
+        run: Directory of the run.
+        seed: Seed of the run.
     """
     summary = read_json(run / SUMMARY)
     if summary["multilabel"]:

@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from keras_radtl.config import Config, DataConfig, HeadConfig, ModelConfig, TrainingConfig, UserError, from_dict, to_dict
+from keras_radtl.config import (
+    Config,
+    DataConfig,
+    HeadConfig,
+    ModelConfig,
+    TrainingConfig,
+    UserError,
+    from_dict,
+    to_dict,
+)
 from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.system.child_process import ask
 from keras_radtl.training.plan import Plan, make_plan

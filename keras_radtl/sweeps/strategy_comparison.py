@@ -24,11 +24,11 @@ class Cell:
     """One strategy with one backbone, at the chosen learning rate.
 
     Attributes:
-        backbone: name of the backbone.
-        strategy: name of the strategy.
-        learning_rate: the chosen one; None if no run finished.
-        seeds: results of each finished seed.
-        missing: name and reason of each run of this strategy and backbone that did not finish.
+        backbone: Name of the backbone.
+        strategy: Name of the strategy.
+        learning_rate: The chosen learning rate; None if no run is finished.
+        seeds: Results of each finished seed.
+        missing: Name and reason of each run of this strategy and backbone that is not finished.
     """
 
     backbone: str
@@ -59,10 +59,10 @@ class StrategyComparison:
     """The table of strategies.
 
     Attributes:
-        cells: by (backbone, strategy), in the order of the runs.
-        changes: by (backbone, strategy) and metric, the change from full fine-tuning in percent, or None.
-        wins: by strategy, (number of changes above `MARGIN`, number of changes).
-        tests: tests of each strategy against full fine-tuning.
+        cells: Cells by (backbone, strategy), in the order of the runs.
+        changes: Change from full fine-tuning in percent, or None, by (backbone, strategy) and metric.
+        wins: (number of changes above `MARGIN`, number of changes) by strategy.
+        tests: Tests of each strategy against full fine-tuning.
     """
 
     cells: Mapping[tuple[str, str], Cell]
@@ -138,5 +138,5 @@ def _changes(cell: Cell, reference: Cell | None) -> dict[str, float | None]:
 
 
 def failed_cells(found: StrategyComparison) -> list[str]:
-    """Return one line per run that did not finish."""
+    """Return one line per run that is not finished."""
     return [f"{c.strategy}, {c.backbone}: {line}" for c in found.cells.values() for line in c.missing]

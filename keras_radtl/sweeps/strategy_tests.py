@@ -4,9 +4,10 @@ Over seeds: the paired t-test of the macro AUROC. The seeds are the sample and t
 another training run would show the same difference.
 
 Over cases: the difference of the AUROC, as a mean over seeds. The cases are the sample and the trained models are
-fixed. The ROC curves of all seeds share their cases and are therefore correlated. For two classes, DeLong's covariance
-of all curves gives the variance of the difference. For more classes it is a permutation test: the ranks of the two
-strategies are exchanged case by case, in all seeds at once. It asks whether other cases would show the same difference.
+fixed. The ROC curves of all seeds share their cases and are therefore correlated. For two classes, the variance of the
+difference follows from DeLong's covariance of all curves. For more classes, the test is a permutation test: the ranks
+of the two strategies are exchanged case by case, in all seeds at once. It asks whether other cases would show the same
+difference.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ class StrategyTest:
     """A strategy against full fine-tuning, for one backbone.
 
     Attributes:
-        backbone: name of the backbone.
-        strategy: name of the strategy.
-        difference: macro AUROC of the strategy minus that of full fine-tuning, mean over the seeds of both; None if
+        backbone: Name of the backbone.
+        strategy: Name of the strategy.
+        difference: Macro AUROC of the strategy minus that of full fine-tuning, mean over their common seeds; None if
             undefined.
-        seeds: number of these seeds.
-        p_seeds: p-value of the test over seeds; None if it cannot be computed.
-        p_cases: p-value of the test over cases; None if it cannot be computed.
+        seeds: Number of these seeds.
+        p_seeds: P-value of the test over seeds; None if it cannot be computed.
+        p_cases: P-value of the test over cases; None if it cannot be computed.
         p_seeds_holm: `p_seeds` with Holm's correction over all strategies and backbones.
         p_cases_holm: `p_cases` with the same correction.
-        method: of the test over cases, or why there is none.
+        method: Method of the test over cases, or the reason why there is none.
     """
 
     backbone: str
@@ -57,7 +58,7 @@ def strategy_tests(pairs: Sequence[tuple[str, str, Sequence[Seed], Sequence[Seed
     """Test each pair and correct both kinds of p-values for the number of pairs.
 
     Args:
-        pairs: (backbone, strategy, seeds of full fine-tuning, seeds of the strategy).
+        pairs: One (backbone, strategy, seeds of full fine-tuning, seeds of the strategy) per test.
     """
     tests = [_test(*pair) for pair in pairs]
     corrected = [adjust_p_values([getattr(test, name) for test in tests]) for name in ("p_seeds", "p_cases")]

@@ -18,6 +18,7 @@ from keras_radtl.sweeps.results import FAILED, Results
 from keras_radtl.sweeps.run_list import RunSpec, check_runs, order_runs
 from keras_radtl.sweeps.study import Study
 from keras_radtl.sweeps.summary import close, counts
+from keras_radtl.sweeps.user_code import user_code
 
 if TYPE_CHECKING:
     import pandas
@@ -30,10 +31,10 @@ class SweepResult:
     """The result of a sweep.
 
     Attributes:
-        folder: of the sweep.
-        columns: of the table: name, factors, metrics and status.
-        rows: one dict for each run, in the order of the study.
-        text: comparison of the runs, as the command prints it at its end.
+        folder: Folder of the sweep.
+        columns: Columns of the table: name, factors, metrics and status.
+        rows: One dict per run, in the order of the study.
+        text: Comparison of the runs, as the command prints it.
     """
 
     folder: Path
@@ -63,14 +64,14 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that can be executed: everything that users can get wrong has been checked.
+    """A sweep that can be executed: everything that a user can correct has been checked.
 
     Attributes:
-        study: with what is compared at the end.
-        runs: every run.
-        skipped: reason, by name, of the runs that are skipped.
-        folder: of the sweep.
-        options: how runs are executed.
+        study: The study, which determines the comparison of the runs.
+        runs: All runs.
+        skipped: Reason of each skipped run, by name.
+        folder: Folder of the sweep.
+        options: How runs are executed.
     """
 
     study: Study
@@ -86,14 +87,14 @@ class Sweep:
 
     @property
     def unfinished(self) -> list[RunSpec]:
-        """Runs that are still to be executed."""
+        """Runs that are not finished."""
         return [run for run in self.available if not self.folder.run(run.name).finished]
 
     def describe_disk(self) -> str:
         """Return in one line the disk space that unfinished runs need.
 
         Raises:
-            UserError: when data cannot be read, or the disk has too little space.
+            UserError: If data cannot be read, or the disk has too little space.
         """
         left = self.unfinished
         return f"{_runs(left)}: {describe_disk(left, self.options, self.folder)}"
@@ -114,8 +115,8 @@ class Sweep:
         """Execute the unfinished runs, write the comparison of all runs and return the result.
 
         Raises:
-            Stopped: after Ctrl-C or SIGTERM.
-            UserError: when another process uses the folder.
+            Stopped: After Ctrl-C or SIGTERM.
+            UserError: If another process uses the folder.
         """
         results = execute_sweep(self.runs, self.skipped, self.folder, self.options, engine)
         return self._result(results, close(results, self.study))
@@ -133,12 +134,14 @@ def list_runs(study: Study, choices: Choices) -> list[RunSpec]:
     """Return the runs of a study.
 
     Raises:
-        UserError: when there is none, a name is used twice, or the study overrules what the user asked for.
+        UserError: If a run cannot work, there is none, a name is used twice, or the study overrides a value that the
+            user set. An error in the file of the study names the file and the line.
     """
-    runs = study.runs(choices)
-    check_runs(runs)
+    with user_code(study.file):
+        runs = study.runs(choices)
+    check_runs(runs, study.file or study.name or "study")
     choices.check(runs)
-    return runs
+    return list(runs)
 
 
 def prepare_sweep(
@@ -151,13 +154,13 @@ def prepare_sweep(
     """Check everything that runs need and return the sweep.
 
     Args:
-        study: of the runs.
-        runs: from `list_runs`.
-        output: folder of the sweep; None: `saved_models/sweep-NAME`.
-        options: how runs are executed.
-        skip_missing: what may be missing; see `select_available`.
+        study: The study.
+        runs: Runs from `list_runs`.
+        output: Folder of the sweep; None: `saved_models/sweep-NAME`.
+        options: How runs are executed.
+        skip_missing: What may be missing; see `select_available`.
     Raises:
-        UserError: when something is missing, an option is wrong or the folder holds other runs.
+        UserError: If something is missing, an option is wrong or the folder contains other runs.
     """
     require(options.per_process >= 1, "runs_per_process", ">= 1", options.per_process)
     skipped = select_available(runs, skip_missing)

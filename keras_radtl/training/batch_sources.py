@@ -10,6 +10,7 @@ import hashlib
 import logging
 import math
 import shutil
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class FeatureSource:
 
     Attributes:
         model: The upper part, which is trained.
-        failure: The error of the feature store, such as a full disk; TensorFlow only reports an error of its own.
+        failure: The error that ended the batches, such as a failed read; TensorFlow only reports an error of its own.
     """
 
     def __init__(self, parts, job, store: FeatureStore):
@@ -107,10 +108,9 @@ class FeatureSource:
         def batches():
             for epoch in range(first_epoch, last_epoch):
                 order = self.job.order(epoch)
-                stored = self._epoch(epoch, order)
-                for start in range(0, len(order), size):
-                    rows = order[start : start + size]
-                    yield self._pack([a[start : start + size] for a in stored]), targets[rows], weights[rows]
+                for batch, parts in enumerate(self._epoch(epoch, order)):
+                    rows = order[batch * size : (batch + 1) * size]
+                    yield self._pack(parts), targets[rows], weights[rows]
 
         tensors = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in self.model.inputs]
         label = tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
@@ -121,20 +121,21 @@ class FeatureSource:
         """Return the logits of cases without augmentation: float32 array of shape (n_cases, n_classes)."""
         pixels, size = self.job.dataset.pixels, self.job.plan.training.batch_size
         key = {"epoch": None, "rows": _digest(indices)}
-        stored = self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size))
-        return self._upper(self._pack([a[s : s + size] for a in stored]) for s in range(0, len(indices), size))
+        return self._upper(
+            map(self._pack, self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size)))
+        )
 
     def release(self) -> None:
         """Drop the references to the models: TensorFlow keeps the generator of a dataset, and with it this source."""
         self.model = self._lower = self._upper = None
 
-    def _epoch(self, epoch: int, order: np.ndarray) -> list[np.ndarray]:
-        """Return the activations of the augmented images of an epoch, in its order."""
+    def _epoch(self, epoch: int, order: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Yield batches of the activations of the augmented images of an epoch, in its order."""
         plan = self.job.plan
         key = {"epoch": epoch, "rows": _digest(order), "seed": plan.seed, "augment": to_dict(plan.augment)}
         return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
 
-    def _fetch(self, key: dict, rows: int, pixels) -> list[np.ndarray]:
+    def _fetch(self, key: dict, rows: int, pixels) -> Iterator[list[np.ndarray]]:
         def make():
             for batch in pixels():
                 out = self._lower.step(batch)
@@ -142,7 +143,8 @@ class FeatureSource:
                 yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # also from bfloat16
 
         try:
-            return self.store.fetch({**self._base, **key}, rows, make)
+            size = self.job.plan.training.batch_size
+            yield from self.store.batches({**self._base, **key}, rows, size, make)
         except OSError as error:
             self.failure = error
             raise

@@ -7,7 +7,10 @@ before the checkpoint that refers to it and removed after the next one, so that 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -80,7 +83,14 @@ def _equal_bits(array: np.ndarray, other: np.ndarray) -> bool:
 
 
 def assign_weights(model, initial: Weights, changed: Weights) -> None:
-    """Set the weights of a model to those in `changed`, and the others to `initial`."""
+    """Set the weights of a model to those in `changed`, and the others to `initial`.
+
+    Raises:
+        UserError: If `changed` has weights that the model lacks, or of another shape; no weight is changed then.
+    """
+    wrong = [path for path, value in changed.items() if path not in initial or initial[path].shape != value.shape]
+    if wrong:
+        raise UserError(f"The checkpoint has weights of another model ({wrong[0]}); `overwrite=True` starts over")
     for variable in model.weights:
         variable.assign(changed.get(variable.path, initial[variable.path]))
 
@@ -114,21 +124,59 @@ def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -
 
 
 def load(run: RunDirectory) -> tuple[TrainingState, Weights, list[np.ndarray]] | None:
-    """Return state, changed weights and optimizer variables of the last checkpoint; None if there is no checkpoint."""
-    if not (run / CHECKPOINT).is_file():
+    """Return state, changed weights and optimizer variables of the last checkpoint; None if there is no checkpoint.
+
+    Raises:
+        UserError: If the file, or that of the best weights, is damaged; the message names it.
+    """
+    file = run / CHECKPOINT
+    if not os.path.lexists(file):
         return None
-    with np.load(run / CHECKPOINT, allow_pickle=False) as file:
-        state = TrainingState(**json.loads(file["state"].tobytes()))
-        optimizer = [file[name] for name in sorted(file.files) if name.startswith("optimizer/")]
-        return state, _weights(file), optimizer
+    with _reading(file) as arrays:
+        state = TrainingState(**json.loads(arrays["state"].tobytes()))
+        _check_state(state)
+        optimizer = [arrays[name] for name in sorted(arrays.files) if name.startswith("optimizer/")]
+        changed = _weights(arrays)
+    load_best(run, state)  # a damaged file is found now, not after the last epoch
+    return state, changed, optimizer
 
 
 def load_best(run: RunDirectory, state: TrainingState) -> Weights:
-    """Return the changed weights of the best epoch."""
+    """Return the changed weights of the best epoch.
+
+    Raises:
+        UserError: If their file is missing or damaged; the message names it.
+    """
     if state.best_weights is not None:
         return state.best_weights
-    with np.load(run / best_name(state.best_epoch), allow_pickle=False) as file:
-        return _weights(file)
+    with _reading(run / best_name(state.best_epoch)) as arrays:
+        return _weights(arrays)
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """Open an archive of arrays; whatever damaged it becomes one line."""
+    try:
+        if not file.is_file():
+            raise ValueError("it is missing" if not os.path.lexists(file) else "it is not a file")
+        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            yield arrays
+    except Exception as error:  # of NumPy, the archive or JSON, whatever the content of the file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{file} is damaged: {reason[:120]}; `overwrite=True` starts over") from None
+
+
+def _check_state(state: TrainingState) -> None:
+    numbers = (state.epoch, state.phase, state.phase_start, state.phase_stale, state.best_epoch)
+    known = isinstance(state.history, list) and all(isinstance(row, dict) for row in state.history)
+    if not known or not all(type(value) is int and value >= 0 for value in numbers):
+        raise ValueError("its state has values of a wrong type")
+    if (
+        state.epoch != len(state.history)
+        or not state.phase_start <= state.epoch
+        or not 0 < state.best_epoch <= state.epoch
+    ):
+        raise ValueError("its state contradicts its history")
 
 
 def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:

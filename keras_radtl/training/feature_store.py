@@ -1,14 +1,15 @@
-"""Activations on disk: computed once, memory-mapped, shared by every run that needs the same ones.
+"""Store of activations on disk: computed once, memory-mapped, shared by all runs that need the same ones.
 
 An entry is a folder with one `.npy` file per tensor and a manifest. It is renamed to its final name when it is
 complete, so two processes may write the same entry: the first complete copy is used. An entry whose checksum does not
-match is damaged; it is removed and computed again. The store is a cache: beyond its limit the least recently used
-entries are removed.
+match is damaged; it is removed and computed again. The store is a cache: if it exceeds its limit, the least recently
+used entries are removed, and if it cannot be written, activations are computed again whenever they are needed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -16,7 +17,7 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
 _STALE_SECONDS = 24 * 3600  # an older unfinished entry was left by a crash
+_reported: set[Path] = set()  # folders of which a warning was logged
 
 
 def default_folder() -> Path:
@@ -34,34 +36,86 @@ def default_folder() -> Path:
     return Path(base).expanduser() / "features"
 
 
+class _SourceError(OSError):
+    """An `OSError` of the function that computes activations, not of the store."""
+
+    def __init__(self, cause: OSError):
+        super().__init__(*cause.args)
+        self.cause = cause
+
+
+def _guarded(make: Callable[[], Iterable[list[np.ndarray]]]) -> Iterator[list[np.ndarray]]:
+    try:
+        yield from make()
+    except OSError as error:
+        raise _SourceError(error) from error
+
+
 class FeatureStore:
     """A folder of activations with a size limit.
 
     Args:
-        folder: created with the first entry.
-        limit: in bytes; beyond it the least recently used entries are removed.
+        folder: Folder of the store; it is created with the first entry.
+        limit: Size in bytes; if it is exceeded, the least recently used entries are removed.
         dtype: `float32`, or `float16` for half the disk space and a rounding error, which is logged.
     """
 
     def __init__(self, folder: Path, limit: int, dtype: str = "float32"):
         self.folder, self.limit, self.dtype = Path(folder), int(limit), dtype
 
+    def batches(
+        self, key: dict, rows: int, size: int, make: Callable[[], Iterable[list[np.ndarray]]]
+    ) -> Iterator[list[np.ndarray]]:
+        """Yield the tensors of an entry in batches; if the store cannot be written, they are computed instead.
+
+        The values are the same in both cases.
+
+        Args:
+            key: Everything that the activations depend on, as for `fetch`.
+            rows: Number of rows of each tensor.
+            size: Number of rows of a batch; the last batch may be smaller.
+            make: Function that returns batches of this size, each a list of float32 arrays.
+        Yields:
+            One array per tensor.
+        """
+        try:
+            stored = self.fetch(key, rows, make)
+        except _SourceError as error:
+            raise error.cause from None
+        except OSError as error:
+            self._report(error)
+            for batch in make():
+                yield [tensor.astype(self.dtype, copy=False) for tensor in batch]
+            return
+        for start in range(0, rows, size):
+            yield [tensor[start : start + size] for tensor in stored]
+
+    def _report(self, error: OSError) -> None:
+        if self.folder not in _reported:
+            _reported.add(self.folder)
+            reason, text = error.strerror or error, "activations of frozen layers are computed again when needed"
+            logger.warning("feature store: %s cannot be written (%s); %s", self.folder, reason, text)
+
     def fetch(self, key: dict, rows: int, make: Callable[[], Iterable[list[np.ndarray]]]) -> list[np.ndarray]:
-        """Return the memory-mapped tensors of an entry; `make` computes them when there is no intact entry.
+        """Return the memory-mapped tensors of an entry; `make` computes them if there is no intact entry.
 
         Args:
             key: JSON-able dict of everything that the activations depend on.
-            rows: number of rows of each tensor.
-            make: returns batches, each a list of float32 arrays with one row per case, in order.
+            rows: Number of rows of each tensor.
+            make: Function that returns batches, each a list of float32 arrays with one row per case, in order.
         Returns:
             One array per tensor, of `rows` rows.
+        Raises:
+            OSError: If there is no intact entry and none can be written.
         """
         key = {**key, "dtype": self.dtype}
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
         found = self._open(name, key, rows)
         if found is None:
-            self._write(name, key, rows, make())
+            self._write(name, key, rows, _guarded(make))
             found = self._open(name, key, rows)
+            if found is None:
+                raise OSError(errno.EIO, "an entry cannot be replaced", str(self.folder / name))
             self._prune(keep=name)
         return found
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.data.dataset import Dataset
-from keras_radtl.runs.directory import ENVIRONMENT, MODEL, REJECTED, SPLIT, SUMMARY, RunDirectory, check_output, create
-from keras_radtl.runs.files import atomic, difference, locked, read_json, write_csv, write_json
+from keras_radtl.runs.directory import MODEL, REJECTED, SPLIT, SUMMARY, RunDirectory, check_output, create
+from keras_radtl.runs.files import atomic, difference, write_csv, write_json
+from keras_radtl.runs.lock import locked
 from keras_radtl.runs.run import Run
 from keras_radtl.training.build import build, describe
 from keras_radtl.training.load import read_data
@@ -32,7 +33,11 @@ def load_data(config: Config) -> Dataset:
         UserError: If data or options cannot be used; the message names the file, row or argument.
     """
     folder = tempfile.TemporaryDirectory(prefix="keras_radtl-")
-    dataset = read_data(make_plan(config), Path(folder.name))
+    try:
+        dataset = read_data(make_plan(config), Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
     weakref.finalize(dataset, folder.cleanup)
     return dataset
 
@@ -119,7 +124,7 @@ def _open(config: Config, options: RunOptions, action: str, dataset: Dataset, de
     if action == "resume":
         run = RunDirectory(Path(options.output))
         run.clean()
-        changed = difference(read_json(run / ENVIRONMENT), record)
+        changed = difference(run.environment(), record)
         if changed:
             raise UserError(f"{run.path} cannot be resumed: {'; '.join(changed[:3])}; `overwrite=True` starts over")
         logger.info("resuming %s", run.path)

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 from keras_radtl.config import Config, UserError, from_dict
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.reproducibility import import_tensorflow
-from keras_radtl.runs.files import locked
 from keras_radtl.runs.interrupt import TERMINATED, Stopped, StopRequest
+from keras_radtl.runs.lock import locked
 from keras_radtl.training.load import read_data
 from keras_radtl.training.plan import Plan, make_plan
 from keras_radtl.training.run_options import RunOptions
@@ -50,9 +50,9 @@ class Answer:
     Attributes:
         outcome: `done`; `refused`: the input cannot be used; `stopped`: after SIGTERM; `disk_full`: nothing can be
             written; `failed`: any other error; `died`: the process ended without an answer.
-        text: the reason; empty when done.
-        result: what the task returned, JSON-able.
-        memory: resident memory of the worker after the task, in bytes.
+        text: The reason; empty when done.
+        result: JSON-able result of the task.
+        memory: Resident memory of the worker after the task, in bytes.
     """
 
     outcome: str
@@ -99,7 +99,7 @@ class Worker:
             outcome, text = REFUSED, str(error)
         except Stopped as stop:
             outcome, text = STOPPED, str(stop)
-        except Exception as error:  # any defect in one run
+        except Exception as error:  # a bug in one run
             logger.exception("the task failed")
             outcome, text = _classify(error)
         return Answer(outcome, text, result, _resident_memory())

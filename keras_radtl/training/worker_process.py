@@ -31,7 +31,7 @@ class WorkerProcess:
         arguments: of the Python interpreter; the folder and the cache of `worker.serve` are appended.
         log: file to which the worker's log lines are appended; its folder is that of the sweep or search.
         stop: passed on to the worker.
-        tasks: at most so many are executed by one process; None: no limit.
+        tasks: Maximum number of tasks per process; None: no limit.
 
     Attributes:
         started: when the process was started, by `time.perf_counter`.

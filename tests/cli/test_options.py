@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
@@ -160,3 +162,69 @@ def test_help_texts_name_flags():
     text = " ".join(parser.format_help().split())
     assert "fixed (see --unfreeze)" in text and "see --weight-decay-mode" in text
     assert "`unfreeze`" not in text
+
+
+def test_none_unsets_what_may_be_unset():
+    assert parse().data.image_size == 160 and parse("--data", "folder").data.image_size is None
+    config = parse("--positive", "none", "--image-size", "none", "--patience", "none", "--weights", "none")
+    assert (config.data.positive, config.data.image_size, config.training.patience) == (None, None, None)
+    assert config.model.weights == "none"  # a value of its own
+    with pytest.raises(UserError, match="--epochs must be an integer"):
+        parse("--epochs", "none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "seed=2001-99-99"], "`seed` must be of type int. Received: seed='2001-99-99'"),
+        (["--set", 'seed=!!int "x"'], "--set seed: not a value"),
+        (["--set", "seed=" + "9" * 5000], "an integer of 5000 digits"),
+        (["--set", "data=" + "{" * 3000], "inside each other"),
+        (["--set", "a." * 3000 + "b=1"], "Unknown configuration key"),
+        (["--set", "model.head.ratio=.inf"], "`ratio` must be in (0, 100]"),
+        (["--set", "data.resize_side=1000000"], "`resize_side` must be in [8, 16384] pixels"),
+        (["--unfreeze", "top²"], "`unfreeze` must be"),
+        (["--unfreeze", "layers:³"], "`unfreeze` must be"),
+        (["--epochs", "1e20"], "--epochs must be an integer"),
+        (["--epochs", "1" + "0" * 20], "`epochs` must be in [1, 100000]"),
+        (["--epochs", "9" * 5000], "--epochs must be an integer"),
+        (["--image-size", "9999999999999999999999"], "`image_size` must be in [8, 4096] pixels"),
+        (["--group-rates", "inf"], "`group_rates` must be a list of numbers in [0, 1e6]"),
+        (["--groups", "re:a{99999999999}"], "`groups` is not a valid regular expression"),
+        (["--data", "a\0b"], "`data.path` must be Unicode text"),
+        (["--config", "x" * 5000], "File name too long"),
+        (["--config", "a\0b"], "No such configuration file"),
+    ],
+    ids=range(18),
+)
+def test_values_that_no_key_can_have_are_one_line(arguments, message):
+    with pytest.raises(UserError) as error:
+        parse(*arguments)
+    assert message in str(error.value) and len(str(error.value)) <= 300 and str(error.value).isprintable()
+
+
+COMMANDS = ("analyze", "audit", "compare", "fit", "phantoms", "predict", "sweep", "tune")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_the_default_of_every_option_that_takes_a_value(command):
+    module = importlib.import_module(f"keras_radtl.{command}")
+    parser = module.parser()
+    formatter = parser._get_formatter()
+    for action in parser._actions:
+        if action.option_strings and action.nargs != 0 and not action.required:
+            assert "default" in formatter._expand_help(action), action.option_strings
+
+
+def test_defaults_are_those_of_the_quickstart(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    parser = make_parser("fit", "Test.")
+    add_config_options(parser)
+    text = " ".join(parser.format_help().split())
+    for part in (
+        "--epochs INT number of epochs (default: 8)",
+        "(default: conv_skip)",
+        "(default: top2)",
+        "(default: 0.0002)",
+    ):
+        assert part in text

@@ -25,12 +25,21 @@ COMMAND_LINE = ("cli", "studies")  # folders whose messages may name flags
         ("`reuse=False` recomputes them", "--no-reuse recomputes them"),
         ("`skip_missing=['acl', 'breast']`", "--skip-missing acl breast"),
         ("use `data={'acl': 'PATH'}`", "use --data-acl PATH"),
+        ("`data={'acl': 'PATH', 'breast': 'PATH'}`", "--data-acl PATH --data-breast PATH"),
+        ("`skip_missing=['acl', 'radimagenet:resnet50']`", "--skip-missing acl radimagenet:resnet50"),
+        ("`ray_address` needs `engine='ray'`", "--ray-address needs --engine ray"),
+        ("use `device='cpu'`", "use --device cpu"),
         ("Unknown backbone `resnet51`", "Unknown backbone `resnet51`"),
         ("`augment.rotation` must be in [0, 180]", "`augment.rotation` must be in [0, 180]"),
     ],
 )
 def test_arguments_become_flags(message, expected):
     assert as_flags(message) == expected
+
+
+def test_further_options_of_a_command():
+    assert as_flags("`kernel_sizes` must be among 2, 4", ["kernel_sizes"]) == "--kernel-sizes must be among 2, 4"
+    assert as_flags("`kernel_sizes` must be among 2, 4") == "`kernel_sizes` must be among 2, 4"
 
 
 def test_same_error_in_python_and_on_the_command_line(capsys):

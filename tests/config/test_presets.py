@@ -10,6 +10,7 @@ from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.models.layers.head_sizes import head_parameters
 from keras_radtl.models.layers.scalings import get_scaling
 from keras_radtl.strategies.table import get_strategy
+from keras_radtl.training.plan import make_plan
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -86,6 +87,16 @@ def test_number_of_head_parameters_of_cbis():
     assert head_parameters(head, 7 * 7 * 2048, 2) == 2 * 100352 + 2
 
 
+def test_own_data_of_the_quickstart():
+    own, other = Config.preset("quickstart"), Config.preset("quickstart", data="folder")
+    assert (own.data.image_size, own.data.positive) == (160, "malignant")
+    assert (other.data.image_size, other.data.positive) == (None, None)
+    assert make_plan(other).image_size == 224  # of the backbone
+    unset = Config.preset("quickstart", positive=None, image_size=None)
+    assert (unset.data.image_size, unset.data.positive) == (None, None)
+    assert Config.preset("breast", data="folder").data.image_size == 256  # of the study
+
+
 def test_unknown_preset_is_an_error():
     with pytest.raises(UserError, match="Unknown preset 'mri'. Known: quickstart, breast, acl, breast_radimagenet"):
         Config.preset("mri")
@@ -93,7 +104,12 @@ def test_unknown_preset_is_an_error():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("breast", marks=pytest.mark.slow), pytest.param("radimagenet", marks=pytest.mark.slow), "fts", "cbis"],
+    [
+        pytest.param("breast", marks=pytest.mark.slow),
+        pytest.param("radimagenet", marks=pytest.mark.slow),
+        "fts",
+        "cbis",
+    ],
 )
 def test_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictures, tmp_path):
     from keras_radtl.fit import main

@@ -98,3 +98,44 @@ def test_real_breast_ultrasound_in_five_folds(shared_data):
     dataset = load(shared_data / "busi", 32, folds=5, positive="malignant")
     assert len(dataset.cases) == 622 and [len(split.test) for split in dataset.splits] == [125, 125, 124, 124, 124]
     assert [int(dataset.cases.targets[split.test].sum()) for split in dataset.splits] == [34, 34, 33, 33, 33]
+
+
+def test_table_has_a_row_per_case_with_its_part(folder):
+    dataset = load(folder)
+    assert dataset.table.index.name == "case" and list(dataset.table.index) == list(dataset.cases.cases)
+    assert {"path", "group", "label", "split"} <= set(dataset.table.columns)
+    (split,) = dataset.splits
+    for part in ("train", "val", "test"):
+        rows = sorted(getattr(split, part))
+        assert list(dataset.table.index[dataset.table["split"] == part]) == [dataset.cases.cases[row] for row in rows]
+    folds = load(folder, folds=3).table
+    assert list(folds.columns[-3:]) == ["fold_1", "fold_2", "fold_3"]
+    assert (folds[["fold_1", "fold_2", "fold_3"]] == "test").sum(axis=1).eq(1).all()
+
+
+def test_summary_counts_images_and_groups(folder):
+    summary = load(folder).summary()
+    assert list(summary.index) == ["benign", "malignant", "total"] and summary.index.name == "class"
+    assert summary["images"].tolist() == [29, 29, 58] and summary.loc["total", "groups"] == 58
+    assert summary[["train", "val", "test"]].sum(axis=1).tolist() == [29, 29, 58]
+    folds = load(folder, folds=3).summary()
+    assert folds[["fold_1", "fold_2", "fold_3"]].sum(axis=1).tolist() == [29, 29, 58]
+
+
+def test_summary_of_a_multi_label_data_set(tmp_path):
+    rows = ["path,group,edema,mass"]
+    for i in range(40):
+        Image.fromarray(RANDOM.integers(0, 256, (12, 12), np.uint8)).save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png,g{i // 2},{i % 2},{int(i % 4 == 3)}")
+    (tmp_path / "cases.csv").write_text("\n".join(rows))
+    summary = load(tmp_path / "cases.csv", labels=("edema", "mass")).summary()
+    assert summary["images"].to_dict() == {"edema": 20, "mass": 10, "total": 40}
+    assert summary["groups"].to_dict() == {"edema": 20, "mass": 10, "total": 20}
+
+
+def test_repr_and_html(folder):
+    dataset = load(folder)
+    assert repr(dataset) == f"Dataset({dataset.cases.name!r}, 58 images of 8 x 8 x 1, 1 split)"
+    assert repr(load(folder, folds=3)).endswith("3 folds)")
+    html = dataset._repr_html_()
+    assert "58 images of 8 x 8 x 1" in html and html.count("<table") == 1

@@ -67,48 +67,46 @@ def test_intervals_of_two_classes_are_those_of_delong_and_wilson():
     targets, probabilities = predictions(2)
     found = classification_metrics(targets, probabilities, ("benign", "malignant"), replicates=20)
     area = delong_interval(targets, probabilities[:, 1])
-    assert found["auc"] == (area.auc, area.ci_low, area.ci_high, 200, "DeLong")
+    assert found["auc"] == (area.auc, area.ci_low, area.ci_high, 200, "DeLong, logit")
     hits, positives = int(np.sum((probabilities[:, 1] > 0.5) & (targets == 1))), int(targets.sum())
-    assert found["sensitivity"] == (hits / positives, *wilson_interval(hits, positives)[:2], positives, "Wilson")
+    assert found["sensitivity"] == (
+        *(hits / positives, *map(pytest.approx, wilson_interval(hits, positives)[:2])),
+        *(positives, "Wilson"),
+    )
     assert found["specificity"].n == 200 - positives
-    logit = classification_metrics(targets, probabilities, ("benign", "malignant"), replicates=20, auc_scale="logit")
-    assert logit["auc"].method == "DeLong, logit"
+    plain = classification_metrics(targets, probabilities, ("benign", "malignant"), replicates=20, auc_scale="plain")
+    assert plain["auc"][1:3] == delong_interval(targets, probabilities[:, 1], scale="plain")[2:4]
+    assert plain["auc"].method == "DeLong, plain"
 
 
-def test_weighted_metrics_equal_metrics_of_repeated_cases():
-    from keras_radtl.metrics.classification import _Statistic
-    from keras_radtl.stats.intervals import bootstrap_weights
-
-    for num_classes in (2, 3):
-        targets, probabilities = predictions(num_classes, n=60, decimals=1)
-        statistic = _Statistic(targets, probabilities)
-        weights = next(bootstrap_weights(np.arange(60), 5, seed=1))
-        for row, values in zip(weights, statistic(weights), strict=True):
-            copied = np.repeat(np.arange(60), row.astype(int))
-            expected = with_sklearn(targets[copied], probabilities[copied])
-            for name, value in zip(statistic.names, values, strict=True):
-                assert value == pytest.approx(expected[name], abs=1e-12), name
-
-
-def test_bootstrap_resamples_whole_groups():
-    targets, probabilities = predictions(2, n=100)
-    once = classification_metrics(targets, probabilities, ("a", "b"), replicates=400)
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_with_several_cases_per_group_every_interval_is_clustered(num_classes):
+    targets, probabilities = predictions(num_classes, n=100)
+    names = "abc"[:num_classes]
+    once = classification_metrics(targets, probabilities, names, groups=np.arange(100), replicates=400)
     copied = classification_metrics(
         np.tile(targets, 4),
         np.tile(probabilities, (4, 1)),
-        ("a", "b"),
+        names,
         groups=np.tile(np.arange(100), 4),
         replicates=400,
     )
-    ungrouped = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), ("a", "b"), replicates=400)
-    for name in ("brier", "f1"):
+    ungrouped = classification_metrics(np.tile(targets, 4), np.tile(probabilities, (4, 1)), names, replicates=400)
+    assert tuple(once) == tuple(copied) == METRICS
+    for name in METRICS:
         wide, grouped, narrow = (found[name].ci_high - found[name].ci_low for found in (once, copied, ungrouped))
-        assert grouped == pytest.approx(wide, rel=1e-9)
-        assert narrow == pytest.approx(wide / 2, rel=0.25)
-    assert "over groups" in copied["brier"].method and "over cases" in once["brier"].method
-    assert "auc_clustered" not in once
-    assert copied["auc_clustered"].ci_low == pytest.approx(once["auc"].ci_low, abs=1e-12)
-    assert copied["auc"].ci_low > copied["auc_clustered"].ci_low
+        assert grouped == pytest.approx(wide, rel=0.05), name
+        assert narrow == pytest.approx(wide / 2, rel=0.25), name
+        assert "clustered" in copied[name].method and "clustered" not in once[name].method
+
+
+def test_a_perfect_ranking_has_intervals():
+    found = classification_metrics([0] * 10 + [1] * 10, binary([0.1] * 10 + [0.9] * 10), ("no", "yes"), replicates=50)
+    assert found["average_precision"].value == 1 and found["average_precision"].ci_low < 0.8
+    assert found["average_precision"].method == "Wilson, over positives (average precision is 1)"
+    for name in ("auc", "accuracy", "f1", "sensitivity", "balanced_accuracy"):
+        assert found[name].ci_low < found[name].ci_high == 1, name
+    assert found["brier"].method == "no interval: all values are equal"
 
 
 def test_the_same_seed_gives_the_same_intervals():

@@ -65,6 +65,15 @@ def test_operating_point_reproduces_a_chosen_threshold():
     assert found.sensitivity.method == "Wilson"
 
 
+def test_groups_make_the_intervals_of_an_operating_point_clustered():
+    targets, scores = example()
+    groups = np.arange(120) // 3
+    for found in (operating_point(targets, scores, 0.5, groups=groups), youden_point(targets, scores, groups=groups)):
+        assert (found.sensitivity.method, found.specificity.method) == ("Wilson, clustered",) * 2
+    chosen = sensitivity_at_specificity(targets, scores, 0.9, groups, replicates=50)
+    assert chosen.specificity.method == "Wilson, clustered" and "clustered" in chosen.sensitivity.method
+
+
 def test_specificity_that_no_score_reaches_gives_no_positive_prediction():
     found = sensitivity_at_specificity([0, 1, 0], [0.9, 0.4, 0.1], 1.0, replicates=20)
     assert found.tp == found.fp == 0 and np.isfinite(found.threshold)

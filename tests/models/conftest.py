@@ -1,6 +1,7 @@
 """Small classifiers with random weights, built once for all tests."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -8,6 +9,21 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 import pytest
+
+LARGE = {"densenet121", "inception_v3", "inception_resnet_v2"}
+_MODEL_FIXTURES = {"small_classifier", "application", "case"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark tests that build a large backbone as slow; the same tests run with smaller backbones."""
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:  # pytest passes the items of all folders
+            continue
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        names = {name for value in parameters if isinstance(value, str) for name in value.split("+")}
+        if names & LARGE and _MODEL_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -98,29 +98,38 @@ def test_features_equal_those_of_keras_applications(name, small_classifier, appl
     np.testing.assert_allclose(ours(images(ours)), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
-def test_the_graph_is_flat_with_uint8_input_and_float32_logits(small_classifier):
-    for name in BACKBONES:
-        model = small_classifier(name)
-        assert not any(isinstance(layer, keras.Model) for layer in model.layers)
-        assert (model.input.name, model.input.dtype, model.output.dtype) == ("image", "uint8", "float32")
-        assert [layer.name for layer in model.layers[:2]] == ["image", "scaling"]
-        assert [layer.name for layer in model.layers[-2:]] == ["pooling", "head"]
-        paths = [weight.path for weight in model.weights]
-        assert len(paths) == len(set(paths))
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_graph_is_flat_with_uint8_input_and_float32_logits(name, small_classifier):
+    model = small_classifier(name)
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    assert (model.input.name, model.input.dtype, model.output.dtype) == ("image", "uint8", "float32")
+    assert [layer.name for layer in model.layers[:2]] == ["image", "scaling"]
+    assert [layer.name for layer in model.layers[-2:]] == ["pooling", "head"]
+    paths = [weight.path for weight in model.weights]
+    assert len(paths) == len(set(paths))
 
 
-def test_layer_names_do_not_depend_on_earlier_models(small_classifier):
+@pytest.mark.slow
+def test_layer_names_of_inception_do_not_depend_on_earlier_models(small_classifier):
     keras.layers.Conv2D(1, 1), keras.layers.Activation("relu")
     names = [layer.name for layer in small_classifier("inception_v3").layers]
     assert names == [layer.name for layer in build(backbone="InceptionV3", size=75).layers]
     assert {"conv2d", "conv2d_93", "batch_normalization_93", "activation", "max_pooling2d_1"} <= set(names)
 
 
-def test_initial_weights_depend_on_the_seed_but_not_on_the_global_seed():
+def test_layer_names_do_not_depend_on_earlier_models(tiny_backbone):
+    names = []
+    for _ in range(2):
+        keras.layers.Conv2D(1, 1), keras.layers.ReLU()
+        names.append([layer.name for layer in build(backbone="tiny").layers])
+    assert names[0] == names[1]
+
+
+def test_initial_weights_depend_on_the_seed_but_not_on_the_global_seed(tiny_backbone):
     weights = []
     for global_seed, seed in ((1, 7), (2, 7), (1, 8)):
         keras.utils.set_random_seed(global_seed)
-        weights.append(build(seed=seed).get_weights())
+        weights.append(build(seed=seed, backbone="tiny").get_weights())
     assert all(np.array_equal(a, b) for a, b in zip(weights[0], weights[1], strict=True))
     kernels = [(a, b) for a, b in zip(weights[0], weights[2], strict=True) if a.ndim > 1]
     assert not any(np.array_equal(a, b) for a, b in kernels)
@@ -165,7 +174,6 @@ def test_images_below_the_minimum_size_are_refused(name, size):
     [
         ({"backbone": "resnet18"}, "Unknown backbone"),
         ({"head": HeadConfig("mlp")}, "Unknown head 'mlp'"),
-        ({"head": HeadConfig("conv", kernel_size=1281)}, "`kernel_size` must be at most the number of features, 1280"),
         ({"channels": 4}, "`channels` must be 1 or 3"),
     ],
 )
@@ -204,6 +212,11 @@ def test_flatten_pooling_uses_the_whole_feature_map(backbone, features, images):
     assert model(images(model)).shape == (4, 3)
 
 
+def test_a_kernel_size_above_the_number_of_features_is_refused(tiny_backbone):
+    with pytest.raises(UserError, match="`kernel_size` must be at most the number of features, 8"):
+        build(backbone="tiny", head=HeadConfig("conv", kernel_size=9))
+
+
 RELOAD = """
 import json, pathlib, sys
 import keras, numpy as np
@@ -217,6 +230,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
 """
 
 
+@pytest.mark.slow
 @keras_saves
 def test_saved_classifiers_give_equal_logits_in_a_new_process(tmp_path, pair, small_classifier, images):
     heads = {"efficientnet_lite0": "conv", "resnet50": "conv_skip", "inception_resnet_v2": "nonlinear"}
@@ -237,7 +251,7 @@ def test_saved_classifiers_give_equal_logits_in_a_new_process(tmp_path, pair, sm
         )
 
 
-@pytest.mark.parametrize("name", ["resnet50", "densenet121"])
+@pytest.mark.parametrize("name", ["resnet50", pytest.param("densenet121", marks=pytest.mark.slow)])
 def test_torch_checkpoints_use_the_torch_architecture(name, tmp_path):
     checkpoint = tmp_path / "weights.pth"
     checkpoint.touch()
@@ -256,6 +270,7 @@ def test_default_weights_give_the_published_features(shared_data):
     assert (reports[0].source, reports[0].parameters) == ("imagenet", 3_413_024)
 
 
+@pytest.mark.slow
 def test_two_backbones_have_separate_weights(images):
     config = ModelConfig(weights="none+imagenet", head=HeadConfig("linear"))
     model, reports = assemble_classifier(config, 2, (32, 32, 3), seed=0)

@@ -51,7 +51,7 @@ def test_a_layer_outside_all_groups_is_an_error(small_classifier, monkeypatch):
 
     short = dataclasses.replace(BACKBONES["vgg19"], stages=BACKBONES["vgg19"].stages[:-1])
     monkeypatch.setitem(BACKBONES, "vgg19", short)
-    with pytest.raises(ValueError, match="VGG19: layers with weights in outside all stages groups: block5_conv1"):
+    with pytest.raises(ValueError, match="VGG19: layers with weights outside all stages groups: block5_conv1"):
         layer_groups(small_classifier("vgg19"))
 
 

@@ -30,6 +30,7 @@ def model(tiny_backbone):
     return build_classifier(config, 3, (16, 16, 1), seed=0)
 
 
+@pytest.mark.slow
 def test_a_model_gives_equal_logits_in_a_new_process(model, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), np.uint8)
     model.save(tmp_path / "model.keras")
@@ -40,11 +41,13 @@ def test_a_model_gives_equal_logits_in_a_new_process(model, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), model(images), rtol=1e-5, atol=1e-6)
 
 
-def test_a_loaded_model_is_not_compiled(model, tmp_path):
+def test_a_loaded_model_gives_equal_logits_and_is_not_compiled(model, tmp_path):
     model.compile("sgd", "mse")
     model.save(tmp_path / "model.keras")
     loaded = load_model(str(tmp_path / "model.keras"))
     assert not loaded.compiled
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), np.uint8)
+    np.testing.assert_array_equal(loaded(images), model(images))
     assert [weight.path for weight in loaded.weights] == [weight.path for weight in model.weights]
 
 

@@ -100,8 +100,8 @@ def two_levels() -> None:
 def grid(name: str, seed: int) -> None:
     """Write a grid of 176 settings on two tasks, with effects of a realistic size."""
     rng = np.random.default_rng(seed)
-    heads = [("Linear", "0.5", "NA")]
-    heads += [("NonLinear", ratio, "NA") for ratio in ("0.5", "1.0")]
+    heads = [("Linear", "0.5", "none")]
+    heads += [("NonLinear", ratio, "none") for ratio in ("0.5", "1.0")]
     heads += [(head, ratio, k) for head in ("Conv", "ConvSkip") for ratio in ("0.5", "1.0") for k in ("4", "16")]
     settings = itertools.product(
         ("acl", "breast"), ("ImageNet", "RadImageNet"), ("ResNet50", "DenseNet121"), ("cosine", "beta"), heads

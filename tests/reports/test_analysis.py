@@ -28,6 +28,22 @@ def test_a_csv_and_a_dataframe_give_the_same(found):
     assert f"EXCLUDED: 1 row without y, row {len(frame) - 1}" in str(other)
 
 
+def test_rows_with_an_empty_cell_are_left_out_of_the_analysis_that_uses_it(found):
+    frame = pd.read_csv(GRID)
+    frame.loc[[3, 9], "task"], frame.loc[5, "pretrain"], frame.loc[7, "lrdecay"] = None, None, None
+    other = analyze_table(frame, **QUESTION)
+    assert other.fixed_effects.equals(
+        analyze_table(frame.drop([3, 9]), **{**QUESTION, "rank_by": ""} | {"within": ""}).fixed_effects
+    )
+    ranks = analyze_table(frame.drop([3, 5, 9]), "y", rank_by="pretrain", within="task")
+    assert other.ranks_table.equals(ranks.ranks_table)
+    assert (other.n, ranks.n, found.n) == (174, 173, 176)
+    text = str(other)
+    assert "EXCLUDED from the mixed model: 2 rows with an empty cell of task, rows 3, 9" in text
+    assert "EXCLUDED from the rank tests: 3 rows with an empty cell of pretrain or task, rows 3, 5, 9" in text
+    assert sum(map(len, other.samples["clf"]["acl"].values())) == 86
+
+
 def test_results_are_dataframes(found):
     fixed, random, ranks = found.fixed_effects, found.random_effects, found.ranks_table
     assert fixed.index[0] == "(Intercept)" and (fixed["ci_low"] < fixed["estimate"]).all()

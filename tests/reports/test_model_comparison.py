@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from keras_radtl.config import UserError
 from keras_radtl.reports.model_comparison import compare_models
@@ -64,14 +65,68 @@ def test_the_function_takes_runs_and_paths(tmp_path, run, bare):
     (pair,) = found.pairs.to_dict("records")
     assert pair["difference"] == found.auc["auc"]["first"] - found.auc["auc"]["second"]
     text = str(found)
-    assert text.startswith("AUC with DeLong's 90 % interval, n=60") and not text.endswith("\n")
+    assert text.startswith("AUC with 90 % interval (DeLong, logit), n=60") and not text.endswith("\n")
+    assert "Pairs: AUC difference (DeLong, paired); McNemar (corrected), threshold 0.5;" in text
     assert "first - second" in text and "<td>first</td>" in found._repr_html_()
     assert repr(found).startswith("<ModelComparison of 60 cases, AUC: first 0.")
 
 
-def test_the_curves_are_drawn_on_given_axes(tmp_path, bare):
-    from matplotlib.figure import Figure
+def test_a_clustered_comparison_names_every_method(run):
+    targets, a = scored(0, 2.0)
+    folders = [run(name, targets, scored(seed, 1.0)[1]) for seed, name in enumerate("abc")]
+    found = compare_models(*folders, clustered=True, mcnemar="exact", auc_scale="plain")
+    text = str(found)
+    assert "AUC with 95 % interval (DeLong, clustered, plain)" in text
+    assert "(DeLong, paired, clustered); McNemar (exact, clustered)" in text and "t, 29 df" in text
+    assert "All AUCs equal: Hotelling's T-squared, clustered" in text and "2 and 29 df" in text
+    assert "All accuracies equal: Hotelling's T-squared, clustered" in text
+    assert found.pairs["mcnemar_clustered"].all()
+    labels = found.plot_roc(Figure().subplots()).get_legend().get_texts()
+    assert f"[{found.auc['ci_low']['a']:.3f}, {found.auc['ci_high']['a']:.3f}]" in labels[0].get_text()
 
+
+def test_a_missing_value_has_its_reason_below_the_table(bare):
+    targets = [1, 0, 0, 0]
+    scores = {"a": [0.9, 0.1, 0.2, 0.3], "b": [0.2, 0.1, 0.9, 0.3], "c": [0.5] * 4}
+    text = str(compare_models(*(bare(f"{name}.csv", targets, values) for name, values in scores.items())))
+    assert "  a - b: no test: fewer than two positives or negatives" in text
+    assert "no interval: all scores are equal" in text and "Newcombe" in text
+    assert "All AUCs equal: no test" in text
+
+
+def test_groups_that_differ_or_are_missing(tmp_path):
+    head, plain = "case,label,score,group\n", "case,label,score\n"
+    rows = [("a", 1, 0.9, "p"), ("b", 0, 0.3, "p"), ("c", 1, 0.6, "q"), ("d", 0, 0.2, "r")]
+
+    def write(name, groups):
+        lines = [
+            ",".join(map(str, (*row[:3], *([group] if groups else [])))) for row, group in zip(rows, groups or rows)
+        ]
+        (tmp_path / name).write_text((head if groups else plain) + "\n".join(lines) + "\n")
+        return tmp_path / name
+
+    first, same, none = write("first.csv", "ppqr"), write("same.csv", "ppqr"), write("none.csv", "")
+    assert compare_models(none, first, same, clustered=True).groups == tuple("ppqr")
+    with pytest.raises(UserError, match="case 'b' is in group 'p' in .*first.csv but in 'q' in .*other.csv"):
+        compare_models(first, write("other.csv", "pqqr"), clustered=True)
+    with pytest.raises(UserError, match="row 3: 'group' is empty"):
+        compare_models(first, write("hole.csv", ["p", "", "q", "r"]))
+    with pytest.raises(UserError, match="`clustered` needs the groups"):
+        compare_models(none, none, clustered=True)
+
+
+def test_scores_that_are_no_probabilities_are_noted(bare, caplog):
+    targets, a = scored(0, 2.0)
+    logits, other = bare("logits.csv", targets, np.round(a * 8 - 4, 3)), bare("a.csv", targets, a)
+    with caplog.at_level("INFO"):
+        compare_models(other, logits)
+        compare_models(other, logits, threshold=0.0)
+        compare_models(other, other)
+    notes = [record.message for record in caplog.records if "outside [0, 1]" in record.message]
+    assert len(notes) == 1 and "logits.csv" in notes[0] and "`threshold` changes that" in notes[0]
+
+
+def test_the_curves_are_drawn_on_given_axes(tmp_path, bare):
     axes = Figure().subplots()
     found = compare_models(bare("a.csv", *scored(0, 2.0)), bare("b.csv", scored(0, 2.0)[0], scored(1, 1.0)[1]))
     assert found.plot_roc(axes) is axes
@@ -86,6 +141,8 @@ def test_the_curves_are_drawn_on_given_axes(tmp_path, bare):
         ({"correction": "bonferroni"}, "`correction` must be one of holm"),
         ({"mcnemar": "mid-p"}, "`mcnemar` must be one of corrected"),
         ({"clustered": True}, "`clustered` needs the groups"),
+        ({"auc_scale": "log"}, "`auc_scale` must be one of logit, plain"),
+        ({"positive": "zz"}, "`positive` must be a class of a run. Received: 'zz'; the labels are 0 and 1"),
     ],
 )
 def test_wrong_arguments_are_named(bare, options, message):

@@ -30,9 +30,20 @@ def test_separators_and_line_ends(read, separator, line_end):
     assert table.numbers == (2, 4)
 
 
-def test_empty_cells_of_a_factor_are_a_level_of_their_own(read):
-    table = read("filters,auc\n4,1\n,1\n16.0,1\nNA,1\n4.0,1\nNone,1\n")
-    assert table.factor("filters") == ("4", "none", "16", "none", "4", "none")
+def test_rows_with_an_empty_cell_are_left_out_by_line(read):
+    table = read("filters,task,auc\n4,a,1\n,a,1\n16.0,a,1\nNA,,1\n4.0,b,1\n8,n/a,1\n")
+    complete, (lines, columns) = table.without_empty(("filters", "task"))
+    assert complete.factor("filters") == ("4", "16", "4") and complete.numbers == (2, 4, 6)
+    assert (lines, columns) == ((3, 5, 7), ("filters", "task"))
+    assert table.without_empty(("auc",)) == (table, ((), ()))
+    with pytest.raises(UserError, match="every row has an empty cell in filters, task"):
+        read("filters,task\n4,\n,a\n").without_empty(("filters", "task"))
+
+
+def test_none_is_a_level_beside_numbers(read):
+    table = read("filters,auc\n4,1\nnone,1\n16.0,1\n4.0,1\n")
+    assert table.factor("filters") == table.covariate("filters") == ("4", "none", "16", "4")
+    assert table.without_empty(("filters",))[1].rows == ()
 
 
 def test_words_are_levels_as_they_stand(read):
@@ -51,21 +62,14 @@ def test_other_responses_must_be_finite_numbers(read, cell):
         read(f'clf,auc\na,0.5\nb,"{cell}"\n').rows_with("auc")
 
 
-def test_numbers_among_fixed_effects_may_not_be_empty(read):
-    table = read("age,clf,auc\n50,a,1\n,,1\n61.5,b,1\n")
-    with pytest.raises(UserError, match="'age' holds numbers but is empty in line 3"):
-        table.covariate("age")
-    assert table.covariate("clf") == ("a", "none", "b")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no rows"),
-        ("a,b\n", "no rows"),
-        ("a,a\n1,2\n", "column 'a' appears more than once"),
-        ("a,b\n1,2\n1\n", "line 3: must have 2 cells"),
-        ('a,b\n1,"2\n', "not a CSV"),
+        ("", "is empty"),
+        ("a,b\n", "has a header but no rows"),
+        ("a,a\n1,2\n", "has several columns called a"),
+        ("a,b\n1,2\n1\n", "row 3 has 1 cell, but the header has 2"),
+        ('a,b\n1,"2\n', "row 2: unexpected end of data"),
     ],
 )
 def test_faults_are_named(read, text, message):
@@ -92,10 +96,10 @@ def test_a_dataframe_is_read_like_its_csv(tmp_path):
     frame = pd.DataFrame({"clf": ["a", None, "b"], "filters": [4, np.nan, 16.0], "auc": [0.5, 0.25, np.nan]})
     frame.to_csv(tmp_path / "table.csv", index=False)
     table, from_file = as_result_table(frame), as_result_table(tmp_path / "table.csv")
-    assert table.columns == from_file.columns and table.factor("filters") == ("4", "none", "16")
+    assert table.columns == from_file.columns
     assert (table.numbers, from_file.numbers) == ((0, 1, 2), (2, 3, 4))
-    with pytest.raises(UserError, match="table: 'filters' holds numbers but is empty in row 1"):
-        table.covariate("filters")
+    complete, (rows, columns) = table.without_empty(("filters", "clf"))
+    assert complete.factor("filters") == ("4", "16") and (rows, columns) == ((1,), ("filters", "clf"))
     assert table.rows_with("auc")[1] == (2,)
     assert as_result_table(table) is table
 

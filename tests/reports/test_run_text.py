@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.reports.run_text import group_text, metrics_table, show_run
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import write_csv, write_json
@@ -49,6 +50,31 @@ def test_metrics_have_a_column_for_each_split():
         "auc    0.900 [0.800, 0.950]  -",
         "kappa  0.500                 -",
     ]
+
+
+def notes(targets, scores, groups=None):
+    """Return the lines below the table of the metrics of a binary split."""
+    probabilities = [[1 - score, score] for score in scores]
+    found = classification_metrics(targets, probabilities, ("no", "yes"), groups, replicates=50)
+    return metrics_table({"test": {name: metric._asdict() for name, metric in found.items()}}).splitlines()[10:]
+
+
+def test_few_cases_and_missing_intervals_are_explained_below_the_table():
+    few = notes([0, 0, 1], [0.1, 0.2, 0.7])
+    assert few[0] == "WARNING: test: 3 cases, 1 of one class; intervals are wide or missing"
+    assert few[1].startswith("test, brier, log_loss: no interval: undefined in ")
+    assert notes([0] * 12, [i / 30 for i in range(12)]) == [
+        "WARNING: test: 12 cases, 0 of one class; intervals are wide or missing",
+        "test, auc: undefined: no positive case",
+        "test, f1, sensitivity, balanced_accuracy, average_precision: undefined: no case of class yes",
+    ]
+
+
+def test_clustered_intervals_are_named_below_the_table():
+    targets, scores = [0, 1] * 20, [(7 * i % 40) / 40 for i in range(40)]
+    assert notes(targets, scores) == []
+    clustered = notes(targets, scores, groups=[i // 4 for i in range(40)])
+    assert clustered == ["test: intervals are clustered, since groups (patients) have several cases"]
 
 
 def test_layer_groups_have_totals():

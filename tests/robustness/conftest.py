@@ -97,7 +97,10 @@ def untouched(shared):
     from corpus.case import tree
 
     def state() -> str:
-        return json.dumps({name: tree(path) if path.is_dir() else path.stat().st_size for name, path in shared.items()}, sort_keys=True)
+        return json.dumps(
+            {name: tree(path) if path.is_dir() else path.stat().st_size for name, path in shared.items()},
+            sort_keys=True,
+        )
 
     before = state()
 

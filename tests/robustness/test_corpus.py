@@ -66,7 +66,9 @@ def place(tmp_path, shared, monkeypatch) -> Place:
     return Place(tmp_path / "here", shared)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * case.slow) for name, case in CASES.items()])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * case.slow) for name, case in CASES.items()]
+)
 def test_bad_input_is_one_line_and_leaves_nothing(name, place, untouched, monkeypatch, capfd):
     case = CASES[name]
     if case.prepare:

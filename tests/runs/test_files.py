@@ -1,4 +1,4 @@
-"""Atomic files, CSV cells that are read back, differences, and the lock of a run directory."""
+"""Atomic files, CSV cells that are read back, and differences of configurations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from keras_radtl.runs.files import (
     atomic,
     csv_cell,
     difference,
-    locked,
     read_csv,
     read_json,
     write_csv,
@@ -114,37 +113,6 @@ def test_difference_lists_dotted_keys_with_both_values():
     old, new = {"a": 1, "b": {"c": 2, "d": 3}, "e": 4}, {"a": 1, "b": {"c": 5, "d": 3}, "f": 6}
     assert difference(old, new) == ["b.c: 2 before, 5 now", "e: 4 before, None now", "f: None before, 6 now"]
     assert difference(old, old) == []
-
-
-def test_lock_admits_one_writer(tmp_path):
-    with locked(tmp_path / "run"):
-        code = (
-            "import sys\nfrom keras_radtl.config import UserError\nfrom keras_radtl.runs.files import locked\n"
-            "try:\n    with locked(sys.argv[1]): print('in')\nexcept UserError as error: print(error)"
-        )
-        script = [sys.executable, "-c", code]
-        done = subprocess.run([*script, str(tmp_path / "x" / ".." / "run")], capture_output=True, text=True, check=True)
-        assert "Another process is writing" in done.stdout
-        assert (
-            subprocess.run([*script, str(tmp_path / "other")], capture_output=True, text=True, check=True).stdout
-            == "in\n"
-        )
-    assert subprocess.run([*script, str(tmp_path / "run")], capture_output=True, text=True, check=True).stdout == "in\n"
-
-
-def test_lock_of_a_killed_process_is_released(tmp_path):
-    code = (
-        "import sys, time\nfrom keras_radtl.runs.files import locked\n"
-        "with locked(sys.argv[1]):\n    print('in', flush=True)\n    time.sleep(60)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "in\n"
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    with locked(tmp_path / "run"):
-        pass
 
 
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.1, 0.15])

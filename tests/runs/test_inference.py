@@ -1,4 +1,4 @@
-"""The forward pass for batches of any size, in order and in inference mode."""
+"""Predictions for batches of any size, in order and in inference mode."""
 
 from __future__ import annotations
 

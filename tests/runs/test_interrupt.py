@@ -1,4 +1,4 @@
-"""Stopping in good order by real signals."""
+"""Graceful interruption, with real signals."""
 
 from __future__ import annotations
 

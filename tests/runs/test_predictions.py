@@ -1,4 +1,4 @@
-"""Predictions read back from what a run wrote."""
+"""Reading the predictions of a run."""
 
 from __future__ import annotations
 
@@ -37,6 +37,50 @@ def test_cases_without_a_label_are_excluded_and_counted(tmp_path):
     assert found.cases == ("a",) and found.excluded == 1
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("b", "", 0.25)])
     with pytest.raises(UserError, match="no case has a label"):
+        read_scored_cases(tmp_path)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_are_read(tmp_path, separator):
+    text = "case,label,score,group\na,1,0.75,g\nb,0,0.25,h\n".replace(",", separator)
+    (tmp_path / "scores.csv").write_text(text)
+    found = read_scored_cases(tmp_path / "scores.csv")
+    assert (found.cases, found.groups, found.scores.tolist()) == (("a", "b"), ("g", "h"), [0.75, 0.25])
+
+
+def test_empty_group_is_an_error_that_names_the_row(tmp_path):
+    write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75), row("b", "no", 0.25, "")])
+    with pytest.raises(UserError, match="predictions_test.csv, row 3: 'group' is empty"):
+        read_scored_cases(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ('{"state": "running", "epoch": 3}', "the run is not finished .state 'running'.; resume it"),
+        ("{}", "the run is not finished .state None."),
+        ("", "status.json is damaged; compare predictions_test.csv by its path"),
+        ("[]", "status.json is damaged"),
+        ("\0\1", "status.json is damaged"),
+        (None, "the run is not finished"),
+    ],
+)
+def test_run_must_be_finished(tmp_path, status, message):
+    write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75), row("b", "no", 0.25)])
+    (tmp_path / "config.json").write_text("{}")
+    if status is not None:
+        (tmp_path / "status.json").write_text(status)
+    with pytest.raises(UserError, match=message):
+        read_scored_cases(tmp_path)
+    assert read_scored_cases(tmp_path / "predictions_test.csv").cases == ("a", "b")
+    (tmp_path / "status.json").write_text('{"state": "finished"}')
+    assert read_scored_cases(tmp_path).cases == ("a", "b")
+
+
+def test_damaged_summary_is_named(tmp_path):
+    write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75)])
+    (tmp_path / "summary.json").write_text("[1")
+    with pytest.raises(UserError, match="summary.json is damaged"):
         read_scored_cases(tmp_path)
 
 

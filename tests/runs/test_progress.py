@@ -1,4 +1,4 @@
-"""Progress as lines where there is no terminal, and as a bar where there is one."""
+"""Progress: a bar on a terminal, log lines otherwise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock:
 
 @pytest.fixture
 def watch(monkeypatch):
-    """Return a clock that stands still until it is set."""
+    """Return a clock whose time the test sets."""
     made = Clock()
     monkeypatch.setattr(progress.time, "monotonic", made.monotonic)
     return made
@@ -44,7 +44,7 @@ def test_lines_at_intervals_with_the_remaining_time(watch, caplog):
 
 def test_written_lines_are_logged(caplog):
     with caplog.at_level("INFO"), Progress("x", 1) as bar:
-        bar.say("epoch 1 [a]")
+        bar.write_line("epoch 1 [a]")
     assert caplog.messages == ["epoch 1 [a]"]
 
 
@@ -52,10 +52,10 @@ def test_update_accepts_done_and_total(watch, caplog):
     with caplog.at_level("INFO"), Progress("images", 1, interval=1) as bar:
         watch.now = 2.0
         bar.update(1, 4)
-        bar.describe("pictures")
+        bar.describe("resizing")
         watch.now = 4.0
         bar.update(2)
-    assert caplog.messages == ["pictures: 2 of 4, left 0:04"]
+    assert caplog.messages == ["resizing: 2 of 4, left 0:04"]
 
 
 def test_resumed_steps_do_not_affect_the_remaining_time(watch, caplog):
@@ -77,5 +77,5 @@ def test_bar_on_a_terminal_does_not_interpret_markup(monkeypatch):
     with Progress("training", 2) as bar:
         bar.advance()
         bar.describe("epoch 2")
-        bar.say("epoch 1 [bold]done[/bold]")
+        bar.write_line("epoch 1 [bold]done[/bold]")
     assert "epoch 1 [bold]done[/bold]" in terminal.getvalue() and "left" in terminal.getvalue()

@@ -1,4 +1,4 @@
-"""Predictions and metrics as files: labels, probabilities, order, and metrics that agree with the metrics module."""
+"""Result files: labels, probabilities, the order of rows, and metrics that agree with the metrics module."""
 
 from __future__ import annotations
 

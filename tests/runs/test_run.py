@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from keras_radtl.config import UserError
+from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.files import read_csv, read_json
+from keras_radtl.runs.new_images import list_images, predict_images
 from keras_radtl.runs.run import Run, load_run
 
 CLASSES = ("benign mass", "malignant [sic] (2)")
@@ -70,11 +72,7 @@ def test_predict_with_folds_has_the_standard_deviation(run_of_folds, folded, pic
     assert list(found.columns) == columns and found["path"].tolist() == list(map(str, files))
     written = predict_command(folded, files[0], tmp_path / "a.csv")
     np.testing.assert_allclose(found["prob_benign mass"][:1], float(written[0]["prob_benign mass"]), rtol=1e-6)
-    trained = run_of_folds.trained
-    from keras_radtl.models.probabilities import to_probabilities
-    from keras_radtl.runs.new_images import predict_images
-
-    logits = predict_images(trained, [str(file) for file in files]).logits
+    logits = predict_images(run_of_folds.trained, list_images(files)).logits
     np.testing.assert_allclose(found[f"prob_{CLASSES[1]}"], to_probabilities(logits, False)[:, 1])
     assert (found[f"sd_{CLASSES[0]}"] > 0).all()
     np.testing.assert_allclose(found[f"sd_{CLASSES[0]}"], found[f"sd_{CLASSES[1]}"], rtol=1e-6)
@@ -106,9 +104,9 @@ def test_evaluate_on_the_training_data_gives_the_metrics_of_all_cases(run, pictu
 
 
 def test_evaluate_accepts_only_data_arguments(run, pictures):
-    with pytest.raises(UserError, match="takes keys of the section data. Received: training"):
+    with pytest.raises(UserError, match="takes only keys of the section data. Received: training"):
         run.evaluate(pictures, epochs=3)
-    with pytest.raises(UserError, match="Unknown argument `colour`"):
+    with pytest.raises(UserError, match="Unknown argument 'colour'"):
         run.evaluate(pictures, colour="red")
 
 

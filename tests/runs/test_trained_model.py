@@ -1,4 +1,4 @@
-"""A finished run loads into the model that was tested, in one process or another."""
+"""Loading the models of a finished run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a search: its name, the copy of KerasTuner's files, the results of trials."""
+"""The folder of a search: project name, snapshot of KerasTuner, results of trials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_hash_depends_on_what_determines_the_trials():
     other = make_space({"training.optimizer": ["adam"]}, Config())
     hashes = [hashed(), hashed(Config(seed=1)), hashed(space=other), hashed(data="bb"), hashed(max_epochs=3)]
     assert len(set(hashes)) == 5
-    assert hashed(keep=1, retries=5) == hashed()  # how trials are done, not which
+    assert hashed(keep=1, retries=5) == hashed()  # they do not affect which trials are drawn
 
 
 def write_project(project, trials):
@@ -90,13 +90,13 @@ def test_unusable_run_of_a_trial_is_removed(tmp_path):
     folder, config = SearchFolder(tmp_path), Config()
     run = finished_trial(folder, config)
     run.set_status("running", epoch=1)
-    folder.clear_unsound("0000", config)
+    folder.remove_unusable("0000", config)
     assert run.path.exists()
-    folder.clear_unsound("0000", Config(seed=1))
+    folder.remove_unusable("0000", Config(seed=1))
     assert not run.path.exists()
     run = finished_trial(folder, config)
     (run / STATUS).write_text('{"sta')
-    folder.clear_unsound("0000", config)
+    folder.remove_unusable("0000", config)
     assert not run.path.exists()
 
 
@@ -104,7 +104,7 @@ def test_damaged_description_is_an_error_without_a_matching_project(tmp_path):
     folder, description = SearchFolder(tmp_path), {"config": 1}
     project = folder.claim(description, overwrite=False)
     (tmp_path / "search.json").write_text('{"conf')
-    with pytest.raises(UserError, match="damaged; --overwrite"):
+    with pytest.raises(UserError, match="damaged; choose another `output`, or set `overwrite=True`"):
         folder.claim(description, overwrite=False)
     project.mkdir()
     assert folder.claim(description, overwrite=False) == project

@@ -1,4 +1,4 @@
-"""Settings of a search: how many trials of how many epochs."""
+"""Settings of a search: numbers of trials and epochs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_other_algorithms_have_trials_of_equal_length(algorithm):
 
 def test_too_few_combinations_for_hyperband_are_an_error():
     settings = TunerSettings(max_epochs=9)
-    settings.require_room(9 + 5 + 3)
-    settings.require_room(math.inf)
+    settings.require_combinations(9 + 5 + 3)
+    settings.require_combinations(math.inf)
     with pytest.raises(UserError, match="at most 16 combinations, but hyperband with these epochs draws 17"):
-        settings.require_room(16)
-    TunerSettings("random").require_room(1)
+        settings.require_combinations(16)
+    TunerSettings("random").require_combinations(1)
 
 
 @pytest.mark.parametrize(

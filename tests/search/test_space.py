@@ -1,4 +1,4 @@
-"""Spaces: what may be declared, what is refused before any trial, and which configurations come out."""
+"""Spaces: declarations, errors before the first trial, and the configurations of a space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_space_is_read_from_yaml(tmp_path):
     file = tmp_path / "space.yaml"
     file.write_text("training.learning_rate: {low: 1e-5, high: 1e-2, log: true}\ntraining.patience: [null, 3]\n")
     rate, patience = read_space(file, Config()).parameters
-    assert (rate.low, rate.high, rate.log, rate.whole) == (1e-5, 1e-2, True, False)  # YAML reads 1e-5 as text
+    assert (rate.low, rate.high, rate.log, rate.integer) == (1e-5, 1e-2, True, False)  # YAML reads 1e-5 as text
     assert patience.values == (None, 3)
 
 
@@ -86,30 +86,30 @@ def test_combinations_are_counted():
 NO_HEAD = {"model.head.name": ["attention"]}
 REFUSED = {
     "empty": ({}, "at least one key"),
-    "unknown key": ({"training.learningrate": [1e-3]}, "Unknown configuration key `training.learningrate`"),
+    "unknown key": ({"training.learningrate": [1e-3]}, "Unknown configuration key 'training.learningrate'"),
     "wrong value": ({"model.head.dropout": [0.5, 1.5]}, "`dropout` must be in [0, 1). Received: dropout=1.5"),
     "wrong type": ({"training.batch_size": ["many"]}, "of type int"),
-    "wrong end": ({"training.learning_rate": {"low": 0.0, "high": 1.0}}, "`learning_rate` must be > 0"),
-    "a part": ({"model.head": [{"name": "conv"}]}, "one option"),
+    "wrong end": ({"training.learning_rate": {"low": 0.0, "high": 1.0}}, "`learning_rate` must be in (0"),
+    "a part": ({"model.head": [{"name": "conv"}]}, "a key, not a section"),
     "a scalar": ({"training.optimizer": "adam"}, "a list of values"),
     "no values": ({"training.optimizer": []}, "one or more values"),
-    "half a range": ({"model.head.dropout": {"low": 0.1}}, "both `low` and `high`"),
+    "half a range": ({"model.head.dropout": {"low": 0.1}}, "both low and high"),
     "range upside down": ({"model.head.dropout": {"low": 0.4, "high": 0.1}}, "> low"),
-    "range of words": ({"training.optimizer": {"low": "adam", "high": "sgd"}}, "an option with a number"),
+    "range of words": ({"training.optimizer": {"low": "adam", "high": "sgd"}}, "its type is not a number"),
     "log of zero": ({"training.weight_decay": {"low": 0.0, "high": 1.0, "log": True}}, "> 0 on a logarithmic scale"),
     "step too long": ({"training.batch_size": {"low": 8, "high": 16, "step": 9}}, "a number in (0, 8]"),
-    "unknown field": ({"training.optimizer": {"value": ["adam"]}}, "Received"),
-    "seed": ({"seed": [1, 2]}, "cannot be searched: trials are compared on the same cases"),
+    "unknown field": ({"training.optimizer": {"value": ["adam"]}}, "a table with some of values, low, high"),
+    "seed": ({"seed": [1, 2]}, "'seed' cannot be searched: all trials have the same cases"),
     "split": ({"split.val": [0.1, 0.2]}, "cannot be searched"),
-    "epochs": ({"training.epochs": [5, 10]}, "the search decides them"),
+    "epochs": ({"training.epochs": [5, 10]}, "the search determines the epochs"),
     "depends on nothing": ({"model.head.filters": HEAD["model.head.filters"]}, "about keys of the space"),
     "depends on an unknown value": ({**HEAD, "model.head.ratio": {"values": [1.0], "when": NO_HEAD}}, "among"),
-    "circle": (
+    "cycle": (
         {
             "model.head.filters": {"values": [4], "when": {"model.head.kernel_size": [2]}},
             "model.head.kernel_size": {"values": [2], "when": {"model.head.filters": [4]}},
         },
-        "without a circle",
+        "without a cycle",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The worker of a search, played by small scripts."""
+"""The worker process of a search; small scripts act as the worker."""
 
 from __future__ import annotations
 

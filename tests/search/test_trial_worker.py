@@ -1,4 +1,4 @@
-"""The worker of a search: a rehearsal refuses what cannot be trained before the first trial."""
+"""The worker of a search: a rehearsal rejects what cannot be trained before the first trial."""
 
 from __future__ import annotations
 

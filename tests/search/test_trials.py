@@ -1,4 +1,4 @@
-"""The table of trials: order, what is kept, what is shown."""
+"""The trials of a search: ranking, table, kept models and text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = [
 
 
 def test_rank_sorts_completed_trials():
-    assert [row.trial for row in rank(ROWS)] == ["0002", "0003", "0000"]  # the earlier one among equals
+    assert [row.trial for row in rank(ROWS)] == ["0002", "0003", "0000"]  # the earlier of equal trials first
 
 
 def test_table_has_a_column_per_key_and_the_error(tmp_path):

@@ -1,4 +1,4 @@
-"""KerasTuner under our tuner, with trials that only compute a number."""
+"""The tuner, with trials that only compute a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import make_space
 
 pytest.importorskip("keras_tuner")
-pytestmark = pytest.mark.filterwarnings("ignore")  # KerasTuner and the optimizers below it warn of their own code
+pytestmark = pytest.mark.filterwarnings("ignore")  # of KerasTuner and the optimizers that it imports
 
 SPACE = make_space(
     {
@@ -26,7 +26,7 @@ SPACE = make_space(
 
 
 def score(config: Config) -> float:
-    """Return a made-up validation AUC with its best learning rate at 1e-3."""
+    """Return an artificial validation AUC with its maximum at the learning rate 1e-3."""
     return 0.9 - 0.05 * abs(math.log10(config.training.learning_rate) + 3) + 0.001 * config.training.epochs
 
 
@@ -92,10 +92,8 @@ RATE = make_space({"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": 
 def test_bayesian_search_improves_and_resumes_with_the_same_draws(tmp_path):
     settings = TunerSettings("bayesian", trials=7)
     whole = drawn(run(tmp_path / "whole", settings, space=RATE))
-    learned = [
-        abs(math.log10(config.training.learning_rate) + 3) for _, config in whole[4:]
-    ]  # the first three are random
-    assert min(learned) < 0.2  # 1 is the mean by chance
+    later = [abs(math.log10(config.training.learning_rate) + 3) for _, config in whole[4:]]  # the first ones are random
+    assert min(later) < 0.2  # random draws have a mean of 1
 
     def stop_in(trial, config):
         if trial == "5":
@@ -131,7 +129,7 @@ def test_three_consecutive_failures_end_the_search(tmp_path):
     def fail(trial, config):
         raise ValueError("out of memory")
 
-    with pytest.raises(SearchEnded, match="3 trials in a row failed, the last one: out of memory") as caught:
+    with pytest.raises(SearchEnded, match="3 consecutive trials failed, the last one: out of memory") as caught:
         run(tmp_path, TunerSettings(retries=0), train=fail)
     assert isinstance(caught.value.__cause__, TooManyFailures)
 
@@ -141,10 +139,10 @@ def test_user_error_ends_the_search(tmp_path):
 
     tried = []
 
-    def mistake(trial, config):
+    def fail(trial, config):
         tried.append(trial)
         raise UserError("no such folder")
 
     with pytest.raises(SearchEnded) as caught:
-        run(tmp_path, TunerSettings(), train=mistake)
+        run(tmp_path, TunerSettings(), train=fail)
     assert tried == ["0000"] and isinstance(caught.value.__cause__, UserError)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special, stats
 
 from keras_radtl.stats.delong import delong_covariance, delong_interval, newcombe_interval
 
@@ -154,7 +155,7 @@ def test_newcombes_interval_has_better_coverage_than_delongs_at_a_high_auc():
     generator, covered = np.random.default_rng(10), {"newcombe": 0, "delong": 0}
     for _ in range(300):  # true AUC 0.98 with 20 + 20 cases
         scores = np.append(generator.normal(2.9044, 1, 20), generator.normal(0, 1, 20))
-        found = delong_interval(np.repeat([1, 0], 20), scores)
+        found = delong_interval(np.repeat([1, 0], 20), scores, scale="plain")
         low, high = newcombe_interval(found.auc, 20, 20)
         covered["newcombe"] += low <= 0.98 <= high
         covered["delong"] += found.ci_low <= 0.98 <= found.ci_high
@@ -186,8 +187,25 @@ def test_single_positive_gives_an_interval_without_variance():
 def test_single_group_of_positives_gives_an_interval_without_variance():
     targets, scores = [1, 1, 0, 0, 0], [2.5, 2.6, 1, 2, 3]
     found = delong_interval(targets, scores, groups=["a", "a", "b", "c", "d"])
-    assert found.method == "Newcombe (no DeLong variance: only one group with a positive or negative target)"
+    reason = "no DeLong variance: only one group with a positive or negative target"
+    assert found.method == f"Newcombe, clustered ({reason})"
     assert (found.ci_low, found.ci_high) == newcombe_interval(2 / 3, 1, 3)
+
+
+@pytest.mark.parametrize(("scale", "groups"), [("logit", None), ("plain", None), ("logit", 30), ("plain", 30)])
+def test_interval_is_symmetric_on_its_scale(scale, groups):
+    targets, scores = example(11, n=90, curves=1)
+    ids = None if groups is None else np.arange(90) % groups
+    found = delong_interval(targets, scores[0], 0.9, scale, ids)
+    quantile = stats.norm.ppf(0.95) if groups is None else stats.t.ppf(0.95, groups - 1)
+    error = found.variance**0.5
+    if scale == "logit":
+        edges = [special.logit(found.auc) + side * quantile * error / (found.auc * (1 - found.auc)) for side in (-1, 1)]
+        edges = special.expit(edges)
+    else:
+        edges = [found.auc - quantile * error, found.auc + quantile * error]
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(edges), rel=1e-12)
+    assert found.method == f"DeLong, {'clustered, ' * (groups is not None)}{scale}"
 
 
 def test_infinite_scores_are_ranked_and_nan_raises():

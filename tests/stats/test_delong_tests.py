@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_radtl.stats.delong import delong_covariance, delong_interval
 from keras_radtl.stats.delong_tests import delong_global_test, delong_test, delong_unpaired_test
@@ -48,7 +49,7 @@ def oriented(curves, row, column):
     "row", rows("delong_single"), ids=lambda row: f"{row['name']}-{row['column']}-{row['level'][:4]}"
 )
 def test_single_auc_matches_r(curves, row):
-    found = delong_interval(*oriented(curves, row, row["column"]), confidence=float(row["level"]))
+    found = delong_interval(*oriented(curves, row, row["column"]), confidence=float(row["level"]), scale="plain")
     assert found.auc == pytest.approx(float(row["auc"]), abs=TOLERANCE)
     if number(row["variance"]):
         assert found.variance == pytest.approx(float(row["variance"]), rel=TOLERANCE)
@@ -126,7 +127,7 @@ def test_global_test_ignores_copies_of_a_curve(curves):
     )
     assert copied.df == plain.df == 2
     assert copied.chi2 == pytest.approx(plain.chi2, rel=1e-8)
-    assert delong_global_test(targets, scores[[0, 0]]) == (0.0, 0, 1.0)
+    assert delong_global_test(targets, scores[[0, 0]]) == (0.0, 0, 1.0, None)
 
 
 def test_swapping_models_reverses_the_sign_and_swapping_labels_changes_nothing(curves):
@@ -155,7 +156,25 @@ def test_clustered_test_is_not_affected_by_copies_within_groups(curves):
     once = delong_test(targets, columns["a"], columns["b"])
     tripled = [np.tile(values, 3) for values in (targets, columns["a"], columns["b"])]
     assert delong_test(*tripled).p < once.p
-    assert delong_test(*tripled, groups=np.tile(np.arange(len(targets)), 3)).p == pytest.approx(once.p, rel=1e-10)
+    clustered = delong_test(*tripled, groups=np.tile(np.arange(len(targets)), 3))
+    assert clustered.statistic == pytest.approx(once.statistic, rel=1e-10)
+    assert clustered.df == len(targets) - 1
+    assert clustered.p == pytest.approx(2 * stats.t.sf(abs(once.statistic), len(targets) - 1), rel=1e-10)
+
+
+def test_clustered_global_test_is_hotellings(curves):
+    targets, columns = curves["three"]
+    scores, groups = np.stack(list(columns.values())), np.arange(len(targets)) // 2
+    found = delong_global_test(targets, scores, groups)
+    contrasts = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
+    estimate = delong_covariance(targets, scores, groups, contrasts)
+    difference = contrasts @ estimate.aucs
+    assert found.chi2 == pytest.approx(difference @ np.linalg.solve(estimate.covariance, difference), rel=1e-8)
+    within = int(groups.max())
+    expected = stats.f.sf(found.chi2 * (within - 1) / (2 * within), 2, within - 1)
+    assert (found.df, found.df_within, found.p) == (2, within, pytest.approx(expected, rel=1e-10))
+    pair = delong_global_test(targets, scores[:2], groups)
+    assert pair.p == pytest.approx(delong_test(targets, *scores[:2], groups=groups).p, rel=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,10 @@ def test_a_few_undefined_samples_are_ignored():
     [
         (lambda: bootstrap_interval(mean_of(np.ones(3)), 3, method="basic"), "`method` must be 'percentile' or 'bca'"),
         (lambda: group_codes(3, ["a", "b"]), "one entry per case"),
+        (lambda: group_codes(3, ["a", "", "b"]), "`groups` must not be empty. Received: '' for case 1, from 0"),
+        (lambda: group_codes(3, ["a", None, None]), "`groups` must not be empty. Received: None for case 1 and 1 more"),
+        (lambda: group_codes(2, [1.0, np.nan]), "`groups` must not be empty"),
+        (lambda: group_codes(2, ["a", " "]), "`groups` must not be empty"),
         (lambda: bootstrap_interval(mean_of(np.ones(0)), 0), "`n` must be at least 1"),
     ],
 )

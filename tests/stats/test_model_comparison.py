@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from keras_radtl.stats.accuracy_tests import cochran_q, mcnemar
 from keras_radtl.stats.delong import delong_interval
 from keras_radtl.stats.delong_tests import delong_global_test, delong_test
 from keras_radtl.stats.model_comparison import compare_scores
-from keras_radtl.stats.paired import adjust_p_values, cochran_q, mcnemar
+from keras_radtl.stats.paired import adjust_p_values
 
 
 def example(models=3, n=80):
@@ -33,6 +34,34 @@ def test_models_and_pairs_equal_the_individual_tests():
     assert [pair.mcnemar_p for pair in found.pairs] == [error.p for error in errors]
     assert found.global_test == delong_global_test(targets, list(scores.values()))
     assert found.cochran == cochran_q(np.stack([(values >= 0.5) == targets for values in scores.values()], axis=1))
+
+
+def test_with_groups_every_interval_and_test_is_clustered():
+    targets, scores = example()
+    groups = np.arange(80) // 4
+    found, plain = (compare_scores(targets, scores, given, mcnemar_method="chi2") for given in (groups, None))
+    assert all("clustered" in model.method for model in found.models)
+    for pair in found.pairs:
+        right = [(scores[name] >= 0.5).astype(int) for name in (pair.a, pair.b)]
+        assert pair.mcnemar_p == mcnemar(targets, *right, "chi2", groups).p
+        assert pair.p == delong_test(targets, scores[pair.a], scores[pair.b], groups=groups).p
+        assert (pair.mcnemar_clustered, pair.mcnemar_method, pair.df) == (True, "chi2, clustered", 19)
+    assert found.global_test == delong_global_test(targets, list(scores.values()), groups)
+    right = np.stack([(values >= 0.5) == targets for values in scores.values()], axis=1)
+    assert found.cochran == cochran_q(right, groups)
+    assert [(pair.mcnemar_clustered, pair.df) for pair in plain.pairs] == [(False, None)] * 3
+
+
+def test_intervals_of_the_aucs_are_on_the_scale_asked_for():
+    targets, scores = example(2)
+    for scale in ("logit", "plain"):
+        found = compare_scores(targets, scores, auc_scale=scale).models[0]
+        assert (
+            found[1:4]
+            == delong_interval(targets, scores["m0"], scale=scale)[0:1]
+            + delong_interval(targets, scores["m0"], scale=scale)[2:4]
+        )
+        assert found.method == f"DeLong, {scale}"
 
 
 def test_curves_without_variance_have_no_tests():

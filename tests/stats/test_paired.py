@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gc
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from keras_radtl.metrics.classification import exact_auc
-from keras_radtl.stats.paired import adjust_p_values, cochran_q, mcnemar, mcnemar_counts, permutation_test
+from keras_radtl.stats.accuracy_tests import mcnemar
+from keras_radtl.stats.paired import adjust_p_values, permutation_test
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -23,49 +23,6 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 def rows(name):
     with open(REFERENCE / f"{name}.csv", newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("row", rows("mcnemar"), ids=lambda row: f"{row['b']}-{row['c']}")
-def test_mcnemar_matches_r(row):
-    b, c = int(row["b"]), int(row["c"])
-    for method in ("corrected", "chi2"):
-        found = mcnemar_counts(b, c, method)
-        assert found.statistic == pytest.approx(float(row[method]), rel=1e-12, abs=1e-15)
-        assert found.p == pytest.approx(float(row[f"{method}_p"]), rel=1e-10)
-    assert mcnemar_counts(b, c, "exact").p == pytest.approx(float(row["exact_p"]), rel=1e-10)
-
-
-def test_mcnemar_counts_the_discordant_cases():
-    # correct predictions: both, a only, b only, b only, neither
-    targets = [0, 1, 2, 2, 1]
-    found = mcnemar(targets, [0, 1, 0, 1, 0], [0, 2, 2, 2, 2])
-    assert (found.only_a, found.only_b) == (1, 2)
-    assert found == mcnemar_counts(1, 2)
-
-
-@pytest.mark.parametrize("method", ["corrected", "chi2", "exact"])
-def test_mcnemar_without_discordant_cases_has_p_value_1(method):
-    found = mcnemar([0, 1, 1], [0, 1, 0], [0, 1, 0], method)
-    assert found.p == 1.0 and not found.statistic
-
-
-@pytest.mark.parametrize("table", ["1", "2", "3", "4"])
-def test_cochran_q_matches_r(table):
-    chosen = [row for row in rows("cochran") if row["table"] == table]
-    right = np.array(
-        [[int(row["right"]) for row in column] for _, column in groupby(chosen, lambda row: row["model"])]
-    ).T
-    found = cochran_q(right)
-    assert found.statistic == pytest.approx(float(chosen[0]["q"]), rel=1e-10)
-    assert found.df == int(chosen[0]["df"])
-    assert found.p == pytest.approx(float(chosen[0]["p"]), rel=1e-9)
-
-
-def test_cochran_q_of_two_models_is_mcnemar_without_correction():
-    right = np.random.default_rng(0).random((50, 2)) < (0.6, 0.8)
-    pair = mcnemar(np.ones(50), right[:, 0], right[:, 1], "chi2")
-    assert cochran_q(right).statistic == pytest.approx(pair.statistic, rel=1e-12)
-    assert cochran_q(np.ones((5, 3))) == (0.0, 2, 1.0)
 
 
 def test_permutation_test_of_accuracy_is_the_exact_mcnemar_test():
@@ -142,9 +99,6 @@ def test_undefined_p_values_stay_none_and_are_not_counted():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mcnemar_counts(1, 2, "yates"), "`method` must be one of corrected"),
-        (lambda: mcnemar([0, 1], [0, 1], [0]), "one entry per target"),
-        (lambda: cochran_q([[1], [0]]), "at least two models"),
         (lambda: adjust_p_values([0.2, 1.2]), r"`p_values` must be in \[0, 1\]"),
         (lambda: adjust_p_values([0.2, float("nan")]), r"`p_values` must be in \[0, 1\]"),
         (lambda: adjust_p_values([0.2], "bonferoni"), "`method` must be one of holm, benjamini-hochberg"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keras_radtl.config import Config, UserError
+from keras_radtl.studies.table import get_study
 
 
 def test_the_grid_has_176_runs(listed, levels):
@@ -20,6 +21,15 @@ def test_the_grid_has_176_runs(listed, levels):
     assert len({(run.config, run.config.data.path) for run in runs}) == 176, "no two runs are the same"
     training = {run.config.training for run in runs}
     assert {(t.epochs, t.learning_rate, t.batch_size, t.unfreeze) for t in training} == {(5, 1e-4, 64, "none")}
+
+
+def test_the_analyses_are_those_of_the_paper():
+    pretraining, classifier = get_study("grid176").analyses
+    assert (pretraining.title, classifier.title) == ("Pretraining (Table 11)", "Classifier (Table 12)")
+    assert pretraining.fixed == ("pretrain",)
+    assert set(pretraining.random) == {"clf", "numfilters", "lrdecay", "backbone", "task"}
+    assert classifier.fixed == ("clf",)
+    assert set(classifier.random) == {"task", "pretrain", "backbone", "lrdecay", "numfilters"}
 
 
 def test_one_run_of_the_grid(listed):
@@ -51,5 +61,7 @@ def test_flags_override_the_study_and_data_may_be_of_one_task(listed):
     assert len(runs) == 44
     found = {(run.config.training.epochs, run.config.data.path, run.config.data.positive) for run in runs}
     assert found == {(2, "x", "cancer")}
-    with pytest.raises(UserError, match="^--data is for one task: name one by --tasks, or use --data-acl and --data-b"):
+    with pytest.raises(
+        UserError, match="^`data` is for one task: select one by `tasks`, or use `data={'acl': 'PATH', 'b"
+    ):
         listed("grid176", "--data", "x")

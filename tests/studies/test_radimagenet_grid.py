@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
+from keras_radtl.config import Config
+
 
 def test_radimagenet_has_24_settings_for_each_task_and_weight_set(listed):
     runs = listed("radimagenet24", "--tasks", "breast", "--data", "a", "--pretraining", "RadImageNet")
@@ -13,3 +16,17 @@ def test_radimagenet_has_24_settings_for_each_task_and_weight_set(listed):
     assert settings == {(structure, rate): 4 for structure in rates for rate in rates[structure]}
     values = {(run.config.split.folds, run.config.training.batch_size, run.config.training.epochs) for run in runs}
     assert values == {(5, 256, 30)}
+
+
+def test_runs_equal_the_flags_of_the_scripts(listed):
+    for run in listed("radimagenet24", "--tasks", "breast", "--data", "a"):
+        levels = run.factors
+        flags = f"--database {levels['pretrain']} --model_name {levels['backbone']} --structure {levels['structure']}"
+        changes = read_radimagenet_flags(f"{flags} --lr {levels['learning_rate']:g}")
+        data = {"data": {"path": "a", "positive": "malignant"}}
+        assert run.config == Config.from_layers("radimagenet", changes, data), run.name
+
+
+def test_batchnorm_can_be_selected(listed):
+    runs = listed("radimagenet24", "--tasks", "breast", "--data", "a", "--batchnorm", "adapt")
+    assert {run.config.model.batchnorm for run in runs} == {"adapt"}

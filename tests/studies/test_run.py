@@ -55,15 +55,15 @@ def test_arguments_list_the_runs_of_the_command(listed, name, options, data, key
 @pytest.mark.parametrize(
     "name, data, keywords, message",
     [
-        ("grid176", "x", {}, r"^`data` is for one task: name one by `tasks`, or use data=\{'acl': PATH, 'breast': P"),
+        ("grid176", "x", {}, r"^`data` is for one task: select one by `tasks`, or use `data=\{'acl': 'PATH', 'breast'"),
         ("grid176", {"mri": "x"}, {}, r"^`data` must be a dict from tasks \(acl, breast\)"),
         ("fts", {"mri": "x"}, {}, "^`data` must be one path for a study without tasks"),
         ("grid176", None, {"heads": "Deep"}, "^`heads` must be among Linear, NonLinear, Conv, ConvSkip"),
         ("fts", None, {"seeds": "a"}, "^`seeds` must be of type int"),
         ("fts", None, {"seeds": []}, "^`seeds` must be one or more levels"),
-        ("fts", None, {"backbone": "vgg19"}, "^`backbone` is decided by the list of runs; its own options are `str"),
-        ("fts", None, {"training.strategy": "lp"}, "^`strategy` is decided by"),
-        ("fts", None, {"colour": 1}, "^Unknown argument `colour`.*Factors of this study: strategies, backbones, rates"),
+        ("fts", None, {"backbone": "vgg19"}, "^`backbone` is set by the list of runs; its own options are `str"),
+        ("fts", None, {"training.strategy": "lp"}, "^`strategy` is set by"),
+        ("fts", None, {"colour": 1}, "^Unknown argument 'colour'.*Factors of this study: strategies, backbones, rates"),
     ],
 )  # fmt: skip
 def test_arguments_that_are_refused(in_empty_folder, name, data, keywords, message):
@@ -105,7 +105,13 @@ def test_runs_without_a_study(tmp_path):
 
 
 def test_what_is_missing_is_named_as_arguments(in_empty_folder):
-    with pytest.raises(UserError, match=r"data=\{'acl': PATH\}.*skip_missing=\['acl'\]"):
+    with pytest.raises(UserError, match=r"`data=\{'acl': 'PATH'\}`.*`skip_missing=\['acl'\]`"):
         run_sweep("grid176", data={"breast": "phantoms"}, pretraining="none")
-    with pytest.raises(UserError, match="^`ray_address` needs `engine` to be ray"):
+    with pytest.raises(UserError, match="^`ray_address` needs `engine='ray'`"):
         run_sweep("fts", ray_address="auto")
+
+
+def test_the_preset_of_a_study_is_the_base_of_its_runs(in_empty_folder):
+    run = python_runs("radimagenet24", "x", tasks="breast")[0]
+    preset = Config.preset("radimagenet")
+    assert run.config.preset_name == "radimagenet" and run.config.model.head == preset.model.head

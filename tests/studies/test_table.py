@@ -33,9 +33,11 @@ def test_files_come_before_tuners_and_these_before_the_package(empty_folder):
 
 
 def test_an_unknown_study_lists_the_known_ones():
-    with pytest.raises(UserError, match="no list of runs `grid177`.*fts, grid176, radimagenet24, unfreezing"):
+    with pytest.raises(
+        UserError, match="^No list of runs 'grid177'. Known: fts, grid176, radimagenet24, unfreezing, or a Python file"
+    ):
         get_study("grid177")
-    with pytest.raises(UserError, match="no list of runs `missing.py`"):
+    with pytest.raises(UserError, match="^No list of runs 'missing.py'"):
         get_study("missing.py")
 
 
@@ -46,4 +48,7 @@ def test_a_space_by_name_and_from_a_python_file(empty_folder):
     assert get_space(file, Config()).keys == ("training.optimizer",)
     file.write_text("")
     with pytest.raises(UserError, match="mine.py must define SPACE"):
+        get_space(file, Config())
+    file.write_text("SPACE = {\n")
+    with pytest.raises(UserError, match="mine.py, line 1: SyntaxError: "):
         get_space(file, Config())

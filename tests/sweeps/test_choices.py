@@ -1,13 +1,14 @@
-"""What is chosen for a study: the levels, what the user set, the data of tasks, and what the study overrules."""
+"""Choices for a study: levels, values that the user set, data of tasks, and values that the study overrides."""
 
 from __future__ import annotations
 
 import pytest
 
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, update
+from keras_radtl.config.serialization import nested
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.run_list import RunSpec
-from keras_radtl.sweeps.spelling import FLAGS
 from keras_radtl.sweeps.study import Factor, Study
 
 STUDY = Study(
@@ -20,18 +21,14 @@ STUDY = Study(
 
 
 def choose(asked=None, levels=None, task_data=None, study=STUDY):
-    """Return choices of a user who set `training.epochs` or `data.path`."""
-    values = {}
-    for key, (_, value) in (asked or {}).items():
-        part, name = key.split(".")
-        values.setdefault(part, {})[name] = value
+    """Return choices of a user who set some configuration keys."""
+    values = nested(asked or {})
     return Choices(
         study,
         lambda below: Config.from_layers("quickstart", below, values),
-        {key: flag for key, (flag, _) in (asked or {}).items()},
+        tuple(asked or ()),
         levels or {},
         task_data or {},
-        FLAGS,
     )
 
 
@@ -42,8 +39,8 @@ def test_levels_are_attributes():
         _ = choices.rates
 
 
-def test_what_the_user_set_is_above_the_study():
-    choices = choose({"training.epochs": ("--epochs", 2)})
+def test_values_of_the_user_override_the_study():
+    choices = choose({"training.epochs": 2})
     training = choices.config({"training": {"epochs": 9, "batch_size": 8}}).training
     assert (training.epochs, training.batch_size) == (2, 8)
     assert choices.config().training.batch_size == 16
@@ -54,17 +51,19 @@ def test_a_task_has_its_own_data():
     choices = choose(task_data={"a": "images"})
     assert (choices.task_config("a").data.path, choices.task_config("b").data.path) == ("images", "")
     assert choices.task_config("a").data.positive == "yes"
-    one = {"data.path": ("--data", "x")}
+    one = {"data.path": "x"}
     assert choose(one, {"tasks": "b"}).task_config("b").data.path == "x"
-    with pytest.raises(UserError, match="^--data is for one task: name one by --tasks, or use --data-a and --data-b$"):
+    with pytest.raises(UserError) as found:
         choose(one).task_config("a")
+    expected = "`data` is for one task: select one by `tasks`, or use `data={'a': 'PATH', 'b': 'PATH'}`"
+    assert str(found.value) == expected
+    flags = "--data is for one task: select one by --tasks, or use --data-a PATH --data-b PATH"
+    assert as_flags(expected) == flags
 
 
-def test_what_the_study_overrules_is_refused():
-    choices = choose({"training.epochs": ("--epochs", 2)})
+def test_values_that_the_study_overrides_are_refused():
+    choices = choose({"training.epochs": 2})
     config = choices.config()
     choices.check([RunSpec("same", config, {})])
-    with pytest.raises(
-        UserError, match="^--epochs is decided by the list of runs; its own options are --tasks, --seeds$"
-    ):
+    with pytest.raises(UserError, match="^`epochs` is set by the list of runs; its own options are `tasks`, `seeds`$"):
         choices.check([RunSpec("other", update(config, {"training": {"epochs": 3}}), {})])

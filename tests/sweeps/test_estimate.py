@@ -1,4 +1,4 @@
-"""Disk and time before the start, by hand; time left from the runs done, first and later users of activations apart."""
+"""Estimates of disk space and time, calculated by hand, and the remaining time from the finished runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 
 from keras_radtl.config import Config, update
 from keras_radtl.sweeps import estimate
-from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, run_seconds
+from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, opened_share, run_seconds
 from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.speed import Speed
+from keras_radtl.training.plan import make_plan
 
 FROZEN = {"training": {"unfreeze": "none", "epochs": 4}, "model": {"backbone": "efficientnet_lite0"}}
 
@@ -26,43 +27,100 @@ def test_shared_activations_count_once():
     assert disk_bytes([run("a", training={"unfreeze": "top1"})], 100, False)[0] == 0
     assert disk_bytes([run("a", training={"strategy": "lp", "unfreeze": "top1"})], 100, False)[0] == features
     folds, _ = disk_bytes([run("a", split={"folds": 5})], 100, False)
-    assert folds == pytest.approx(4 * 1280 * 5 * (80 * 4 + 100), abs=5)
+    training = 80 * 0.75 / 0.9  # the rest of 80 cases is for validation
+    assert folds == pytest.approx(4 * 1280 * 5 * (training * 4 + 100), abs=5)
 
 
-def test_models_count_when_they_are_kept():
+def test_saved_models_count():
     head = {"model": {"head": {"name": "conv_skip", "ratio": 1.0, "filters": 16}}}
     with_models, without = (disk_bytes([run("a", **head)], 100, kept)[1] for kept in (True, False))
     weights = 16 * 1279 * 1280 * 2  # the skip and the hidden layer
     assert with_models - without > 4 * weights
-    flattened = {"model": {"head": {"name": "conv", "pooling": "flatten", "kernel_size": 5000}}}
-    assert disk_bytes([run("a", **flattened)], 100, True)[1] > 0, "the kernel fits the flattened features only"
 
 
-def test_time_before_the_start():
-    word = "efficientnet_lite0:224"
-    speed = Speed(start=10.0, build={word: 2.0}, image={word: 0.1}, weight_step=0.0)
-    passes = 0.75 * 4 + 1  # epochs of the training images, and once all
-    first = 100 * passes * 0.1
+def test_a_kernel_that_fits_flattened_features_only(tiny_backbone):
+    head = {"name": "conv", "pooling": "flatten", "kernel_size": 60}
+    tiny = {"model": {"backbone": "tiny", "weights": "none", "head": head}}
+    assert disk_bytes([run("a", **tiny)], 100, True)[1] > 0
+
+
+WORD = "efficientnet_lite0:224"
+
+
+class Read(Speed):
+    """A speed with the same time to read an image of any dataset."""
+
+    def of_data(self, plan):
+        return 0.01
+
+
+def speed(**seconds):
+    tables = {
+        name: {WORD: seconds.pop(name, 0.0)} for name in ("build", "trace", "image", "train_trace", "train_image")
+    }
+    return Read(**tables, **seconds)
+
+
+def test_time_of_frozen_runs():
+    machine = speed(start=10.0, build=2.0, trace=3.0, image=0.1, head_trace=0.5, step=0.001)
+    steps = 4 * 3 * 0.001  # 75 images in 3 batches, 4 epochs
+    later = 2.0 + 3.0 + 0.3 + steps + 2 * 0.5  # build, trace for predictions, files, training
+    first = later + 3.0 + 0.1 * (4 * 75 + 15 + 100)  # trace and activations: epochs, validation, predictions
+    read = 100 * 0.01
 
     def seconds(*runs, reuse=True, per_process=16):
-        return run_seconds(runs, 100, speed, reuse, per_process)
+        return run_seconds(runs, 100, machine, reuse, per_process)
 
     shared = run("b", training={"learning_rate": 1.0})
-    assert seconds(run("a")) == pytest.approx(10 + 2 + first)
-    assert seconds(run("a"), shared) == pytest.approx(10 + 2 * 2 + first), "activations are shared"
-    assert seconds(run("a"), shared, reuse=False) == pytest.approx(10 + 2 * (2 + first))
-    assert seconds(run("a"), shared, per_process=1) == pytest.approx(20 + 2 * 2 + first)
-    assert seconds(run("a", training={"unfreeze": "all"})) > seconds(run("a"))
-    folds = 5 * (2 + 100 * (0.8 * 4 + 1) * 0.1)
-    assert seconds(run("a", split={"folds": 5})) == pytest.approx(10 + folds)
+    assert seconds(run("a")) == pytest.approx(10 + read + first)
+    assert seconds(run("a"), shared) == pytest.approx(10 + read + first + later), "activations are shared"
+    again = first + 3 * 0.1 * 15  # validation in each epoch
+    assert seconds(run("a"), shared, reuse=False) == pytest.approx(10 + read + 2 * again)
+    assert seconds(run("a"), shared, per_process=1) == pytest.approx(2 * (10 + read) + first + later)
+    adapt = run("a", model={"batchnorm": "adapt"})
+    assert seconds(adapt) == pytest.approx(10 + read + again), "batch statistics cannot be stored"
 
 
-def test_large_heads_cost_time():
-    word = "efficientnet_lite0:224"
-    speed = Speed(start=0.0, build={word: 0.0}, image={word: 0.0}, weight_step=1e-6)
-    linear = {"model": {"head": {"name": "linear"}}}
-    steps = 0.75 * 4 * 64 / 32
-    assert run_seconds([run("a", **linear)], 64, speed, True, 1) == pytest.approx(steps * 1e-6 * 1281 * 2)
+def test_time_of_folds():
+    machine = speed(build=2.0, image=0.1)
+    training = 0.8 * 100 * 0.75 / 0.9
+    fold = 2.0 + 0.3 + 0.1 * (4 * training + training * 0.15 / 0.75 + 100)
+    assert run_seconds([run("a", split={"folds": 5})], 100, machine, True, 1) == pytest.approx(1.0 + 5 * fold)
+
+
+def test_time_of_trained_backbones():
+    machine = speed(trace=1.0, image=0.1, train_trace=9.0, train_image=0.3)
+    run_all = run("a", training={"unfreeze": "all"})
+    all_layers = 1.0 + 1.0 + 0.3 + 0.1 * 100 + (2 * 1.0 + 8.0) + 4 * (75 * 0.3 + 15 * 0.1)
+    assert run_seconds([run_all], 100, machine, True, 1) == pytest.approx(all_layers)
+    top, gradual = run("a", training={"unfreeze": "top1"}), run("a", training={"strategy": "g_lf", "epochs": 10})
+    assert run_seconds([run("a")], 100, machine, True, 1) < run_seconds([top], 100, machine, True, 1) < all_layers
+    assert run_seconds([gradual], 100, machine, True, 1) > all_layers, "each phase is traced"
+
+
+@pytest.mark.parametrize(
+    ("training", "shares"),
+    [
+        ({"unfreeze": "none"}, [0.0]),
+        ({"unfreeze": "all"}, [1.0]),
+        ({"unfreeze": "layers:25"}, [0.25]),
+        ({"unfreeze": "top3"}, [1 / 3]),
+        ({"strategy": "lp_ft", "epochs": 3}, [0.0, 1.0]),
+        ({"strategy": "g_lf", "epochs": 10}, [n / 9 for n in range(10)]),
+        ({"strategy": "g_fl", "epochs": 9}, [1.0] * 9),
+    ],
+)
+def test_share_of_the_backbone_with_gradients(training, shares):
+    plan = make_plan(run("a", training=training).config)
+    assert [opened_share(plan, phase) for phase in plan.phases] == pytest.approx(shares)
+
+
+def test_large_heads_and_figures_cost_time():
+    machine = speed(weight_step=1e-6)
+    linear = run("a", model={"head": {"name": "linear"}})
+    base = 0.64 + 0.3
+    assert run_seconds([linear], 64, machine, True, 1) == pytest.approx(base + 4 * 2 * 1e-6 * 1281 * 2)
+    assert run_seconds([linear], 64, machine, True, 1, figures=True) > base + 1
 
 
 def test_time_left(monkeypatch):

@@ -1,9 +1,10 @@
-"""Runs that miss something are refused in one line, or skipped when it is named."""
+"""Runs for which something is missing are refused in one line, or skipped if the user names it."""
 
 from __future__ import annotations
 
 import pytest
 
+from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.sweeps.requirements import select_available
 from keras_radtl.sweeps.run_list import RunSpec
@@ -36,8 +37,22 @@ def test_everything_that_is_missing_is_listed(runs):
     with pytest.raises(UserError) as found:
         select_available(runs, [])
     text = str(found.value)
-    assert "\n" not in text and "--data-acl" in text
-    assert text.endswith("--skip-missing acl radimagenet:resnet50 radimagenet:densenet121")
+    assert "\n" not in text and "acl (name its images by `data={'acl': 'PATH'}`)" in text
+    assert text.endswith("`skip_missing=['acl', 'radimagenet:resnet50', 'radimagenet:densenet121']`")
+    flags = as_flags(text)
+    assert "(name its images by --data-acl PATH)" in flags
+    assert flags.endswith("--skip-missing acl radimagenet:resnet50 radimagenet:densenet121")
+
+
+def test_a_long_list_keeps_its_advice_and_drops_reasons(tiny):
+    runs = [
+        RunSpec(f"r{i}", update(tiny, {"data": {"path": ""}}), {"task": f"a task with the long name {i}"})
+        for i in range(4)
+    ]
+    with pytest.raises(UserError) as found:
+        select_available(runs, [])
+    text = str(found.value)
+    assert len(text) <= 300 and text.endswith("a task with the long name 3']`") and "..." not in text
 
 
 def test_only_runs_that_miss_something_named_are_skipped(runs):

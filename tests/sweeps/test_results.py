@@ -1,4 +1,4 @@
-"""One row a run, whatever became of it; figures of single splits and of folds."""
+"""One row per run with its status; metrics of single splits and of folds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_run_has_a_row(tmp_path):
     assert [row["status"] for row in rows.values()] == ["finished", "failed", "skipped", "open"]
     assert (rows["done"]["test_auc"], rows["done"]["test_loss"], rows["done"]["best_epoch"]) == ("0.9", "0.4", "3")
     assert (rows["bad"]["error"], rows["absent"]["error"]) == ("line one line two", "no weights")
-    assert rows["done"]["clf"] == "Linear" and rows["done"]["fc_ratio"] == ""
+    assert rows["done"]["clf"] == "Linear" and rows["done"]["fc_ratio"] == "none"
     finish(folder.run("open"), {"val": TABLE_METRICS, "test": TABLE_METRICS}, {"seconds": 1.0})
     assert results.update("open")["status"] == "finished"
     assert read_csv(folder.results)[3]["status"] == "finished"
@@ -54,5 +54,5 @@ def test_a_run_of_another_configuration_is_refused(tmp_path):
     config = update(Config(), {"training": {"weight_decay": 1e-5}})  # which YAML reads as text
     write_text_atomic(folder.run("a") / "config.json", dumps(config))
     folder.check([RunSpec("a", config, {}), RunSpec("b", Config(), {})])
-    with pytest.raises(UserError, match="training.weight_decay: 1e-05 before, 0.0 now"):
+    with pytest.raises(UserError, match="training.weight_decay: 1e-05 before, 0.0 now; choose another `output`"):
         folder.check([RunSpec("a", Config(), {})])

@@ -1,4 +1,4 @@
-"""Lists of runs: names, the order that shares work, batches for one process, and loading a file."""
+"""Lists of runs: names, the order that shares work, batches per process, and loading a file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from keras_radtl.sweeps.run_list import (
     RunSpec,
     check_runs,
     cut_batches,
+    data_key,
     from_json,
     load_list,
     name_of,
     order_runs,
     to_json,
 )
+from keras_radtl.training.plan import make_plan
 
 
 @pytest.fixture
@@ -34,10 +36,35 @@ def test_names_are_folder_names():
     assert name_of("g_lf", 1e-5) == "g_lf-1e-05"
 
 
-@pytest.mark.parametrize("names, problem", [([], "no run"), (["a", "a"], "'a'"), (["../up"], "'../up'")])
+@pytest.mark.parametrize(
+    "names, problem",
+    [([], "no run"), (["a", "a"], "'a'"), (["../up"], "'../up'"), ([200 * "a"], "at most 120 letters")],
+)
 def test_lists_that_are_refused(tiny, names, problem):
     with pytest.raises(UserError, match=problem):
         check_runs([run(tiny, name) for name in names])
+
+
+@pytest.mark.parametrize(
+    "runs, received", [(None, "None"), ("a list", "'a list'"), ({"a": 1}, "{'a': 1}"), ([3], "an item 3")]
+)
+def test_a_wrong_return_value_names_the_file(runs, received):
+    with pytest.raises(UserError, match=rf"^some.py: `runs` must return a list of RunSpec. Received:? {received}$"):
+        check_runs(runs, "some.py")
+
+
+@pytest.mark.parametrize(
+    "values, name", [((3, None, {}), "name"), (("a", {}, {}), "config"), (("a", Config(), {"x": []}), "factors")]
+)
+def test_fields_of_a_run_are_checked(values, name):
+    with pytest.raises(UserError, match=f"^`{name}` must be"):
+        RunSpec(*values)
+
+
+def test_one_key_of_a_dataset(tiny):
+    own = update(tiny, {"data": {"image_size": 224}})
+    assert data_key(own) == data_key(update(tiny, {"data": {"image_size": 224}, "model": {"backbone": "resnet50"}}))
+    assert data_key(tiny) == make_plan(tiny).data_key != data_key(update(tiny, {"split": {"folds": 5}}))
 
 
 def test_shared_work_is_next_to_each_other_and_else_the_order_is_kept(tiny):
@@ -88,7 +115,7 @@ def test_a_list_is_a_python_file_that_defines_runs(tmp_path):
     file.write_text("")
     with pytest.raises(UserError, match=r"empty.py must define runs\(choices\)"):
         load_list(str(file))
-    with pytest.raises(UserError, match="No such list of runs"):
+    with pytest.raises(UserError, match="No such Python file: 'grid177'"):
         load_list("grid177")
     (tmp_path / "list.txt").write_text("")
     with pytest.raises(UserError, match="must be a Python file"):

@@ -1,4 +1,4 @@
-"""The table of strategies on runs with known metrics: choice of the rate, means, marks, wins, tests, gaps."""
+"""The table of strategies on runs with known metrics: selected rate, means, marks, wins, tests, missing runs."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_three_classes_are_tested_by_permutation(tmp_path):
     assert test.method == "permutation, mean over seeds" and test.p_cases < 0.01
 
 
-def test_tables_mark_the_best_and_name_what_failed(results, tmp_path):
+def test_tables_mark_the_best_values_and_name_failed_runs(results, tmp_path):
     found = compare_strategies(results)
     text = strategy_text(found, ansi=True)
     row = next(line for line in text.splitlines() if line.startswith("lp "))
@@ -143,7 +143,7 @@ def test_tables_mark_the_best_and_name_what_failed(results, tmp_path):
     assert files[-1].read_bytes()[:4] == b"\x89PNG"
 
 
-def test_a_cell_without_any_run_stays_in_the_table(tmp_path):
+def test_a_cell_without_a_finished_run_is_in_the_table(tmp_path):
     folder = SweepFolder(tmp_path)
     runs = [
         RunSpec(name, Config(), {"backbone": "R", "strategy": name, "learning_rate": 0.1, "seed": 0})

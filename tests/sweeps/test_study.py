@@ -1,4 +1,4 @@
-"""Factors and what a study declares."""
+"""Factors, and the declarations of a study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.sweeps.run_list import RunSpec
-from keras_radtl.sweeps.study import Factor, change_levels, study_of, study_of_runs
+from keras_radtl.sweeps.study import Factor, StudyAnalysis, change_levels, study_of, study_of_runs
 
 HEADS = Factor("heads", ("linear", "conv"), "heads")
 RATES = Factor("learning_rates", (1e-3, 1e-4), "learning rates", free=True)
@@ -50,16 +50,35 @@ def test_a_copy_changes_levels():
         change_levels((HEADS,), heads=("deep",))
 
 
-def test_what_a_module_declares():
+def test_declarations_of_a_module():
     module = ModuleType("some", "First line.\n\nMore.")
     module.runs = lambda choices: []
     plain = study_of(module, "some", "some.py")
-    assert (plain.title, plain.factors, plain.tasks, plain.random) == ("First line.", (), {}, None)
+    assert (plain.title, plain.factors, plain.tasks, plain.analyses) == ("First line.", (), {}, (StudyAnalysis(),))
     assert (plain.compare, plain.every_factor, plain.file) == (False, (), "some.py")
-    module.FACTORS, module.TASKS, module.COMPARE, module.FIXED = (HEADS,), {"a": {}}, True, ["heads"]
+    module.FACTORS, module.TASKS, module.COMPARE = (HEADS,), {"a": {}}, True
+    module.ANALYSES = [StudyAnalysis(("heads",)), StudyAnalysis(("task",), ("heads",), "Tasks")]
     study = study_of(module, "some")
     assert [factor.name for factor in study.every_factor] == ["tasks", "heads"]
-    assert study.compare and study.fixed == ("heads",)
+    assert study.compare and study.analyses == tuple(module.ANALYSES)
+
+
+@pytest.mark.parametrize(
+    "name, value, rule",
+    [
+        ("FACTORS", 3, "a tuple of Factor"),
+        ("FACTORS", ("heads",), "a tuple of Factor"),
+        ("ANALYSES", [("heads",)], "a tuple of StudyAnalysis"),
+        ("TASKS", ["a"], "a dict"),
+        ("STUDY", 3, "a dict"),
+    ],
+)
+def test_wrong_declarations_name_the_file(name, value, rule):
+    module = ModuleType("some")
+    module.runs = lambda choices: []
+    setattr(module, name, value)
+    with pytest.raises(UserError, match=f"^some.py: {name} must be {rule}. Received: "):
+        study_of(module, "some", "some.py")
 
 
 def test_listed_runs_are_a_study():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.config import Config, to_dict, update
+from keras_radtl.config import Config, UserError, to_dict, update
 from keras_radtl.sweeps.folder import SweepOptions
+from keras_radtl.sweeps.speed import questions
 from keras_radtl.sweeps.worker import SweepWorker, measure_task
 from keras_radtl.training.run_options import RunOptions
 from keras_radtl.training.train import train_run
@@ -60,11 +61,11 @@ def test_the_backbone_is_shared_unless_nothing_is(tmp_path, caplog, reuse):
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_the_speed_is_measured(tmp_path):
-    answer = SweepWorker(tmp_path).answer(measure_task(base(), ["tiny:32"]))
+    answer = SweepWorker(tmp_path).answer(measure_task(base(), questions([base()])))
     assert answer.outcome == "done" and answer.result["image"]["tiny:32"] > 0 and answer.result["busy"] > 0
 
 
 def test_the_list_of_runs_is_loaded_first(tmp_path):
     (tmp_path / "some.py").write_text("raise RuntimeError('loaded')")
-    with pytest.raises(RuntimeError, match="loaded"):
+    with pytest.raises(UserError, match="some.py, line 1: RuntimeError: loaded"):
         SweepWorker(tmp_path, str(tmp_path / "some.py"))

@@ -1,4 +1,4 @@
-"""Where batches come from: stored activations and pixels give the same, under keys that hold all that matters."""
+"""Batch sources: stored activations and pixels give equal batches, and keys contain all dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_radtl.training.run_options import RunOptions
 
 @pytest.fixture
 def job(tiny_data, configure, tmp_path, monkeypatch):
-    """Return a function from configuration values and request options to a job with a store of its own."""
+    """Return a function from configuration values and run options to a job with its own feature store."""
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "cache"))
 
     def make(values=None, **options):

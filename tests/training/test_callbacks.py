@@ -1,4 +1,4 @@
-"""What happens around an epoch, one callback at a time."""
+"""The Keras callbacks of a training."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_single_predicted_class_is_a_warning(caplog):
     assert not caplog.messages
     validate([[1, 0]] * 4, TARGETS)
     assert caplog.messages == [
-        "epoch 5: every validation case is predicted as one class; a bad local minimum, or too few epochs yet"
+        "epoch 5: all validation cases are predicted as one class; try another learning rate or more epochs"
     ]
 
 
@@ -106,7 +106,7 @@ def test_single_predicted_class_is_a_warning(caplog):
         (LOGITS, math.nan, 0.5, "training loss is not finite in epoch 5"),
         (LOGITS, math.inf, 0.5, "training loss is not finite in epoch 5"),
         (LOGITS * np.nan, 0.5, 0.5, "validation logits are not finite in epoch 5"),
-        (LOGITS, 0.5, math.nan, "validation AUC does not exist"),
+        (LOGITS, 0.5, math.nan, "validation AUC is undefined"),
     ],
 )
 def test_values_that_are_not_finite_are_an_error(logits, loss, score, message):
@@ -114,7 +114,7 @@ def test_values_that_are_not_finite_are_an_error(logits, loss, score, message):
         validate(logits, TARGETS, loss, score=lambda *_: score)
 
 
-def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
+def make_saver(model, folder, monitor="val_auc", patience=None, interval=0.0):
     state = checkpoint.TrainingState()
     made = SaveCheckpoint(
         RunDirectory(folder),
@@ -133,22 +133,22 @@ def keep(model, folder, monitor="val_auc", patience=None, interval=0.0):
     return made, state
 
 
-def epochs(kept, values, monitor="val_auc"):
+def run_epochs(saver, values, monitor="val_auc"):
     for epoch, value in enumerate(values):
-        kept.model.get_layer("head").bias.assign([epoch + 1.0, 0.0])
+        saver.model.get_layer("head").bias.assign([epoch + 1.0, 0.0])
         logs = {"loss": 1.0, monitor: value}
-        kept.on_epoch_begin(epoch)
-        kept.on_epoch_end(epoch, logs)
+        saver.on_epoch_begin(epoch)
+        saver.on_epoch_end(epoch, logs)
     return logs
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("val_auc", 3), ("val_loss", 2)])
 def test_best_epoch_is_the_first_with_the_best_value(model, tmp_path, monitor, best):
-    kept, state = keep(model, tmp_path, monitor)
-    logs = epochs(kept, [0.5, 0.4, 0.9, 0.9], monitor)
+    saver, state = make_saver(model, tmp_path, monitor)
+    logs = run_epochs(saver, [0.5, 0.4, 0.9, 0.9], monitor)
     assert state.best_epoch == best and not logs["improved"]
-    assert np.array_equal(checkpoint.load_best(kept.run, state)["head/bias"], [best, 0.0])
-    saved = checkpoint.load(kept.run)[0]
+    assert np.array_equal(checkpoint.load_best(saver.run, state)["head/bias"], [best, 0.0])
+    saved = checkpoint.load(saver.run)[0]
     assert saved == state and [row["epoch"] for row in saved.history] == [1, 2, 3, 4]
 
 
@@ -162,46 +162,48 @@ def test_changes_of_earlier_phases_are_saved(tmp_path):
     initial = {path: value.copy() for path, value in checkpoint.read_weights(whole).items()}
     whole.get_layer("below").bias.assign([1.0, 2.0, 3.0])
     state = checkpoint.TrainingState()
-    kept = SaveCheckpoint(RunDirectory(tmp_path), whole, initial, state, "classifier", "val_auc", None, None, None, 0.0)
-    kept.set_model(upper)
-    kept.on_train_begin()
-    epochs(kept, [0.5])
-    changed = checkpoint.load_best(kept.run, state)
+    saver = SaveCheckpoint(
+        RunDirectory(tmp_path), whole, initial, state, "classifier", "val_auc", None, None, None, 0.0
+    )
+    saver.set_model(upper)
+    saver.on_train_begin()
+    run_epochs(saver, [0.5])
+    changed = checkpoint.load_best(saver.run, state)
     assert set(changed) == {"below/bias", "head/bias"} and np.array_equal(changed["below/bias"], [1.0, 2.0, 3.0])
 
 
 def test_patience_counts_epochs_without_improvement(model, tmp_path):
-    kept, state = keep(model, tmp_path, patience=2)
+    saver, state = make_saver(model, tmp_path, patience=2)
     model.stop_training = False
-    epochs(kept, [0.5, 0.6, 0.6])
+    run_epochs(saver, [0.5, 0.6, 0.6])
     assert not model.stop_training and state.phase_stale == 1
-    kept.on_epoch_end(3, {"loss": 1.0, "val_auc": 0.1})
+    saver.on_epoch_end(3, {"loss": 1.0, "val_auc": 0.1})
     assert model.stop_training
 
 
 def test_interval_between_checkpoints(model, tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
-    kept, state = keep(model, tmp_path, interval=10.0)
-    epochs(kept, [0.5, 0.6])
-    assert checkpoint.load(kept.run) is None and state.best_weights is not None
+    saver, state = make_saver(model, tmp_path, interval=10.0)
+    run_epochs(saver, [0.5, 0.6])
+    assert checkpoint.load(saver.run) is None and state.best_weights is not None
     now[0] = 11.0
-    kept.on_epoch_end(2, {"loss": 1.0, "val_auc": 0.1})
-    assert checkpoint.load(kept.run)[0].epoch == 3 and state.best_weights is None
-    assert np.array_equal(checkpoint.load_best(kept.run, state)["head/bias"], [2.0, 0.0])
+    saver.on_epoch_end(2, {"loss": 1.0, "val_auc": 0.1})
+    assert checkpoint.load(saver.run)[0].epoch == 3 and state.best_weights is None
+    assert np.array_equal(checkpoint.load_best(saver.run, state)["head/bias"], [2.0, 0.0])
 
 
 def test_line_per_epoch_with_the_remaining_time(monkeypatch):
-    now, said = [0.0], []
+    now, lines = [0.0], []
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
-    progress = SimpleNamespace(describe=lambda text: None, advance=lambda: None, say=said.append)
+    progress = SimpleNamespace(describe=lambda text: None, advance=lambda: None, write_line=lines.append)
     report = EpochReport(progress, 4, "fold 1/5  ")
     for epoch, seconds in enumerate((60.0, 10.0, 20.0)):  # the first one also compiles
         report.on_epoch_begin(epoch)
         now[0] += seconds
         report.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25, "val_auc": 0.75, "improved": epoch == 1})
-    assert said[1] == "fold 1/5  epoch 2/4  loss 0.5000  val_loss 0.2500  val_auc 0.7500 *  10.0 s  left 0:20"
-    assert said[2].endswith("20.0 s  left 0:15") and " *" not in said[2]
+    assert lines[1] == "fold 1/5  epoch 2/4  loss 0.5000  val_loss 0.2500  val_auc 0.7500 *  10.0 s  left 0:20"
+    assert lines[2].endswith("20.0 s  left 0:15") and " *" not in lines[2]
 
 
 def test_signal_stops_after_the_batch():

@@ -1,4 +1,4 @@
-"""The state after an epoch: whole or absent, only what changed, best weights that fit, optimizer state complete."""
+"""Checkpoints: atomic, only changed weights, matching best weights, complete optimizer state."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_optimizer_state_of_other_shapes_is_an_error(run, model):
 @pytest.mark.parametrize("what", ["fsync", "replace", "savez"])
 @pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_disk_error_keeps_a_consistent_checkpoint(run, model, monkeypatch, what, failing):
-    """Fault at the k-th operation while an improved epoch is saved: the epoch before stays whole, or the new one is."""
+    """Raise a disk error at the k-th operation while a better epoch is saved; either epoch is complete afterwards."""
     initial, state = checkpoint.read_weights(model), TrainingState()
     epoch(run, model, initial, state, 0.5)
     owner = np if what == "savez" else directory.os

@@ -1,4 +1,4 @@
-"""The store of activations: computed once, recomputed when damaged, shared, limited in size."""
+"""The feature store: entries are computed once, recomputed if damaged, shared, and limited in total size."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ B = np.linspace(0, 1, 10, dtype=np.float32).reshape(10, 1)
 
 
 class Source:
-    """Ten rows of two tensors in batches of four; counts how often it is asked."""
+    """Ten rows of two tensors in batches of four; counts the calls."""
 
     def __init__(self):
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self):
-        self.asked += 1
+        self.calls += 1
         for start in range(0, 10, 4):
             yield [A[start : start + 4], B[start : start + 4]]
 
@@ -45,14 +45,14 @@ def test_entry_is_computed_once_and_read_back(store):
         first, second = store.fetch({"epoch": 0}, 10, source)
         assert np.array_equal(first, A) and np.array_equal(second, B)
         assert isinstance(first, np.memmap) and not first.flags.writeable
-    assert source.asked == 1 and len(entries(store)) == 1
+    assert source.calls == 1 and len(entries(store)) == 1
 
 
 def test_entry_is_shared(store):
     store.fetch({"epoch": 0}, 10, Source())
     source = Source()
     FeatureStore(store.folder, 10**6).fetch({"epoch": 0}, 10, source)
-    assert source.asked == 0
+    assert source.calls == 0
 
 
 @pytest.mark.parametrize("other", [{"epoch": 1}, {"epoch": 0, "seed": 0}, {"epoch": "0"}])
@@ -60,14 +60,14 @@ def test_each_key_has_its_entry(store, other):
     source = Source()
     store.fetch({"epoch": 0}, 10, source)
     store.fetch(other, 10, source)
-    assert source.asked == 2 and len(entries(store)) == 2
+    assert source.calls == 2 and len(entries(store)) == 2
 
 
 def test_the_order_of_a_key_does_not_matter(store):
     source = Source()
     store.fetch({"a": 1, "b": 2}, 10, source)
     store.fetch({"b": 2, "a": 1}, 10, source)
-    assert source.asked == 1
+    assert source.calls == 1
 
 
 def test_half_precision_has_its_entry_and_logs_the_error(store, caplog):
@@ -75,7 +75,7 @@ def test_half_precision_has_its_entry_and_logs_the_error(store, caplog):
     store.fetch({"epoch": 0}, 10, source)
     with caplog.at_level("INFO"):
         first, second = FeatureStore(store.folder, 10**6, "float16").fetch({"epoch": 0}, 10, source)
-    assert source.asked == 2 and first.dtype == np.float16
+    assert source.calls == 2 and first.dtype == np.float16
     error = np.abs(second.astype(np.float32) - B).max()
     assert error > 0 and f"largest error of float16 is {error:.2g}" in caplog.text
 
@@ -117,7 +117,7 @@ def test_damaged_entry_is_recomputed(store, damage):
     store.fetch({"epoch": 0}, 10, source)
     damage(store.folder / entries(store)[0])
     first, _ = store.fetch({"epoch": 0}, 10, source)
-    assert np.array_equal(first, A) and source.asked == 2
+    assert np.array_equal(first, A) and source.calls == 2
 
 
 def test_wrong_number_of_rows_is_an_error(store):
@@ -125,7 +125,7 @@ def test_wrong_number_of_rows_is_an_error(store):
     store.fetch({"epoch": 0}, 10, source)
     with pytest.raises(ValueError, match="could not be broadcast|broadcast"):
         store.fetch({"epoch": 0}, 9, source)
-    assert source.asked == 2
+    assert source.calls == 2
 
 
 def test_exception_leaves_no_entry(store):
@@ -139,7 +139,7 @@ def test_exception_leaves_no_entry(store):
 
 
 def test_two_writers_of_an_entry(store):
-    """While one computes, another finishes the same entry: either copy serves."""
+    """Another process completes the entry while this one computes it."""
     source = Source()
     temporary = f".tmp-{os.getpid()}-"
     other = FeatureStore(store.folder, 10**6)
@@ -173,7 +173,7 @@ def test_least_recently_used_entries_are_removed(tmp_path):
         os.utime(tmp_path / names[-1], (past, past))
     size = sum(file.stat().st_size for file in (tmp_path / names[0]).iterdir())
     store.limit = 3 * size
-    store.fetch({"epoch": 0}, 10, Source())  # used again: now the youngest
+    store.fetch({"epoch": 0}, 10, Source())  # now the most recently used
     store.fetch({"epoch": 3}, 10, Source())
     assert names[1] not in entries(store) and {names[0], names[2]} <= set(entries(store))
 
@@ -193,14 +193,78 @@ def test_temporary_entries_are_removed_after_a_day(store):
     assert ".tmp-1-old" not in entries(store) and ".tmp-2-young" in entries(store)
 
 
-def test_full_disk_leaves_no_entry(store, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def _full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "_new", full)
+
+def test_full_disk_leaves_no_entry(store, monkeypatch):
+    monkeypatch.setattr(store, "_new", _full)
     with pytest.raises(OSError, match="No space left"):
         store.fetch({"epoch": 0}, 10, Source())
     assert entries(store) == []
+
+
+def in_batches(store, make, rows=10, key=None):
+    return [[tensor.copy() for tensor in batch] for batch in store.batches(key or {"epoch": 0}, rows, 4, make)]
+
+
+def test_batches_of_a_stored_entry(store):
+    source = Source()
+    for _ in range(2):
+        found = in_batches(store, source)
+        assert [len(first) for first, _ in found] == [4, 4, 2]
+        assert np.array_equal(np.concatenate([first for first, _ in found]), A)
+    assert source.calls == 1
+
+
+def not_a_folder(folder):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("")
+
+
+def read_only(folder, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("damage", ["not_a_folder", "read_only", "full"])
+def test_a_store_that_cannot_be_written_computes_again(tmp_path, monkeypatch, caplog, damage, dtype):
+    expected = in_batches(FeatureStore(tmp_path / "other", 10**6, dtype), Source())
+    store, source = FeatureStore(tmp_path / "features", 10**6, dtype), Source()
+    if damage == "not_a_folder":
+        not_a_folder(store.folder)
+    elif damage == "read_only":
+        read_only(store.folder, monkeypatch)
+    else:
+        monkeypatch.setattr(store, "_new", _full)
+    for _ in range(3):
+        found = in_batches(store, source)
+        assert all(
+            np.array_equal(a, b) for x, y in zip(found, expected, strict=True) for a, b in zip(x, y, strict=True)
+        )
+        assert found[0][0].dtype == dtype
+    assert caplog.text.count("cannot be written") == 1 and "are computed again when needed" in caplog.text
+
+
+def test_a_read_only_store_serves_its_entries(store, monkeypatch):
+    source = Source()
+    expected = in_batches(store, source)
+    read_only(store.folder, monkeypatch)
+    found = in_batches(store, source)
+    assert np.array_equal(found[0][0], expected[0][0]) and source.calls == 1
+
+
+def test_an_error_of_the_source_is_not_an_error_of_the_store(store, caplog):
+    def failing():
+        yield [A[:4], B[:4]]
+        raise FileNotFoundError(errno.ENOENT, "No such file", "image.png")
+
+    with pytest.raises(FileNotFoundError, match="image.png"):
+        in_batches(store, failing)
+    assert "cannot be written" not in caplog.text
 
 
 def test_default_folder_is_in_the_user_cache(monkeypatch):
@@ -227,7 +291,7 @@ def test_default_folder_on_linux(monkeypatch, variables, folder):
 
 
 def test_disk_space_is_reserved_before_writing(store, monkeypatch):
-    """A write into the hole of a mapped file on a full disk would end the process without a word."""
+    """Writing to a sparse mapped file on a full disk would kill the process."""
     reserved = []
     monkeypatch.setattr(os, "posix_fallocate", lambda file, start, size: reserved.append((start, size)), raising=False)
     store.fetch({"epoch": 0}, 10, Source())

@@ -1,4 +1,4 @@
-"""Weights, sampling, focal loss and the choice of the epoch, through whole runs of the tiny backbone."""
+"""Class weights, sampling, focal loss and the best epoch, in whole runs of the tiny backbone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
-    """Return simulated images, read once for all runs."""
+    """Return simulated images that all runs use."""
     from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG))
@@ -28,7 +28,7 @@ def dataset(tiny_backbone, tmp_path_factory):
 
 @pytest.fixture
 def run(dataset, tmp_path):
-    """Return a function from training options to the finished run; `where` names its folder."""
+    """Return a function from folder name and training options to the finished run."""
     from keras_radtl.training.train import train_run
 
     def go(where="run", reuse=True, **training) -> RunDirectory:
@@ -51,7 +51,7 @@ def test_balanced_sampling_is_equal_with_pixels_and_activations(run, caplog):
     assert "balanced sampling: an epoch draws 15 cases of each of 3 classes" in caplog.text
     pixels = run("pixels", reuse=False, unfreeze="none", sampling="balanced")
     assert logits(stored) == logits(pixels)
-    assert logits(stored) != logits(run("all", unfreeze="none"))  # whose features are stored under another key
+    assert logits(stored) != logits(run("all", unfreeze="none"))  # not balanced
 
 
 def test_class_weights_are_logged_and_change_the_result(run, caplog):

@@ -1,4 +1,4 @@
-"""The loop over phases: exactly the right weights move, with the right penalty and rates, for every strategy."""
+"""The phases of all strategies: which weights change, penalties, multipliers and schedules."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_strategy_is_tested():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_only_trainable_weights_change_in_each_phase(go, tmp_path, phases, strategy):
-    """All 45 training cases in one batch: one step an epoch, one epoch a phase."""
+    """All training cases are in one batch: one step per epoch, one epoch per phase."""
     training = {"strategy": strategy, "unfreeze": "top1", "phase_epochs": [1] * len(OPENED[strategy]), "batch_size": 64}
     run = go(tmp_path / "run", training, {"model": {"head": {"name": "linear"}}})
     assert len(phases) == len(OPENED[strategy])

@@ -1,6 +1,6 @@
-"""Mixed precision through whole runs: float32 weights and logits, resume, and the same result by every way.
+"""Mixed precision in whole runs: float32 weights and logits, stored activations, and resuming.
 
-Processors gain nothing by float16, so the refusal is put aside here.
+The check that rejects float16 on a CPU is disabled here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ policies = pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat1
 
 @pytest.fixture(scope="module")
 def dataset(tiny_backbone, tmp_path_factory):
-    """Return simulated images, read once for all runs."""
+    """Return simulated images that all runs use."""
     from keras_radtl.training.train import load_data
 
     return load_data(update(Config(), CONFIG))
@@ -95,7 +95,7 @@ def test_interrupted_run_with_a_scaled_loss_resumes_bit_for_bit(run, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             run("parts", precision="mixed_float16")
     with pytest.raises(UserError):
-        run("parts", precision="float32")  # another precision is another run
+        run("parts", precision="float32")  # a different configuration
     resumed = run("parts", precision="mixed_float16")
     assert np.array_equal(logits(whole), logits(resumed))
 
@@ -132,7 +132,7 @@ GPU = {"device_name": "Card", "compute_capability": (7, 0)}
         ("mixed_float16", GPU, set(), None),
         ("mixed_bfloat16", GPU, set(), "Card, which has compute capability 7.0; 8.0 is needed"),
         ("mixed_bfloat16", GPU | {"compute_capability": (9, 0)}, set(), None),
-        ("mixed_float16", {}, set(), None),  # a device that does not tell, such as Metal
+        ("mixed_float16", {}, set(), None),  # a device without details, such as Metal
     ],
 )
 def test_precision_without_speedup_is_an_error(precision, gpu, flags, reason, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is asked of a run beside its configuration."""
+"""Options of a run that are not part of its configuration."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def test_cache_size_in_bytes():
     [
         ({"feature_cache_size": -1.0}, "`feature_cache_size` must be in"),
         ({"feature_dtype": "int8"}, "`feature_dtype` must be"),
+        ({"test": False}, "`figures` must be False if `test` is False"),
     ],
 )
 def test_invalid_options_are_an_error(option, message):

@@ -1,4 +1,4 @@
-"""A training leaves the process as it found it."""
+"""The settings of the process are restored after a training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def state():
 
 @pytest.fixture
 def plain_process():
-    """Undo what other tests of this process have set."""
+    """Disable the op determinism of other tests in this process."""
     from tensorflow.python.framework import config
 
     deterministic = config.is_op_determinism_enabled()

@@ -1,4 +1,4 @@
-"""Whole runs: what they leave, equal bits for equal seeds, and going on after any stop as if there had been none."""
+"""Whole runs: their files, equal bits for equal seeds, and resuming after interruptions and disk errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LP_FT = {"strategy": "lp_ft", "phase_epochs": [2, 2]}
 
 @pytest.fixture(scope="module")
 def whole(go, tmp_path_factory, outcome):
-    """Return a function from training options to the outcome of an uninterrupted run, run once for all tests."""
+    """Return a function from training options to the outcome of an uninterrupted run, which is trained once."""
     done = {}
 
     def get(training, values=None):
@@ -56,7 +56,7 @@ def test_stored_activations_do_not_change_the_result(whole, go, tmp_path, outcom
 
 
 def test_stored_activations_do_not_change_a_residual_network(go, tmp_path, outcome):
-    """TensorFlow's arithmetic optimizer reorders the additions of its blocks, in a part of the model otherwise."""
+    """The arithmetic optimizer of TensorFlow would reorder additions differently in a part of the model."""
     model, training = {"backbone": "resnet50", "head": {"name": "linear"}}, {"unfreeze": "top1", "epochs": 1}
     values = {"model": model, "data": {"image_size": 32}}
     stored, pixels = (
@@ -101,12 +101,12 @@ def test_early_stop_of_the_run_skips_later_phases(whole):
     rows = list(csv.DictReader(io.StringIO(whole(training)["history.csv"])))
     values = [float(row["val_auc"].strip("'+")) for row in rows]
     better = [i for i, value in enumerate(values) if value > max(values[:i], default=-1)]
-    assert better == list(range(len(values) - 1)), "the first epoch that is not better is the last"
+    assert better == list(range(len(values) - 1)), "the first epoch without improvement is the last"
     assert len(values) < 24
 
 
 def test_run_resumes_after_disk_errors_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
-    """ENOSPC at the k-th rename, for ever more of them, until the run needs no more: never a wrong bit."""
+    """Raise a disk error at the k-th rename of several attempts; the finished run has the same bits."""
     failing, count, attempts = 0, 0, 0
     real = os.replace
 
@@ -148,7 +148,7 @@ def test_run_does_not_resume_with_other_data(go, tmp_path, stop_in, pictures, co
 
 
 def test_model_of_the_best_epoch_is_saved(go, tmp_path):
-    """The predictions of the saved model give the validation AUC of the best epoch, not of the last."""
+    """The validation AUC of the predictions is that of the best epoch, not of the last."""
     run = go(tmp_path / "run", {"epochs": 6, "learning_rate": 0.3})
     history, summary = read_csv(run / "history.csv"), read_json(run / "summary.json")
     values = [float(row["val_auc"]) for row in history]
@@ -171,7 +171,7 @@ def test_saved_model_reproduces_the_predictions(go, tmp_path, tiny_data):
 
 @pytest.fixture(scope="module")
 def folds(tiny_backbone, configure, tmp_path_factory):
-    """Return a function (folder) that runs three folds of one epoch."""
+    """Return a function from a folder to the path of a run with three folds."""
     from keras_radtl.training.run_options import RunOptions
     from keras_radtl.training.train import load_data, train_run
 
@@ -180,9 +180,7 @@ def folds(tiny_backbone, configure, tmp_path_factory):
     return lambda folder: train_run(config, RunOptions(folder, figures=False), dataset).path
 
 
-def test_each_case_is_a_test_case_of_one_fold(
-    folds, tmp_path_factory, outcome, stop_in, tiny_data
-):
+def test_each_case_is_a_test_case_of_one_fold(folds, tmp_path_factory, outcome, stop_in, tiny_data):
     run = folds(tmp_path_factory.mktemp("folds") / "whole")
     pooled = read_csv(run / "predictions_test.csv")
     assert [row["case"] for row in pooled] == list(tiny_data.cases.cases)
@@ -193,7 +191,8 @@ def test_each_case_is_a_test_case_of_one_fold(
         by_case = {row["case"]: row for row in pooled}
         assert all(by_case[row["case"]] == row for row in tested)
     summary = read_json(run / "summary.json")
-    assert len(summary["fold_auc"]) == 3 and len(set(summary["fold_auc"])) > 0
+    for fold in (1, 2, 3):
+        assert summary["fold_auc"][fold - 1] == read_json(run / f"fold_{fold}" / "metrics.json")["test"]["auc"]["value"]
     again = tmp_path_factory.mktemp("folds") / "stopped"
     _stop_in_fold_two(folds, again, stop_in)
     assert RunDirectory(again / "fold_1").finished and not RunDirectory(again / "fold_2").finished

@@ -7,15 +7,15 @@ import json
 import os
 import signal
 import time
-from types import SimpleNamespace
 
 import pytest
 
-from keras_radtl.config import Config, UserError, from_dict, to_dict
-from keras_radtl.runs.files import locked
+from keras_radtl.config import Config, UserError, from_dict, to_dict, update
 from keras_radtl.runs.interrupt import Stopped
+from keras_radtl.runs.lock import locked
 from keras_radtl.system.child_process import ChildProcess
 from keras_radtl.training import worker as module
+from keras_radtl.training.plan import make_plan
 from keras_radtl.training.run_options import RunOptions
 from keras_radtl.training.worker import Answer, Worker, train_task
 
@@ -101,12 +101,11 @@ def test_a_training_task_survives_json(tmp_path):
 def test_the_last_dataset_is_kept(tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(module, "read_data", lambda plan, cache: read.append(cache) or object())
-    plan = SimpleNamespace(data="a", split="s", split_seed=0, image_size=32, model=1)
-    worker = Worker(tmp_path)
-    first = worker.load(plan)
-    assert worker.load(SimpleNamespace(**{**vars(plan), "model": 2})) is first
-    for change in ({"data": "b"}, {"split": "t"}, {"split_seed": 1}, {"image_size": 64}):
-        assert worker.load(SimpleNamespace(**{**vars(plan), **change})) is not first
+    worker, config = Worker(tmp_path), Config()
+    first = worker.load(make_plan(config))
+    assert worker.load(make_plan(update(config, {"model": {"head": {"name": "conv"}}}))) is first
+    for change in ({"data": {"path": "b"}}, {"split": {"folds": 2}}, {"seed": 1}, {"data": {"image_size": 64}}):
+        assert worker.load(make_plan(update(config, change))) is not first
     assert len(set(read)) == 5 and all(cache.parent == tmp_path for cache in read)
 
 

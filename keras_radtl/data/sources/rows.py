@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ class Rows:
 
     def find(self, names: Sequence[str]) -> str | None:
         """Return the column for the first of `names` that exists, ignoring case, or None."""
-        lower = {name.lower(): name for name in self.header}
-        return next((lower[name] for name in names if name in lower), None)
+        return next((self._by_lower[name] for name in names if name in self._by_lower), None)
+
+    @cached_property
+    def _by_lower(self) -> dict[str, str]:
+        return {name.lower(): name for name in self.header}
 
     def named(self, name: str, option: str) -> str:
         """Return the column called `name`, ignoring case.

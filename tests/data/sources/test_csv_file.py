@@ -191,3 +191,35 @@ def test_any_bytes_give_a_table_or_a_one_line_error(read, tail):
             assert str(error) and "\n" not in str(error)
         else:
             assert set(table.paths) <= {f"{name}.png" for name in "abcdefgh"}
+
+
+def test_unused_columns_are_named(tmp_path, write_image):
+    for seed, name in enumerate(("a.png", "b.png")):
+        write_image(name, seed)
+    file = tmp_path / "t.csv"
+    file.write_text("path,age,label,sex,patient\na.png,40,x,f,1\nb.png,50,y,m,2\n")
+    assert "columns not used: age, sex" in read_table(DataConfig(path=str(file))).notes
+    assert "columns not used: age, sex, patient" in read_table(DataConfig(path=str(file), groups="none")).notes
+    file.write_text("path,label\na.png,x\nb.png,y\n")
+    assert not [note for note in read_table(DataConfig(path=str(file))).notes if "not used" in note]
+
+
+def test_many_columns_are_one_short_line(tmp_path):
+    file = tmp_path / "t.csv"
+    columns = ",".join(f"column_{i}" for i in range(200_000))
+    file.write_text(f"{columns}\n{'1,' * 199_999}1\n")
+    with pytest.raises(UserError, match=r"no path column .*column_0, column_1, .* and \d+ more$") as error:
+        read_table(DataConfig(path=str(file)))
+    assert len(str(error.value)) <= 300
+
+
+def test_long_labels_are_refused(tmp_path, write_image):
+    for seed, name in enumerate(("a.png", "b.png")):
+        write_image(name, seed)
+    file = tmp_path / "t.csv"
+    file.write_text(f"path,label\na.png,x\nb.png,{'y' * 5000}\n")
+    with pytest.raises(UserError, match="A class name must have at most 200 characters"):
+        read_table(DataConfig(path=str(file)))
+    file.write_text(f"path,x,{'y' * 300}\na.png,0,1\nb.png,1,0\n")
+    with pytest.raises(UserError, match="A class name must have at most 200 characters"):
+        read_table(DataConfig(path=str(file), labels=("x", "y" * 300)))

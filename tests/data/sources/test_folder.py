@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data.sources import read_table
-from keras_radtl.data.table import GROUPS_OFF, NO_GROUPS
+from keras_radtl.data.table import GROUPS_OFF, NO_GROUPS, sort_classes
 
 
 def read(path, **options):
@@ -127,3 +128,65 @@ def test_busi(shared_data):
     table = read(shared_data / "busi", positive="malignant")
     assert len(table) == 624 and table.classes == ("other", "malignant")
     assert int(table.targets.sum()) == sum(label == "malignant" for label in table.labels) == 168
+
+
+def make_strange(kind, path):
+    """Make something with the name of an image that is no regular file; returns what must be closed."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link loop":
+        path.symlink_to(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        found = socket.socket(socket.AF_UNIX)
+        found.bind(os.path.relpath(path))  # such names are short
+        return found
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "link loop", "device"])
+def test_what_is_no_file_is_named_and_never_opened(busi_like, kind, monkeypatch):
+    monkeypatch.chdir(busi_like)
+    opened = make_strange(kind, busi_like / "benign" / "x.png")
+    with pytest.raises(UserError, match=r"benign/x.png"):
+        read(busi_like)
+    table = read(busi_like, on_bad_image="skip")
+    assert len(table) == 7 and [item.path for item in table.rejected] == ["benign/x.png"]
+    if opened:
+        opened.close()
+
+
+def test_metadata_of_macos_is_excluded_and_counted(busi_like):
+    (busi_like / "benign" / "._benign (1).png").write_bytes(b"\0\5\x16\7")
+    (busi_like / "__MACOSX" / "benign").mkdir(parents=True)
+    table = read(busi_like)
+    assert len(table) == 7 and "excluded: metadata files of macOS (._*): 1" in table.notes
+
+
+def test_metadata_of_macos_beside_split_folders(tmp_path, write_image):
+    for seed, part in enumerate(("train", "test")):
+        write_image(f"{part}/a/1.png", seed)
+        write_image(f"{part}/b/1.png", seed + 10)
+    (tmp_path / "__MACOSX").mkdir()
+    assert len(read(tmp_path)) == 4
+
+
+def test_names_that_are_not_utf8_can_be_skipped(busi_like):
+    (busi_like / "benign" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    (table,) = [read(busi_like, on_bad_image="skip")]
+    assert len(table) == 7 and table.rejected[0].path == r"benign/\xff.png"
+
+
+@pytest.mark.parametrize("options", [{"label": "finding"}, {"labels": ("a", "b")}])
+def test_folders_have_no_label_columns(busi_like, options):
+    name = next(iter(options))
+    with pytest.raises(UserError, match=f"^`{name}` is for tables: a folder of class folders has no columns"):
+        read(busi_like, **options)
+
+
+def test_long_class_names_are_refused():
+    with pytest.raises(UserError, match="A class name must have at most 200 characters"):
+        sort_classes(["a", "x" * 5000])
+    assert sort_classes(["b" * 200, "a"]) == ("a", "b" * 200)

@@ -176,15 +176,15 @@ def test_the_suffix_of_a_link_determines_the_format(small, tmp_path):
         load_backbone_weights(small, SPEC, str(tmp_path / "a.pth"))
 
 
-def test_the_backbone_of_a_saved_classifier_can_be_loaded(tmp_path):
+def test_the_backbone_of_a_saved_classifier_can_be_loaded(tiny_backbone, tmp_path):
     from keras_radtl.models.classifier import assemble_classifier
 
-    config = ModelConfig(weights="none")
+    config = ModelConfig("tiny", weights="none")
     first = assemble_classifier(config, 2, (32, 32, 1), seed=0).model
     scramble(first, seed=5)
     first.save(tmp_path / "model.keras")
-    second = assemble_classifier(ModelConfig(weights=str(tmp_path / "model.keras")), 3, (32, 32, 1), seed=1)
+    second = assemble_classifier(ModelConfig("tiny", weights=str(tmp_path / "model.keras")), 3, (32, 32, 1), seed=1)
     (report,) = second.reports
-    assert report.mapped == 245
-    kernel = [model.get_layer("block7a_project_conv").kernel.numpy() for model in (first, second.model)]
+    assert report.mapped == 3 + 3 * 4
+    kernel = [model.get_layer("last_conv").kernel.numpy() for model in (first, second.model)]
     np.testing.assert_array_equal(*kernel)

@@ -51,7 +51,13 @@ def cases() -> Iterator[Case]:
         for kind in ("a list", "a bomb", "an unknown key", "a date"):
             yield _case(command, base, f"YAML with {kind}", "c.yaml", YAML[kind])
         yield Case(f"{command} file: missing", command, [*base, "--config", "c.json"], "c.json")
-    for kind, path in {"NUL": "a\0b", "long": "x" * 5000, "surrogate": "a\ud800", "empty": "/", "of nobody": "~nosuchuser/c.json"}.items():
+    for kind, path in {
+        "NUL": "a\0b",
+        "long": "x" * 5000,
+        "surrogate": "a\ud800",
+        "empty": "/",
+        "of nobody": "~nosuchuser/c.json",
+    }.items():
         yield Case(f"fit path: {kind}", "fit", [*FIT, "--config", path], "")
 
 

@@ -61,7 +61,9 @@ MODEL: dict[str, Callable[[Path], None]] = {
     "empty": CONTENTS["empty"],
     "truncated": CONTENTS["truncated"],
     "binary": CONTENTS["binary"],
-    "a byte flipped": _content(lambda old: old[: len(old) // 3] + bytes([old[len(old) // 3] ^ 255]) + old[len(old) // 3 + 1 :]),
+    "a byte flipped": _content(
+        lambda old: old[: len(old) // 3] + bytes([old[len(old) // 3] ^ 255]) + old[len(old) // 3 + 1 :]
+    ),
     "a ZIP file of something else": _content(lambda old: b"PK\5\6" + bytes(18)),
 }
 

@@ -18,7 +18,10 @@ def table(change: Callable[[list[dict]], object] = lambda rows: None) -> Callabl
     def prepare(place: Place) -> None:
         folder = place.copy("pictures", "data")
         files = sorted(folder.rglob("*.png"))
-        rows = [{"path": str(f.relative_to(folder)), "label": f.parent.name, "patient": f"p{i}"} for i, f in enumerate(files)]
+        rows = [
+            {"path": str(f.relative_to(folder)), "label": f.parent.name, "patient": f"p{i}"}
+            for i, f in enumerate(files)
+        ]
         change(rows)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -172,10 +175,22 @@ def _folder(change: Callable[[Place], object]) -> Callable[[Place], None]:
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
-    fit, evaluate, audit = replaced(FIT, "--data", "data/cases.csv"), replaced(EVALUATE, "--data", "data/cases.csv"), ["data/cases.csv", *AUDIT[1:]]
+    fit, evaluate, audit = (
+        replaced(FIT, "--data", "data/cases.csv"),
+        replaced(EVALUATE, "--data", "data/cases.csv"),
+        ["data/cases.csv", *AUDIT[1:]],
+    )
     for kind, (change, options, expected) in ROWS.items():
         yield Case(f"fit table with {kind}", "fit", [*fit, *options], expected, table(change))
-    for kind in ("no label column", "no path column", "a missing file", "an empty path", "a formula", "a folder as image", "a NUL path"):
+    for kind in (
+        "no label column",
+        "no path column",
+        "a missing file",
+        "an empty path",
+        "a formula",
+        "a folder as image",
+        "a NUL path",
+    ):
         change, options, expected = ROWS[kind]
         yield Case(f"audit table with {kind}", "audit", [*audit, *options], expected, table(change))
         yield Case(f"evaluate table with {kind}", "evaluate", [*evaluate, *options], expected, table(change))
@@ -194,9 +209,21 @@ def cases() -> Iterator[Case]:
     for kind, make in ARCHIVES.items():
         for command, base in (("fit", FIT), ("audit", ["--data", "x", *AUDIT[1:]])):
             if (command, kind) != ("audit", "one class"):
-                yield Case(f"{command} archive: {kind}", command, replaced(base, "--data", "a.npz"), "" if kind == "one class" else "a.npz" if kind not in ("a class only in test",) else "7", lambda place, make=make: place.write("a.npz", make()))
+                yield Case(
+                    f"{command} archive: {kind}",
+                    command,
+                    replaced(base, "--data", "a.npz"),
+                    "" if kind == "one class" else "a.npz" if kind not in ("a class only in test",) else "7",
+                    lambda place, make=make: place.write("a.npz", make()),
+                )
     for kind, damage in KINDS.items():
-        yield Case(f"fit archive: {kind}", "fit", replaced(FIT, "--data", "a.npz"), "", lambda place, damage=damage: damage(place.here / "a.npz"))
+        yield Case(
+            f"fit archive: {kind}",
+            "fit",
+            replaced(FIT, "--data", "a.npz"),
+            "",
+            lambda place, damage=damage: damage(place.here / "a.npz"),
+        )
     for kind, (change, expected) in TASKS.items():
         yield Case(f"fit task with {kind}", "fit", replaced(FIT, "--data", "task"), expected, _task(change))
         yield Case(f"audit task with {kind}", "audit", ["task", *AUDIT[1:]], expected, _task(change))
@@ -204,6 +231,8 @@ def cases() -> Iterator[Case]:
         if kind not in SKIPPED:
             yield Case(f"fit folder with {kind}", "fit", replaced(FIT, "--data", "data"), expected, _folder(change))
     for name in ("a.doc", "a.xlsx", "a.parquet", "a.zip", "a", "a.png"):
-        yield Case(f"fit {name}", "fit", replaced(FIT, "--data", name), name, lambda place, name=name: place.write(name, "x"))
+        yield Case(
+            f"fit {name}", "fit", replaced(FIT, "--data", name), name, lambda place, name=name: place.write(name, "x")
+        )
     for device in ("/dev/null", "/dev/zero", "/proc/self/mem"):
         yield Case(f"fit {device}", "fit", replaced(FIT, "--data", device), device)

@@ -20,7 +20,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, depth: int = 8, colour: int = 0, data: bytes | None = None, extra: bytes = b"") -> bytes:
+def png(
+    width: int, height: int, depth: int = 8, colour: int = 0, data: bytes | None = None, extra: bytes = b""
+) -> bytes:
     """Return a PNG file with a header of one's choice."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     pixels = zlib.compress(b"\0" * 33 * 32 if data is None else data)
@@ -51,7 +53,16 @@ def frames() -> bytes:
     return file.getvalue()
 
 
-GREY = [(256, 3, 1, 32), (257, 3, 1, 32), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 200), (277, 3, 1, 1), (278, 3, 1, 32), (279, 4, 1, 1024)]
+GREY = [
+    (256, 3, 1, 32),
+    (257, 3, 1, 32),
+    (258, 3, 1, 8),
+    (262, 3, 1, 1),
+    (273, 4, 1, 200),
+    (277, 3, 1, 1),
+    (278, 3, 1, 32),
+    (279, 4, 1, 1024),
+]
 FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "empty": (".png", lambda: b""), "text": (".png", lambda: b"no image"), "one byte": (".png", lambda: b"\x89"),
     "signature only": (".png", lambda: SIGNATURE), "header only": (".png", lambda: png(32, 32)[:33]),
@@ -90,20 +101,62 @@ def cases() -> Iterator[Case]:
     fit, evaluate = replaced(FIT, "--data", "data"), replaced(EVALUATE, "--data", "data")
     for kind, (suffix, make) in FILES.items():
         name = f"bad{suffix}"
-        yield Case(f"predict {kind}", "predict", ["<run>", "<image>", name, "--output", "new.csv"], name, lambda place, name=name, make=make: place.write(name, make()))
+        yield Case(
+            f"predict {kind}",
+            "predict",
+            ["<run>", "<image>", name, "--output", "new.csv"],
+            name,
+            lambda place, name=name, make=make: place.write(name, make()),
+        )
         if suffix not in ("", ".xyz"):
             yield Case(f"fit {kind}", "fit", fit, name, _in_folder(name, make))
     for kind in ("text", "truncated JPEG", "two pages", "gigapixels"):
         suffix, make = FILES[kind]
         yield Case(f"evaluate {kind}", "evaluate", evaluate, f"bad{suffix}", _in_folder(f"bad{suffix}", make))
     for kind, damage in KINDS.items():
-        yield Case(f"predict {kind}", "predict", ["<run>", "<image>", "bad.png", "--output", "new.csv"], "bad.png", lambda place, damage=damage: damage(place.here / "bad.png"))
+        yield Case(
+            f"predict {kind}",
+            "predict",
+            ["<run>", "<image>", "bad.png", "--output", "new.csv"],
+            "bad.png",
+            lambda place, damage=damage: damage(place.here / "bad.png"),
+        )
         if kind != "missing":
             yield Case(f"fit {kind}", "fit", fit, "bad.png", _in_folder("bad.png", None, damage))
-            yield Case(f"predict folder with {kind}", "predict", ["<run>", "data", "--output", "new.csv"], "bad.png", _in_folder("bad.png", None, damage))
-    yield Case("predict empty folder", "predict", ["<run>", "empty", "--output", "new.csv"], "empty", lambda place: (place.here / "empty").mkdir())
-    yield Case("predict folder of text", "predict", ["<run>", "texts", "--output", "new.csv"], "texts", lambda place: place.write("texts/a.txt", "x"))
-    yield Case("predict every image bad, skipped", "predict", ["<run>", "bad.png", "--output", "new.csv", "--on-bad-image", "skip"], "bad.png", lambda place: place.write("bad.png", b"x"))
+            yield Case(
+                f"predict folder with {kind}",
+                "predict",
+                ["<run>", "data", "--output", "new.csv"],
+                "bad.png",
+                _in_folder("bad.png", None, damage),
+            )
+    yield Case(
+        "predict empty folder",
+        "predict",
+        ["<run>", "empty", "--output", "new.csv"],
+        "empty",
+        lambda place: (place.here / "empty").mkdir(),
+    )
+    yield Case(
+        "predict folder of text",
+        "predict",
+        ["<run>", "texts", "--output", "new.csv"],
+        "texts",
+        lambda place: place.write("texts/a.txt", "x"),
+    )
+    yield Case(
+        "predict every image bad, skipped",
+        "predict",
+        ["<run>", "bad.png", "--output", "new.csv", "--on-bad-image", "skip"],
+        "bad.png",
+        lambda place: place.write("bad.png", b"x"),
+    )
     yield Case("predict the wrong policy", "predict", ["<run>", "<image>", "--on-bad-image", "nope"], "--on-bad-image")
     if os.geteuid():
-        yield Case("predict unreadable", "predict", ["<run>", "bad.png"], "bad.png", lambda place: place.write("bad.png", png(32, 32)).chmod(0))
+        yield Case(
+            "predict unreadable",
+            "predict",
+            ["<run>", "bad.png"],
+            "bad.png",
+            lambda place: place.write("bad.png", png(32, 32)).chmod(0),
+        )

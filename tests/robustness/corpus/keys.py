@@ -11,11 +11,25 @@ from keras_radtl.config import Config, to_dict
 NUMBER = {"a word": "x", "true": "true", "a list": "[1]", "a table": "{a: 1}", "low": "-1.0e+9", "high": "1.0e+99", "NaN": ".nan",
           "infinity": ".inf", "5000 digits": "9" * 5000}  # fmt: skip
 TRUTH = {"a word": "x", "a number": "3", "a list": "[true]", "null": "null"}
-TEXT = {"a number": "3", "a list": "[a]", "a table": "{a: b}", "true": "true", "5000 characters": "x" * 5000, "a date": "2001-99-99x\\"}
+TEXT = {
+    "a number": "3",
+    "a list": "[a]",
+    "a table": "{a: b}",
+    "true": "true",
+    "5000 characters": "x" * 5000,
+    "a date": "2001-99-99x\\",
+}
 LIST = {"a word": "x", "a number": "3", "a table": "{a: 1}", "a list of lists": "[[1]]", "a list of tables": "[{a: 1}]"}
 TABLE = {"a word": "x", "a number": "3", "a list": "[1]", "an unknown key": "{nope: 1}", "null": "null"}
 OPTIONAL = ("data.label", "data.positive", "model.weights_dir", "model.scaling")  # text or nothing
-OPTIONAL_NUMBERS = ("data.image_size", "data.resize_side", "split.folds", "split.seed", "training.patience", "training.total_patience")
+OPTIONAL_NUMBERS = (
+    "data.image_size",
+    "data.resize_side",
+    "split.folds",
+    "split.seed",
+    "training.patience",
+    "training.total_patience",
+)
 CHOICES = (
     "data.on_label_conflict", "data.on_bad_image", "data.resize", "data.channels", "data.window", "model.backbone",
     "model.weights", "model.scaling", "model.batchnorm", "model.head.name", "model.head.hidden_basis", "model.head.pooling",

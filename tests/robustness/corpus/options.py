@@ -93,8 +93,12 @@ def _configuration(command: str, base: list[str], every: bool) -> Iterator[Case]
             for kind, value in list(values.items())[: None if every else 1]:
                 if argument.name == "data" and kind == "empty":
                     continue  # stands for the working folder
-                argv = replaced(base[1:] if command == "audit" and argument.name == "data" else base, argument.flag, value)
-                yield Case(f"{command} {argument.flag} {kind}", command, argv, argument.flag if kind != "unknown" else "nope")
+                argv = replaced(
+                    base[1:] if command == "audit" and argument.name == "data" else base, argument.flag, value
+                )
+                yield Case(
+                    f"{command} {argument.flag} {kind}", command, argv, argument.flag if kind != "unknown" else "nope"
+                )
 
 
 def _missing() -> Iterator[Case]:
@@ -113,7 +117,14 @@ def _missing() -> Iterator[Case]:
 
 def _names() -> Iterator[Case]:
     """Yield names and paths that cannot be."""
-    for kind, text in {"unknown": "nope", "empty": "", "NUL": "a\0b", "two lines": "a\nb", "long": LONG, "surrogate": "a\ud800"}.items():
+    for kind, text in {
+        "unknown": "nope",
+        "empty": "",
+        "NUL": "a\0b",
+        "two lines": "a\nb",
+        "long": LONG,
+        "surrogate": "a\ud800",
+    }.items():
         yield Case(f"models {kind}", "models", [text], "backbone")
         yield Case(f"sweep list {kind}", "sweep", [text, "--output", "out"], "list of runs")
         yield Case(f"fit preset {kind}", "fit", [*FIT, f"--preset={text}"], "preset")
@@ -128,8 +139,10 @@ def _names() -> Iterator[Case]:
         if kind in ("NUL", "long", "surrogate"):
             yield Case(f"doctor weights folder {kind}", "doctor", ["--weights-dir", text], "--weights-dir")
     for text in ("", "(", "nope 3", "--backbone", "--epochs x", "\0", "'", LONG, "--lr nan", "--structure 9"):
-        yield Case(f"fit radimagenet flags {text[:9]!r}", "fit", [*FIT, f"--radimagenet-flags={text}"], "") if text else Case(
-            "fit radimagenet flags not closed", "fit", [*FIT, '--radimagenet-flags="'], ""
+        yield (
+            Case(f"fit radimagenet flags {text[:9]!r}", "fit", [*FIT, f"--radimagenet-flags={text}"], "")
+            if text
+            else Case("fit radimagenet flags not closed", "fit", [*FIT, '--radimagenet-flags="'], "")
         )
     for text in ("zz", "2", "nope"):
         yield Case(f"compare positive {text} for labels 0 and 1", "compare", [*COMPARE, "--positive", text], "positive")
@@ -142,5 +155,7 @@ def _names() -> Iterator[Case]:
             yield Case(f"evaluate label {text} of a folder", "evaluate", [*EVALUATE, "--label", text], "label")
             yield Case(f"fit groups {text} of a folder", "fit", [*FIT, "--groups", text], "groups")
             yield Case(f"evaluate groups {text} of a folder", "evaluate", [*EVALUATE, "--groups", text], "groups")
-    for number, pattern in enumerate(("re:(", "re:a{99999999999}", "re:", "re:[", "re:(?P<a>x", "re:" + "(" * 3000, "re:x\0")):
+    for number, pattern in enumerate(
+        ("re:(", "re:a{99999999999}", "re:", "re:[", "re:(?P<a>x", "re:" + "(" * 3000, "re:x\0")
+    ):
         yield Case(f"fit groups pattern {number}", "fit", [*FIT, f"--groups={pattern}"], "groups")

@@ -41,7 +41,7 @@ def change(name: str, changes: dict, source: str = "run") -> Callable[[Place], N
 
 VALUES = {  # wrong values of right JSON, by file
     "summary.json": [
-        {"multilabel": "x"}, {"multilabel": 1}, {"multilabel": ...}, {"multilabel": True}, {"classes": ...}, {"classes": "ab"}, {"classes": ["a"]}, {"classes": []},
+        {"multilabel": "x"}, {"multilabel": 1}, {"multilabel": ...}, {"classes": ...}, {"classes": "ab"}, {"classes": ["a"]}, {"classes": []},
         {"classes": ["a", "a"]}, {"classes": [1, 2]}, {"classes": ["a", "b", "c"]}, {"image_shape": ...}, {"image_shape": [32, 32]}, {"image_shape": [0, 0, 1]},
         {"image_shape": [-32, 32, 1]}, {"image_shape": ["32", 32, 1]}, {"image_shape": [32, 32, 7]}, {"image_shape": [10**9, 10**9, 1]}, {"image_shape": "x"}, {"fold_auc": 3},
         {"fold_auc": [0.5, 0.5]}, {"fold_auc": "x"},
@@ -50,8 +50,12 @@ VALUES = {  # wrong values of right JSON, by file
     "config.json": [{"seed": -1}, {"model": 3}, {"model": {"backbone": "nope"}}, {"nope": 1}, {"training": {"epochs": 0}}],
     "metrics.json": [{"test": 3}, {"test": {"auc": 3}}, {"test": {"auc": {}}}, {"test": {"auc": {"value": "x", "ci_low": None, "ci_high": None, "n": 3, "method": ""}}}, {"val": []}],
 }  # fmt: skip
-READERS = {"summary.json": ("evaluate on new data", "predict"), "status.json": ("evaluate", "predict", "compare"), "config.json": ("evaluate", "predict", "fit --resume"), "metrics.json": ("evaluate", "fit --resume")}
-UNSEEN = ({"multilabel": True},)  # right of its form; what follows is a model that does not fit
+READERS = {
+    "summary.json": ("evaluate on new data", "predict"),
+    "status.json": ("evaluate", "predict", "compare"),
+    "config.json": ("evaluate", "predict", "fit --resume"),
+    "metrics.json": ("evaluate", "fit --resume"),
+}
 
 
 def cases() -> Iterator[Case]:
@@ -66,7 +70,9 @@ def cases() -> Iterator[Case]:
             command, argv, _ = COMMANDS[kind]
             for number, values in enumerate(changes):
                 expected = "" if file == "config.json" else file if "running" not in values.values() else "not finished"
-                yield Case(f"{kind}, {file} with {number}: {str(values)[:40]}", command, argv, expected, change(file, values))
+                yield Case(
+                    f"{kind}, {file} with {number}: {str(values)[:40]}", command, argv, expected, change(file, values)
+                )
     yield from _folds()
     yield from _models()
     yield from _unfinished()
@@ -74,7 +80,13 @@ def cases() -> Iterator[Case]:
     for kind, damage in KINDS.items():
         for name in ("evaluate", "predict"):
             command, argv, _ = COMMANDS[name]
-            yield Case(f"{name}, no run but {kind}", command, argv, "run", lambda place, damage=damage: damage(place.here / "run"))
+            yield Case(
+                f"{name}, no run but {kind}",
+                command,
+                argv,
+                "run",
+                lambda place, damage=damage: damage(place.here / "run"),
+            )
     for name in ("evaluate", "predict"):
         command, argv, _ = COMMANDS[name]
         yield Case(f"{name}, a file", command, argv, "run", lambda place: place.write("run", "x"))
@@ -89,16 +101,36 @@ def _folds() -> Iterator[Case]:
         for file in files:
             for kind, damage in {"missing": KINDS["missing"], **MODEL}.items():
                 yield Case(f"{command} with folds, {file}: {kind}", command, argv, file, in_run(file, damage, "folds"))
-    yield Case("predict with folds, no folder", "predict", PREDICT, "fold_2", in_run("fold_2", KINDS["missing"], "folds"))
-    yield Case("predict with folds, fewer", "predict", PREDICT, "summary.json", change("summary.json", {"fold_auc": []}, "folds"))
-    yield Case("predict with folds, more", "predict", PREDICT, "fold_3", change("summary.json", {"fold_auc": [0.5] * 3}, "folds"))
+    yield Case(
+        "predict with folds, no folder", "predict", PREDICT, "fold_2", in_run("fold_2", KINDS["missing"], "folds")
+    )
+    yield Case(
+        "predict with folds, fewer",
+        "predict",
+        PREDICT,
+        "summary.json",
+        change("summary.json", {"fold_auc": []}, "folds"),
+    )
+    yield Case(
+        "predict with folds, more",
+        "predict",
+        PREDICT,
+        "fold_3",
+        change("summary.json", {"fold_auc": [0.5] * 3}, "folds"),
+    )
 
 
 def _models() -> Iterator[Case]:
     """Yield models that are read but do not fit, or give no numbers."""
     for kind in ("evaluate on new data", "predict"):
         command, argv, _ = COMMANDS[kind]
-        yield Case(f"{kind}, model of another head", command, argv, "model.keras", change("config.json", {"model": {"backbone": "tiny", "weights": "none", "head": {"name": "conv_skip"}}}))
+        yield Case(
+            f"{kind}, model of another head",
+            command,
+            argv,
+            "model.keras",
+            change("config.json", {"model": {"backbone": "tiny", "weights": "none", "head": {"name": "conv_skip"}}}),
+        )
         yield Case(f"{kind}, model of NaN", command, argv, "finite", lambda place: place.copy("nan_run", "run"))
 
 
@@ -109,17 +141,77 @@ def _unfinished() -> Iterator[Case]:
         for kind, damage in damages.items():
             if kind == "missing" and file in ("checkpoint.npz", "status.json"):
                 continue  # begins again
-            yield Case(f"resume, {file}: {kind}", "fit", AGAIN, file if kind != "missing" or file != "config.json" else "", in_run(file, damage, "half"))
-    yield Case("resume, another configuration", "fit", [*AGAIN, "--seed", "7"], "seed", lambda place: place.copy("half", "run"))
-    yield Case("resume, other data", "fit", [*AGAIN], "data_sha256", change("environment.json", {"data_sha256": "0"}, "half"))
-    yield Case("resume, checkpoint without state", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.pop("state")))
-    yield Case("resume, checkpoint with a list", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b"[1]", np.uint8))))
-    yield Case("resume, checkpoint with unknown keys", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b'{"nope": 1}', np.uint8))))
-    yield Case("resume, checkpoint with text", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b'{"epoch": "x"}', np.uint8))))
-    yield Case("resume, checkpoint with another shape", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.update({n: np.zeros(7) for n in arrays if n.startswith("weight/")})))
-    yield Case("resume, checkpoint with NaN weights", "fit", AGAIN, "finite", _checkpoint(lambda arrays: arrays.update({n: v * np.nan for n, v in arrays.items() if n.startswith("weight/")})))
-    yield Case("resume, checkpoint without weights of the optimizer", "fit", AGAIN, "checkpoint", _checkpoint(lambda arrays: [arrays.pop(n) for n in list(arrays) if n.startswith("optimizer/")]))
-    yield Case("resume, checkpoint of objects", "fit", AGAIN, "checkpoint.npz", _checkpoint(lambda arrays: arrays.update(state=np.array([{}], object))))
+            yield Case(
+                f"resume, {file}: {kind}",
+                "fit",
+                AGAIN,
+                file if kind != "missing" or file != "config.json" else "",
+                in_run(file, damage, "half"),
+            )
+    yield Case(
+        "resume, another configuration", "fit", [*AGAIN, "--seed", "7"], "seed", lambda place: place.copy("half", "run")
+    )
+    yield Case(
+        "resume, other data", "fit", [*AGAIN], "data_sha256", change("environment.json", {"data_sha256": "0"}, "half")
+    )
+    yield Case(
+        "resume, checkpoint without state",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.pop("state")),
+    )
+    yield Case(
+        "resume, checkpoint with a list",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b"[1]", np.uint8))),
+    )
+    yield Case(
+        "resume, checkpoint with unknown keys",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b'{"nope": 1}', np.uint8))),
+    )
+    yield Case(
+        "resume, checkpoint with text",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.update(state=np.frombuffer(b'{"epoch": "x"}', np.uint8))),
+    )
+    yield Case(
+        "resume, checkpoint with another shape",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.update({n: np.zeros(7) for n in arrays if n.startswith("weight/")})),
+    )
+    yield Case(
+        "resume, checkpoint with NaN weights",
+        "fit",
+        AGAIN,
+        "finite",
+        _checkpoint(
+            lambda arrays: arrays.update({n: v * np.nan for n, v in arrays.items() if n.startswith("weight/")})
+        ),
+    )
+    yield Case(
+        "resume, checkpoint without weights of the optimizer",
+        "fit",
+        AGAIN,
+        "checkpoint",
+        _checkpoint(lambda arrays: [arrays.pop(n) for n in list(arrays) if n.startswith("optimizer/")]),
+    )
+    yield Case(
+        "resume, checkpoint of objects",
+        "fit",
+        AGAIN,
+        "checkpoint.npz",
+        _checkpoint(lambda arrays: arrays.update(state=np.array([{}], object))),
+    )
     yield Case("evaluate unfinished", "evaluate", ["<half>"], "not finished")
     yield Case("predict unfinished", "predict", ["<half>", "<image>"], "not finished")
     yield Case("compare unfinished", "compare", ["<half>", "<run>", "--output", "out"], "not finished")
@@ -156,4 +248,10 @@ def _predictions() -> Iterator[Case]:
     for kind, edit in edits.items():
         yield Case(f"compare, predictions with {kind}", "compare", COMPARE, "predictions_test.csv", edited(edit))
     for split in ("val", "test"):
-        yield Case(f"compare, no predictions of {split}", "compare", [*COMPARE, "--split", split], f"predictions_{split}.csv", lambda place, split=split: remove(place.copy("run", "run") / f"predictions_{split}.csv"))
+        yield Case(
+            f"compare, no predictions of {split}",
+            "compare",
+            [*COMPARE, "--split", split],
+            f"predictions_{split}.csv",
+            lambda place, split=split: remove(place.copy("run", "run") / f"predictions_{split}.csv"),
+        )

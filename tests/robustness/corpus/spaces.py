@@ -17,7 +17,16 @@ SPACES = {  # content, part of the line
     "a condition without values": ("model.head.name: [linear, conv]\nmodel.head.filters: {values: [4], when: {model.head.name: []}}", ""), "a whole range of fractions": ("model.head.filters: {low: 1.5, high: 4.5}", "model.head.filters"), "values of two kinds": ("model.head.dropout: [0.1, linear]", "dropout"), "1e5 digits": (f"model.head.filters: [{'9' * 5000}]", ""), "an alias": ("model.head.name: &a [linear]\nmodel.head.dropout: *a", ""), "a repeated key": ("model.head.name: [linear]\nmodel.head.name: [conv]", "model.head.name"),
     "fewer combinations than trials": ("model.head.name: [linear, conv]", "combinations"),
 }  # fmt: skip
-PYTHON = {"no SPACE": "x = 1\n", "a SPACE that is a list": "SPACE = [1]\n", "a syntax error": "SPACE = {\n", "an error": "raise ValueError('bang')\n", "an exit": "raise SystemExit(7)\n", "an import error": "import nope_nope\n", "a SPACE of classes": "SPACE = {'model.head.name': [object()]}\n", "keys that are numbers": "SPACE = {1: [2]}\n"}
+PYTHON = {
+    "no SPACE": "x = 1\n",
+    "a SPACE that is a list": "SPACE = [1]\n",
+    "a syntax error": "SPACE = {\n",
+    "an error": "raise ValueError('bang')\n",
+    "an exit": "raise SystemExit(7)\n",
+    "an import error": "import nope_nope\n",
+    "a SPACE of classes": "SPACE = {'model.head.name': [object()]}\n",
+    "keys that are numbers": "SPACE = {1: [2]}\n",
+}
 SETTINGS = (
     (["--algorithm", "random", "--factor", "3"], "--factor"), (["--trials", "3"], "--trials"), (["--algorithm", "bayesian", "--min-epochs", "1"], "--min-epochs"), (["--algorithm", "random", "--iterations", "2"], "--iterations"), (["--factor", "1"], "--factor"), (["--max-epochs", "1000000"], "--max-epochs"),
     (["--folds", "5"], "fold"), (["--set", "training.strategy=lp_ft", "--max-epochs", "1"], ""),
@@ -29,16 +38,30 @@ def cases() -> Iterator[Case]:
     short = [*TUNE, "--space", "space.yaml"]
     for kind, (text, expected) in SPACES.items():
         argv = [*short, "--max-epochs=9"] if kind == "fewer combinations than trials" else short
-        yield Case(f"space with {kind}", "tune", argv, expected, lambda place, text=text: place.write("space.yaml", text))
+        yield Case(
+            f"space with {kind}", "tune", argv, expected, lambda place, text=text: place.write("space.yaml", text)
+        )
     for kind, text in PYTHON.items():
-        yield Case(f"Python space: {kind}", "tune", [*TUNE, "--space", "space.py"], "", lambda place, text=text: place.write("space.py", text))
+        yield Case(
+            f"Python space: {kind}",
+            "tune",
+            [*TUNE, "--space", "space.py"],
+            "",
+            lambda place, text=text: place.write("space.py", text),
+        )
     for kind, damage in {**KINDS, **CONTENTS, **JSON}.items():
 
         def prepare(place: Place, damage=damage) -> None:
             damage(place.write("space.json", '{"model.head.name": ["linear", "conv"]}'))
 
         yield Case(f"file: {kind}", "tune", [*TUNE, "--space", "space.json"], "space.json", prepare)
-    for kind, name in {"unknown": "nope", "empty": "", "NUL": "a\0b", "long": "x" * 5000, "surrogate": "a\ud800"}.items():
+    for kind, name in {
+        "unknown": "nope",
+        "empty": "",
+        "NUL": "a\0b",
+        "long": "x" * 5000,
+        "surrogate": "a\ud800",
+    }.items():
         yield Case(f"name: {kind}", "tune", [*TUNE, "--space", name], "space")
     for options, expected in SETTINGS:
         yield Case(" ".join(options), "tune", [*TUNE, *options], expected)

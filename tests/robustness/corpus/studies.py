@@ -35,9 +35,19 @@ def cases() -> Iterator[Case]:
         )
         yield Case(f"runs: {kind}", "sweep", argv, expected, lambda place, text=text: place.write("some.py", text))
     for kind, damage in KINDS.items():
-        yield Case(f"file: {kind}", "sweep", argv, "some.py", lambda place, damage=damage: damage(place.here / "some.py"))
-    for kind, content in {"binary": bytes(range(256)), "NUL": b"x = 1\0\n", "Latin-1": b"x = '\xe9'\n", "UTF-16": "x = 1".encode("utf-16"), "empty": b""}.items():
-        yield Case(f"content: {kind}", "sweep", argv, "some.py", lambda place, content=content: place.write("some.py", content))
+        yield Case(
+            f"file: {kind}", "sweep", argv, "some.py", lambda place, damage=damage: damage(place.here / "some.py")
+        )
+    for kind, content in {
+        "binary": bytes(range(256)),
+        "NUL": b"x = 1\0\n",
+        "Latin-1": b"x = '\xe9'\n",
+        "UTF-16": "x = 1".encode("utf-16"),
+        "empty": b"",
+    }.items():
+        yield Case(
+            f"content: {kind}", "sweep", argv, "some.py", lambda place, content=content: place.write("some.py", content)
+        )
     for name in ("some.txt", "some", "some.yaml"):
         yield Case(f"name {name}", "sweep", [name, *SWEEP[1:]], name, lambda place, name=name: place.write(name, "x"))
     for argv, expected in (

@@ -61,14 +61,36 @@ def cases() -> Iterator[Case]:
     analyze = ["table.csv", *ANALYZE[1:]]
     for kind, change in {**SHARED, **SCORES}.items():
         if kind != "Latin-1":
-            yield Case(f"compare {kind}", "compare", COMPARE, "" if kind in ("all positive", "all negative", "other labels", "other cases", "a case less", "a case more") else "a.csv", _changed("a.csv", "a.csv", change))
-            yield Case(f"compare, second: {kind}", "compare", ["<scores>/b.csv", "a.csv", "--output", "out"], "a.csv", _changed("a.csv", "a.csv", change))
+            yield Case(
+                f"compare {kind}",
+                "compare",
+                COMPARE,
+                ""
+                if kind in ("all positive", "all negative", "other labels", "other cases", "a case less", "a case more")
+                else "a.csv",
+                _changed("a.csv", "a.csv", change),
+            )
+            yield Case(
+                f"compare, second: {kind}",
+                "compare",
+                ["<scores>/b.csv", "a.csv", "--output", "out"],
+                "a.csv",
+                _changed("a.csv", "a.csv", change),
+            )
     for kind, change in SHARED.items():
         if kind != "Latin-1":
-            yield Case(f"analyze {kind}", "analyze", analyze, "" if kind == "no header" else "table.csv", _changed("table.csv", "table.csv", change))
+            yield Case(
+                f"analyze {kind}",
+                "analyze",
+                analyze,
+                "" if kind == "no header" else "table.csv",
+                _changed("table.csv", "table.csv", change),
+            )
     for kind, (change, options, expected) in RESULTS.items():
         if kind not in UNSURE:
-            yield Case(f"analyze {kind}", "analyze", [*analyze, *options], expected, _changed("table.csv", "table.csv", change))
+            yield Case(
+                f"analyze {kind}", "analyze", [*analyze, *options], expected, _changed("table.csv", "table.csv", change)
+            )
     for kind, damage in {**KINDS, **CONTENTS}.items():
         if kind == "truncated":
             continue
@@ -80,10 +102,76 @@ def cases() -> Iterator[Case]:
         yield Case(f"compare file: {kind}", "compare", COMPARE, "a.csv", prepare)
         yield Case(f"analyze file: {kind}", "analyze", ["a.csv", *ANALYZE[1:]], "a.csv", prepare)
     for content in (b"case,label,score\n\xe9,1,0.5\nb,0,0.1\n",):
-        yield Case("compare Latin-1", "compare", COMPARE, "a.csv", lambda place, content=content: place.write("a.csv", content))
-        yield Case("analyze Latin-1", "analyze", ["a.csv", *ANALYZE[1:]], "a.csv", lambda place, content=content: place.write("a.csv", content))
-    yield Case("compare clustered without groups", "compare", [*COMPARE, "--clustered"], "group", _changed("a.csv", "a.csv", lambda text: text))
-    yield Case("compare clustered with an empty group", "compare", ["a.csv", "b.csv", "--output", "out", "--clustered"], "group", lambda place: [_changed(n, n, lambda text: "\n".join(f"{line},{'group' if not i else '' if i == 3 else f'g{i // 2}'}" for i, line in enumerate(text.splitlines())) + "\n")(place) for n in ("a.csv", "b.csv")])
-    yield Case("compare clustered with other groups", "compare", ["a.csv", "b.csv", "--output", "out", "--clustered"], "group", lambda place: [_changed(n, n, lambda text, k=k: "\n".join(f"{line},{'group' if not i else f'g{i // k}'}" for i, line in enumerate(text.splitlines())) + "\n")(place) for n, k in (("a.csv", 2), ("b.csv", 3))])
-    yield Case("compare clustered with one group", "compare", ["a.csv", "b.csv", "--output", "out", "--clustered"], "group", lambda place: [_changed(n, n, lambda text: "\n".join(f"{line},{'group' if not i else 'g'}" for i, line in enumerate(text.splitlines())) + "\n")(place) for n in ("a.csv", "b.csv")])
-    yield Case("compare the pictures", "compare", ["<pictures>", "<scores>/a.csv", "--output", "out"], "pictures" )
+        yield Case(
+            "compare Latin-1", "compare", COMPARE, "a.csv", lambda place, content=content: place.write("a.csv", content)
+        )
+        yield Case(
+            "analyze Latin-1",
+            "analyze",
+            ["a.csv", *ANALYZE[1:]],
+            "a.csv",
+            lambda place, content=content: place.write("a.csv", content),
+        )
+    yield Case(
+        "compare clustered without groups",
+        "compare",
+        [*COMPARE, "--clustered"],
+        "group",
+        _changed("a.csv", "a.csv", lambda text: text),
+    )
+    yield Case(
+        "compare clustered with an empty group",
+        "compare",
+        ["a.csv", "b.csv", "--output", "out", "--clustered"],
+        "group",
+        lambda place: [
+            _changed(
+                n,
+                n,
+                lambda text: (
+                    "\n".join(
+                        f"{line},{'group' if not i else '' if i == 3 else f'g{i // 2}'}"
+                        for i, line in enumerate(text.splitlines())
+                    )
+                    + "\n"
+                ),
+            )(place)
+            for n in ("a.csv", "b.csv")
+        ],
+    )
+    yield Case(
+        "compare clustered with other groups",
+        "compare",
+        ["a.csv", "b.csv", "--output", "out", "--clustered"],
+        "group",
+        lambda place: [
+            _changed(
+                n,
+                n,
+                lambda text, k=k: (
+                    "\n".join(
+                        f"{line},{'group' if not i else f'g{i // k}'}" for i, line in enumerate(text.splitlines())
+                    )
+                    + "\n"
+                ),
+            )(place)
+            for n, k in (("a.csv", 2), ("b.csv", 3))
+        ],
+    )
+    yield Case(
+        "compare clustered with one group",
+        "compare",
+        ["a.csv", "b.csv", "--output", "out", "--clustered"],
+        "group",
+        lambda place: [
+            _changed(
+                n,
+                n,
+                lambda text: (
+                    "\n".join(f"{line},{'group' if not i else 'g'}" for i, line in enumerate(text.splitlines())) + "\n"
+                ),
+            )(place)
+            for n in ("a.csv", "b.csv")
+        ],
+    )
+    yield Case("compare the pictures", "compare", ["<pictures>", "<scores>/a.csv", "--output", "out"], "pictures")

@@ -47,7 +47,14 @@ def hdf5(fill: Callable) -> bytes:
     return file.getvalue()
 
 
-ANY: dict[str, Callable[[], bytes]] = {"empty": lambda: b"", "text": lambda: b"no weights", "binary": lambda: bytes(range(256)) * 16, "zeros": lambda: bytes(4096), "another ZIP": lambda: zipped(x=b"y"), "an LFS pointer": lambda: b"version https://git-lfs.github.com/spec/v1\n"}
+ANY: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "text": lambda: b"no weights",
+    "binary": lambda: bytes(range(256)) * 16,
+    "zeros": lambda: bytes(4096),
+    "another ZIP": lambda: zipped(x=b"y"),
+    "an LFS pointer": lambda: b"version https://git-lfs.github.com/spec/v1\n",
+}
 HDF5: dict[str, Callable[[], bytes]] = {
     "no weights": lambda: hdf5(lambda file: None), "wrong weights": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0, 2.0])), "signature only": lambda: b"\x89HDF\r\n\x1a\n" + bytes(50), "truncated": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0] * 1000))[:1500],
     "layer names that are missing": lambda: hdf5(lambda file: file.attrs.update({"layer_names": [b"a", b"b"]})), "layer names that are numbers": lambda: hdf5(lambda file: file.attrs.update({"layer_names": 3})),
@@ -76,9 +83,17 @@ def cases() -> Iterator[Case]:
         name = f"w{suffix}"
         argv = replaced(base, "--weights", name)
         for kind, make in {**ANY, **table}.items():
-            yield Case(f"{suffix} {kind}", "fit", argv, name, lambda place, name=name, make=make: place.write(name, make()))
+            yield Case(
+                f"{suffix} {kind}", "fit", argv, name, lambda place, name=name, make=make: place.write(name, make())
+            )
         for kind, damage in KINDS.items():
-            yield Case(f"{suffix}: {kind}", "fit", argv, name, lambda place, name=name, damage=damage: damage(place.here / name))
+            yield Case(
+                f"{suffix}: {kind}",
+                "fit",
+                argv,
+                name,
+                lambda place, name=name, damage=damage: damage(place.here / name),
+            )
     for kind, argv, expected in (
         ("unknown suffix", replaced(base, "--weights", "w.bin"), "w.bin"), ("no suffix", replaced(base, "--weights", "w"), "w"), ("RadImageNet without a folder", replaced(base, "--weights", "radimagenet"), "RadImageNet"),
         ("of two backbones for one", replaced(base, "--weights", "none+none"), "weights"), ("a folder without files", [*replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"), "--weights-dir", "<pictures>"], "RadImageNet"),
