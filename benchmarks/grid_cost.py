@@ -26,9 +26,9 @@ from keras_radtl.sweeps.speed import measure_speed
 from keras_radtl.sweeps.sweep import list_runs
 
 ROOT = Path(__file__).parents[1]
-IMAGES = {"breast": 780, "acl": 1021}  # of the study
+IMAGES = {"breast": 780, "acl": 1021}  # numbers of images in the study
 PART = "--tasks breast --data phantoms --pretraining none --schedules cosine --heads Linear NonLinear".split()
-PER_PROCESS = 32  # as `sweep` does
+PER_PROCESS = 32  # default of `sweep`
 
 
 def measure(images: int, reuse: bool, folder: Path) -> float:

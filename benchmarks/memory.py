@@ -1,4 +1,4 @@
-"""Resident memory of a sweep over 30 runs: the peak of the worker during each run, and its growth.
+"""Resident memory of a sweep of 30 runs: peak of the worker during each run, and its growth.
 
     python benchmarks/memory.py [--runs-per-process 32] [--json result.json]
 

@@ -12,7 +12,10 @@ import argparse
 import subprocess
 import sys
 
-SWEEP = "fts --positive malignant --backbones EfficientNet-Lite0 --image-size 64 --epochs 10 --rates 1e-3".split()
+SWEEP = (
+    "fts --positive malignant --backbones EfficientNet-Lite0 --image-size 64 --epochs 10 --rates 1e-3 "
+    "--batchnorm inference"
+).split()
 
 
 def main() -> int:

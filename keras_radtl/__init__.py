@@ -6,8 +6,9 @@ Data flows one way, and the folders of the package stand in that order:
            -> layer groups -> strategy (phases) -> run directory -> predictions
            -> metrics, tests, comparison -> explanation, report, export
 
-Importing the package imports neither NumPy nor TensorFlow. It only asks TensorFlow, unless TF_ENABLE_ONEDNN_OPTS says
-otherwise, for the kernels of oneDNN, which train convolutions faster on processors where TensorFlow leaves them off.
+Importing the package imports neither NumPy nor TensorFlow. It sets two variables of TensorFlow unless they are set:
+TF_ENABLE_ONEDNN_OPTS=1 selects the kernels of oneDNN, which train convolutions faster on processors where they are not
+the default, and TF_CPP_MIN_LOG_LEVEL=3 hides messages about devices.
 `python -m keras_radtl` lists the commands.
 """
 
@@ -86,8 +87,11 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-if "tensorflow" not in sys.modules:  # which reads it once, when it is imported
+_NEED_TENSORFLOW = ("build_classifier", "load_model")  # their modules import Keras
+
+if "tensorflow" not in sys.modules:  # which reads these variables once, when it is imported
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _check_names(config) -> None:
@@ -101,6 +105,8 @@ CHECKS.append(_check_names)
 def __getattr__(name: str):
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _NEED_TENSORFLOW:
+        import_module("keras_radtl.reproducibility").import_tensorflow()  # without its messages
     value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 

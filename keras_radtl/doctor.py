@@ -26,14 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = make_parser("doctor", "Check the installation, devices, weights, disk space and memory.")
-    parser.add_argument("--weights-dir", metavar="FOLDER", help="folder of the RadImageNet files")
+    parser.add_argument("--weights-dir", metavar="FOLDER", type=Path, help="folder of the RadImageNet files")
     arguments = parser.parse_args(argv)
     findings = examine(arguments.weights_dir)
     sys.stdout.write(f"keras_radtl {__version__}\n{as_flags(findings_text(findings))}\n")
     return 1 if any(finding.problem for finding in findings) else 0
 
 
-def examine(weights_dir: str | None = None) -> list:
+def examine(weights_dir: str | Path | None = None) -> list:
     """Return the findings of all checks of this machine.
 
     Args:

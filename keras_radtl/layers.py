@@ -10,6 +10,11 @@ Importing this module registers them, so that `keras.saving.load_model` can load
 The same objects can be used to build other models.
 """
 
+# ruff: noqa: E402
+from keras_radtl.reproducibility import import_tensorflow
+
+import_tensorflow()  # first, without its messages
+
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.heads import ConvHead, ConvSkipHead, LinearHead, NonLinearHead
 from keras_radtl.models.layers.pixel_scaling import PixelScaling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import platform
 import sys
@@ -47,12 +48,17 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def import_tensorflow():
-    """Import TensorFlow without its messages about missing devices; returns the module."""
+    """Import TensorFlow without its messages about missing devices and repeated tracing; returns the module."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:
         with _quiet_stderr():
             import tensorflow  # noqa: F401
+        logging.getLogger("tensorflow").addFilter(_is_not_about_tracing)  # each phase and fold is traced once
     return sys.modules["tensorflow"]
+
+
+def _is_not_about_tracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def prepare(seed: int, device: str, deterministic: bool) -> str:

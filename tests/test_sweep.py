@@ -163,17 +163,17 @@ def test_options_that_the_list_sets_are_refused(write_list, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("body", "attributes", "message"),
     [
-        ("return (", "", "line 9: SyntaxError: '(' was never closed"),
+        ("return (", "", "line 11: SyntaxError: '(' was never closed"),
         ("return 3", "", "`runs` must return a list of RunSpec. Received: 3"),
         ("return [base]", "", "`runs` must return a list of RunSpec. Received an item Config"),
         ("return []", "", "The sweep has no runs"),
-        ("return [RunSpec('a', base)]", "", "line 9: TypeError: "),
-        ("return [RunSpec('a', {}, {})]", "", "line 9: --config must be"),
-        ("raise SystemExit(7)", "", "line 9: SystemExit(7): a list of runs must not end the process"),
-        ("return []", "import sys\nsys.exit(7)\n", "line 8: SystemExit(7)"),
+        ("return [RunSpec('a', base)]", "", "line 11: TypeError: "),
+        ("return [RunSpec('a', {}, {})]", "", "line 11: `config` must be a Config"),
+        ("raise SystemExit(7)", "", "line 11: SystemExit(7): a list of runs must not end the process"),
+        ("return []", "import sys\nsys.exit(7)\n", "SystemExit(7): a list of runs must not end"),
         ("return []", "FACTORS = 3\n", "FACTORS must be a tuple of Factor. Received: 3"),
-        ("return choices.rates", "", "line 9: AttributeError: The study has no factor 'rates'"),
-        ("return [RunSpec('a', update(base, {'training': {'epochs': 0}}), {})]", "", "line 9: --epochs must be"),
+        ("return choices.rates", "", "line 11: AttributeError: The study has no factor 'rates'"),
+        ("return [RunSpec('a', update(base, {'training': {'epochs': 0}}), {})]", "", "line 11: --epochs must be"),
     ],
 )
 def test_mistakes_in_a_list_are_one_line(write_list, tmp_path, refusal, body, attributes, message):
@@ -188,7 +188,7 @@ def test_mistakes_in_a_list_are_one_line(write_list, tmp_path, refusal, body, at
 def test_a_run_that_cannot_work_is_refused_before_the_first_run(tmp_path, refusal, options):
     command = ["fts", "--data", "phantoms", "--backbones", "EfficientNet-Lite0", "--strategies", "lp", "g_lf"]
     assert main([*command, "--epochs", "4", "--output", str(tmp_path / "x"), *options]) == 2
-    assert re.search(r"--epochs must be .*10 .*Received: epochs=4", refusal())
+    assert "--epochs must be at least 10, one for each phase of the strategy. Received: epochs=4" in refusal()
     assert not (tmp_path / "x").exists()
 
 

@@ -85,6 +85,7 @@ def rows(folder: Path) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in read_csv(folder / "trials.csv")]
 
 
+@pytest.mark.slow
 def test_killed_search_resumes_to_the_same_result(folder):
     assert rows(folder / "killed") == rows(folder / "whole")
     assert Counter(row["epochs"] for row in rows(folder / "whole")) == {"1": 3, "3": 3}
@@ -95,12 +96,14 @@ def test_killed_search_resumes_to_the_same_result(folder):
         assert there.read_bytes() == here.read_bytes()
 
 
+@pytest.mark.slow
 def test_at_most_one_trial_is_repeated(folder):
     lines = (folder / "killed" / "trials.log").read_text().splitlines()
     begun = Counter(line for line in lines if line.startswith("---- trial"))
     assert len(begun) == 6 and sum(begun.values()) <= 7
 
 
+@pytest.mark.slow
 def test_log_and_output_of_a_search(folder):
     output = (folder / "output.txt").read_text()
     assert "resuming the search" in output and "6 trials, 12 epochs in total" in output
@@ -109,12 +112,14 @@ def test_log_and_output_of_a_search(folder):
     assert str(folder / "killed" / "best_config.json") in output
 
 
+@pytest.mark.slow
 def test_search_does_not_predict_test_cases_and_keeps_few_models(folder):
     assert not list((folder / "whole").rglob(predictions_name("test")))
     assert all(set(read_json(path)) == {"train", "val"} for path in (folder / "whole").rglob(METRICS))
     assert len(list((folder / "whole").rglob(MODEL))) == 3
 
 
+@pytest.mark.slow
 def test_best_configuration_reproduces_the_trial(folder, monkeypatch):
     fit = [sys.executable, str(SCRIPT.parents[1] / "tiny_backbone.py")]
     monkeypatch.setenv("KERAS_RADTL_CACHE", str(folder / "another-cache"))

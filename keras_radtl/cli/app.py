@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 
 from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError
-from keras_radtl.config.errors import one_line
+from keras_radtl.config.errors import one_line, shown
 from keras_radtl.runs.interrupt import INTERRUPTED, Stopped
 
 USER_ERROR = 2
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a disk that fails
+_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)  # a path that cannot be followed
 
 
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
@@ -40,10 +42,12 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno in _OUTPUT:
             return _report(
                 f"{error.strerror}: {error.filename or 'output'}. What was written before is intact.", USER_ERROR
             )
+        if error.errno in _PATH and error.filename is not None:
+            return _report(f"{shown(os.fsdecode(error.filename))}: {error.strerror}", USER_ERROR)
         raise
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
 from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, load_values
 from keras_radtl.config.arguments import ARGUMENTS, AUGMENTATIONS, Argument, floats, ints
 from keras_radtl.config.errors import shown
+from keras_radtl.config.fields import TEXT
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.config.serialization import get_key, is_optional, nested
 from keras_radtl.version import __version__
@@ -35,10 +37,37 @@ class _Formatter(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, with the same rules for numbers and paths in all commands."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for kind, convert in ((int, _integer), (float, _number), (Path, _path)):
+            self.register("type", kind, convert)
 
     def error(self, message):
         raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def _integer(text: str) -> int:
+    if not text.isascii():
+        raise argparse.ArgumentTypeError(f"must be an integer. Received: {shown(text)}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not text.isascii():
+        raise argparse.ArgumentTypeError(f"must be a number. Received: {shown(text)}")
+    return float(text)
+
+
+def _path(text: str) -> Path:
+    try:
+        valid = bool(text) and "\0" not in text and len(text.encode()) <= TEXT
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise argparse.ArgumentTypeError(f"must be a path. Received: {shown(text)}")
+    return Path(text)
 
 
 def make_parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -91,7 +120,7 @@ def config_from(arguments: argparse.Namespace, study: Mapping | None = None) -> 
     scripts = arguments.radimagenet_flags
     study = study or {}
     default = study.get("preset", "quickstart" if scripts is None else "radimagenet")
-    preset = arguments.preset or file.get("preset", default)
+    preset = file.get("preset", default) if arguments.preset is None else arguments.preset
     layers = [study, file, read_radimagenet_flags(scripts) if scripts is not None else {}]
     if arguments.augment:
         layers.append({"augment": AUGMENTATIONS[arguments.augment]})
@@ -112,6 +141,8 @@ def _flag_value(argument: Argument, text: str) -> tuple[str, object]:
     if text == "none" and is_optional(Config, argument.key):
         return argument.key, None
     try:
+        if argument.kind is not str and not text.isascii():
+            raise ValueError
         return argument.key, argument.kind(text)
     except ValueError:
         raise UserError(f"{argument.flag} must be {_RULES[argument.kind]}. Received: {shown(text)}") from None
@@ -123,6 +154,8 @@ def _pair_value(pair: str) -> tuple[str, object]:
     key, separator, text = pair.partition("=")
     if not separator:
         raise UserError(f"--set takes KEY=VALUE. Received: {shown(pair)}")
+    if key == "preset":
+        raise UserError("--set cannot change the preset; use --preset NAME")
     try:
         return key, read_yaml(text)
     except ValueError as error:

@@ -7,6 +7,7 @@ Differences from the studies:
 - breast, acl: the hidden size is a ratio of the number of features, as in the paper. The released code corresponds to
   `model.head.hidden_basis="flattened"` and needs 16 to 26 times the memory.
 - radimagenet: the zoom is the same for both axes. See `keras_radtl.cli.radimagenet_flags` for BatchNorm.
+- Phases of a strategy start from the last epoch of the phase before, not from its best one.
 - fts: pixels are scaled by the statistics of the Keras weights; those of the study's torch weights are
   `scaling="torch"`. The shorter side of 232 pixels is that of ResNet50; DenseNet121 and VGG19 have
   `data.resize_side=256`.
@@ -28,6 +29,8 @@ _RADIMAGENET_CHANGES = {
     "rotation": 10.0, "shift": 0.1, "zoom": 0.1, "horizontal_flip": True,
     "shear": 0.00175,  # 0.1 degrees
 }  # fmt: skip
+_BACON_CHANGES = {**_RADIMAGENET_CHANGES, "shear": 0.1}  # the paper says 10 % (section 4.2)
+_ADAPT = {"batchnorm": "adapt", "batchnorm_momentum": 0.9}  # BatchNorm of PyTorch in training mode
 _QUICKSTART = {
     "data": {"image_size": 160, "positive": "malignant"},
     "model": {"backbone": "efficientnet_lite0", "weights": "imagenet", "head": {"name": "conv_skip", "filters": 4}},
@@ -39,8 +42,8 @@ def _bacon(weights: str, positive: str | None, ratio: float, kernel_size: int, l
     head = {"name": "conv_skip", "ratio": ratio, "filters": 16, "kernel_size": kernel_size, "dropout": 0.5}
     return {
         "data": {"image_size": 256, "positive": positive},
-        "augment": _RADIMAGENET_CHANGES,
-        "model": {"backbone": "resnet50", "weights": weights, "scaling": "bacon", "batchnorm": "adapt", "head": head},
+        "augment": _BACON_CHANGES,
+        "model": {"backbone": "resnet50", "weights": weights, "scaling": "bacon", **_ADAPT, "head": head},
         "training": {
             "unfreeze": "top5", "counting": "reference", "epochs": 30, "batch_size": 64, "schedule": "cosine",
             "learning_rate": learning_rate, "optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.4,
@@ -51,9 +54,9 @@ def _bacon(weights: str, positive: str | None, ratio: float, kernel_size: int, l
 
 _BACON_GRID = {
     "data": {"image_size": 256},
-    "augment": _RADIMAGENET_CHANGES,
+    "augment": _BACON_CHANGES,
     "model": {
-        "backbone": "resnet50", "weights": "imagenet", "scaling": "bacon", "batchnorm": "adapt",
+        "backbone": "resnet50", "weights": "imagenet", "scaling": "bacon", **_ADAPT,
         "head": {"name": "conv_skip", "ratio": 0.5, "filters": 4, "kernel_size": 2, "dropout": 0.5},
     },
     "training": {
@@ -77,7 +80,7 @@ _RADIMAGENET = {
 _FTS = {
     "data": {"image_size": 224, "resize": "crop", "resize_side": 232},
     "augment": _NO_CHANGES,
-    "model": {"backbone": "resnet50", "weights": "imagenet", "head": {"name": "linear"}},
+    "model": {"backbone": "resnet50", "weights": "imagenet", **_ADAPT, "head": {"name": "linear"}},
     "training": {
         "strategy": "ft", "counting": "fts", "epochs": 50, "batch_size": 64, "learning_rate": 1e-4,
         "optimizer": "adam", "schedule": "constant", "patience": 5,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from keras_radtl.config.arguments import expand
 from keras_radtl.config.errors import require
 from keras_radtl.config.fields import SEED, check_fields, count_in, number, require_pattern
-from keras_radtl.config.presets import preset_values
+from keras_radtl.config.presets import PRESETS, preset_values
 from keras_radtl.config.serialization import merge, update
 
 
@@ -103,6 +103,11 @@ class AugmentConfig:
     contrast: float = number(0.0, "[0, 1]")  #: factor in [1 - contrast, 1 + contrast] around the mean
     blur: float = number(0.0, "[0, 50] pixels")  #: largest standard deviation of a Gaussian blur, in pixels
 
+    @property
+    def active(self) -> bool:
+        """Whether training images are changed at all."""
+        return self != NO_CHANGES
+
     def __post_init__(self):
         check_fields(self)
 
@@ -139,6 +144,8 @@ class ModelConfig:
     weights_dir: str | None = None  #: folder of the RadImageNet files
     scaling: str | None = None  #: pixel scaling; None: the scaling of the weights
     batchnorm: str = "inference"  #: all BatchNorm layers of the backbone: inference (moving statistics) | adapt (batch)
+    #: momentum of the moving statistics with adapt; None: the value of each layer
+    batchnorm_momentum: float | None = number(None, "[0, 1)")
     head: HeadConfig = field(default_factory=HeadConfig)
 
     def __post_init__(self):
@@ -227,6 +234,7 @@ class Config:
 
     def __post_init__(self):
         check_fields(self)
+        require(self.preset_name in PRESETS, "preset", f"one of {', '.join(PRESETS)}", self.preset_name)
         _one_of(self, "device", ("auto", "cpu", "gpu"))
         for check in CHECKS:
             check(self)

@@ -156,7 +156,7 @@ def check_devices(found: dict, nvidia: bool) -> list[Finding]:
     return findings
 
 
-def check_weights(environment: Mapping[str, str], weights_dir: str | None = None) -> list[Finding]:
+def check_weights(environment: Mapping[str, str], weights_dir: str | Path | None = None) -> list[Finding]:
     """List the pretrained weights that are available.
 
     Args:

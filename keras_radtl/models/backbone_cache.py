@@ -87,7 +87,7 @@ class BackboneCache:
     ) -> Backbones:
         """Return the backbones, reused or newly built; the arguments are those of `build_backbones`."""
         policy = keras.config.dtype_policy().name
-        key = (parts, config.batchnorm, config.weights_dir, tuple(image_shape), seed, load_weights, policy)
+        key = (parts, config.batchnorm, config.batchnorm_momentum, config.weights_dir, tuple(image_shape), seed, load_weights, policy)
         if key == self._key:
             self.release()
             _log.info("Reusing the backbone of the previous run")
@@ -130,7 +130,9 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
         layer_config = _seeded(layer.get_config(), derive_seed(seed, branch.prefix, names[layer.name]))
         layer_config["name"] = names[layer.name]
         if isinstance(layer, keras.layers.BatchNormalization):
-            return BackboneBatchNormalization.from_config({**layer_config, "statistics": config.batchnorm})
+            momentum = layer_config["momentum"] if config.batchnorm_momentum is None else config.batchnorm_momentum
+            own = {"statistics": config.batchnorm, "momentum": momentum}
+            return BackboneBatchNormalization.from_config({**layer_config, **own})
         return type(layer).from_config(layer_config)
 
     backbone = keras.models.clone_model(template, input_tensors=image, clone_function=rebuild)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError, require
+from keras_radtl.config.errors import shown
 from keras_radtl.reports.analysis_files import box_panels
 from keras_radtl.reports.analysis_results import AnalysisResults, AnalysisSpec
 from keras_radtl.reports.analysis_text import analysis_text
@@ -174,8 +175,11 @@ def _fit(table: ResultTable, response: list[float], spec: AnalysisSpec):
 def _rank(table: ResultTable, response: list[float], spec: AnalysisSpec):
     if not spec.rank_by:
         return [], []
-    strata = table.factor(spec.within) if spec.within else None
-    return rank_sums_within(response, table.factor(spec.rank_by), strata)
+    strata, levels = table.factor(spec.within) if spec.within else None, table.factor(spec.rank_by)
+    if len(set(levels)) < 2:
+        rule = f"{spec.rank_by!r} must have at least two different values"
+        raise UserError(f"{table.source}: {rule}. Received: {shown(levels[0])}")
+    return rank_sums_within(response, levels, strata)
 
 
 def _response(table: ResultTable, spec: AnalysisSpec) -> list[float]:

@@ -153,7 +153,10 @@ def _groups(models: Sequence[ScoredCases], clustered: bool) -> tuple[str, ...] |
     if first.excluded:
         logger.info("note: %d case%s without a label excluded", first.excluded, "s" * (first.excluded != 1))
     if clustered:
-        return common_groups(models)
+        groups = common_groups(models)
+        if len(set(groups)) < 2:
+            raise UserError(f"`clustered` needs at least two groups, but all cases are in group {shown(groups[0])}")
+        return groups
     groups = next((model.groups for model in models if model.groups), ())
     if len(set(groups)) < len(groups):
         text = "note: %d cases of %d groups are treated as independent; `clustered` accounts for the groups"

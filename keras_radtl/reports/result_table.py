@@ -6,7 +6,6 @@ reports them. NA, NaN, null and N/A also count as empty, in upper or lower case;
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from keras_radtl.config import UserError
 from keras_radtl.config.errors import listed, shown
 from keras_radtl.data.sources.rows import read_rows
-from keras_radtl.stats.mixed_design import NONE, is_numeric
+from keras_radtl.stats.mixed_design import LARGEST, NONE, is_numeric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,9 +67,10 @@ class ResultTable:
         for row, (cell, number) in enumerate(zip(self.column(response), self.numbers, strict=True)):
             if cell.lower() in _EMPTY:
                 excluded.append(number)
-            elif not is_numeric([cell]) or not math.isfinite(float(cell)):
+            elif not is_numeric([cell]) or not abs(float(cell)) <= LARGEST:
                 where = f"{self.source}, {self.row_name} {number}"
-                raise UserError(f"{where}: {response!r} must be a finite number. Received: {shown(cell)}")
+                rule = f"a finite number of at most {LARGEST:g}"
+                raise UserError(f"{where}: {response!r} must be {rule}. Received: {shown(cell)}")
             else:
                 kept.append(row)
         if not kept:

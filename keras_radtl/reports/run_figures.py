@@ -62,7 +62,8 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
         for column in columns:
             known, truth = _against_rest(table, targets, column)
             label = name if len(columns) == 1 else f"{name}, {table.classes[column]}"
-            plot_roc(axes, truth, probabilities[known, column], label)
+            groups = np.asarray(table.groups)[predictions.indices][known]
+            plot_roc(axes, truth, probabilities[known, column], label, groups=groups)
     save_figure(figure, run / FIGURES / "roc.png")
     if not table.multilabel:
         test = parts["test"]

@@ -73,7 +73,7 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
     if not any(name.startswith(_PROBABILITY) for name in rows.header):
         raise UserError(f"{file}: needs the columns case,label,score. Received: {listed(rows.header)}")
     _require_columns(rows, ("case", "label"))
-    if _is_run(file.parent) and RunDirectory(file.parent).summary()["multilabel"]:
+    if _is_multilabel(file.parent, path.is_dir()):
         raise UserError(
             f"{file}: belongs to a multi-label run; write a CSV with case,label,score for one of its labels"
         )
@@ -84,6 +84,16 @@ def _check_finished(path: Path) -> None:
     """Refuse a run directory whose `status.json` does not say that the run is finished."""
     if _is_run(path) and not RunDirectory(path).finished:
         raise UserError(f"{path}: the run is not finished; resume it, or name the file of its predictions")
+
+
+def _is_multilabel(folder: Path, whole_run: bool) -> bool:
+    """Return whether a run has several labels per case; a file that is named itself needs no readable summary."""
+    try:
+        return _is_run(folder) and RunDirectory(folder).summary()["multilabel"]
+    except UserError:
+        if whole_run:
+            raise
+        return False
 
 
 def _is_run(folder: Path) -> bool:

@@ -39,8 +39,8 @@ class RunPlots:
         ax = _axes(ax)
         binary = len(self.classes) == 2 and not self.multilabel
         for name in self.classes[1:] if binary else self.classes:
-            targets, probabilities = self._one_class(split, name)
-            plot_roc(ax, targets, probabilities, split if binary else f"{split}, {name}")
+            targets, probabilities, groups = self._one_class(split, name)
+            plot_roc(ax, targets, probabilities, split if binary else f"{split}, {name}", groups=groups)
         return ax
 
     def plot_history(self, ax: Axes | None = None, columns: tuple[str, ...] = ("val_auc",), fold: int = 1) -> Axes:
@@ -90,7 +90,7 @@ class RunPlots:
         """
         from keras_radtl.figures.curves import plot_reliability
 
-        return plot_reliability(_axes(ax), reliability_curve(*self._one_class(split, positive)), split)
+        return plot_reliability(_axes(ax), reliability_curve(*self._one_class(split, positive)[:2]), split)
 
     def plot_decision_curve(self, split: str = "test", positive: str | None = None, ax: Axes | None = None) -> Axes:
         """Draw a decision curve: the net benefit of the model against the threshold probability.
@@ -104,7 +104,7 @@ class RunPlots:
         """
         from keras_radtl.figures.curves import plot_decision_curve
 
-        return plot_decision_curve(_axes(ax), decision_curve(*self._one_class(split, positive)))
+        return plot_decision_curve(_axes(ax), decision_curve(*self._one_class(split, positive)[:2]))
 
     def operating_points(
         self, split: str = "test", positive: str | None = None, specificity: float = 0.9, sensitivity: float = 0.9
@@ -122,12 +122,13 @@ class RunPlots:
         """
         import pandas as pd
 
-        targets, scores = self._one_class(split, positive)
+        targets, scores, groups = self._one_class(split, positive)
+        each = {"groups": groups}
         points = {
-            "threshold 0.5": operating_point(targets, scores, 0.5),
-            "Youden": youden_point(targets, scores),
-            f"specificity >= {specificity:g}": sensitivity_at_specificity(targets, scores, specificity),
-            f"sensitivity >= {sensitivity:g}": specificity_at_sensitivity(targets, scores, sensitivity),
+            "threshold 0.5": operating_point(targets, scores, 0.5, **each),
+            "Youden": youden_point(targets, scores, **each),
+            f"specificity >= {specificity:g}": sensitivity_at_specificity(targets, scores, specificity, **each),
+            f"sensitivity >= {sensitivity:g}": specificity_at_sensitivity(targets, scores, sensitivity, **each),
         }
         return pd.DataFrame([_point_row(p) for p in points.values()], index=pd.Index(list(points), name="rule"))
 
@@ -149,14 +150,14 @@ class RunPlots:
         rows = self.predictions(split)
         return rows if self.multilabel else rows[rows["label"] != ""]
 
-    def _one_class(self, split: str, name: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return 0/1 targets and probabilities of one class against the rest."""
+    def _one_class(self, split: str, name: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return 0/1 targets and probabilities of one class against the rest, and the groups of the cases."""
         name = self.classes[-1] if name is None else name
         if name not in self.classes:
             raise UserError(f"`positive` must be one of {', '.join(self.classes)}. Received: positive={name!r}")
         rows = self._labelled(split)
         labels = [name in text.split(";") for text in rows["label"]] if self.multilabel else rows["label"] == name
-        return np.asarray(labels, int), rows[f"prob_{name}"].to_numpy()
+        return np.asarray(labels, int), rows[f"prob_{name}"].to_numpy(), rows["group"].to_numpy()
 
 
 def _axes(ax: Axes | None) -> Axes:

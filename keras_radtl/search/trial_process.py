@@ -25,8 +25,8 @@ class TrialProcess(WorkerProcess):
     """The worker of a search.
 
     Args:
-        log: file to which the worker's log lines are appended, in the folder of the search.
-        stop: passed on to the worker.
+        log: File in the folder of the search to which the worker's log is appended.
+        stop: Request to stop, which is passed on to the worker.
         tasks: Maximum number of tasks per process.
     """
 
@@ -37,13 +37,13 @@ class TrialProcess(WorkerProcess):
         """Train one trial into its run directory.
 
         Args:
-            config: of the trial.
-            output: the run directory.
-            options: further fields of `RunOptions`.
+            config: Configuration of the trial.
+            output: The run directory.
+            options: Further fields of `RunOptions`.
         Raises:
-            UserError: when every other trial would fail too: data, configuration or disk are wrong.
-            TrialFailed: when this trial failed.
-            Stopped: when a stop was requested.
+            UserError: If every other trial would fail too, because of the data, the configuration or the disk.
+            TrialFailed: If this trial failed.
+            Stopped: If a stop was requested.
         """
         run_options = RunOptions(output, resume=True, figures=False, test=False, **options)
         self._result(train_task(f"trial {output.name}", to_dict(config), run_options))
@@ -54,9 +54,9 @@ class TrialProcess(WorkerProcess):
         Returns:
             `data_sha256`, `cases`, and the largest number of `weights` and of `trainable` weights of a model.
         Raises:
-            UserError: when one of them cannot be trained.
-            TrialFailed: when the process fails.
-            Stopped: when a stop was requested.
+            UserError: If one of them cannot be trained.
+            TrialFailed: If the process fails.
+            Stopped: If a stop was requested.
         """
         return self._result({"task": "rehearse", "configs": [to_dict(config) for config in configs]})
 
@@ -74,8 +74,8 @@ def one_line(text: str, limit: int = 300) -> str:
     """Return a message as one line without the folders of this machine.
 
     Args:
-        text: of any length.
-        limit: largest number of characters.
+        text: Text of any length.
+        limit: Maximum number of characters.
     """
     text = " ".join(text.split())
     for folder in (str(PACKAGE_ROOT), sys.prefix, str(Path.home()), os.getcwd()):

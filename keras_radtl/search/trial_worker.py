@@ -20,7 +20,7 @@ class TrialWorker(Worker):
     """Executes the tasks of a search.
 
     Args:
-        cache: folder for the pixels of large datasets.
+        cache: Folder for the pixels of large datasets.
     """
 
     def tasks(self) -> dict[str, Callable[[dict], dict]]:
@@ -53,7 +53,7 @@ def _check(model, plans: list[Plan], num_classes: int) -> dict:
     """Check the heads and phases of plans on a model of their backbone; returns the largest weight counts.
 
     Raises:
-        UserError: when a head does not fit the features, memory is short, or a precision has no benefit here.
+        UserError: If a head does not fit the features, memory is too small, or a precision has no benefit here.
     """
     from keras_radtl.models.memory import require_head_memory
     from keras_radtl.models.precision import require_speedup

@@ -14,6 +14,7 @@ import numpy as np
 
 INTERCEPT = "(Intercept)"
 NONE = "none"  # level of rows to which a factor of numbers does not apply
+LARGEST = 1e100  # of a response or covariate in absolute value: sums of squares must not overflow
 
 
 Coded = tuple[tuple[str, ...], np.ndarray]  # levels of a factor and the level code of each row
@@ -129,9 +130,11 @@ def _numbers(name: str, values: Sequence) -> np.ndarray:
         wrong = next(value for value in values if not is_numeric([value]))
         raise ValueError(f"`{name}` must be numeric. Received: {wrong!r}")
     numbers = np.array([float(value) for value in values])
-    if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise ValueError(f"`{name}` must be finite. Received: {numbers[row]} in row {row}")
+    wrong = np.flatnonzero(~(np.abs(numbers) <= LARGEST))
+    if len(wrong):
+        raise ValueError(
+            f"`{name}` must be finite and at most {LARGEST:g}. Received: {numbers[wrong[0]]} in row {wrong[0]}"
+        )
     return numbers
 
 

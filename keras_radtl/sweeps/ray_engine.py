@@ -39,16 +39,16 @@ def run_ray(
     """Execute runs on a Ray cluster.
 
     Args:
-        folder: of the sweep.
-        runs: unfinished runs, in order.
-        options: how runs are executed.
-        ended: called with the name of each run that finished or failed.
-        measured: called before the first run with the `Speed` of this machine, or with one line that says why it is
-            unknown; the machines of a cluster work in parallel.
-        address: of a running cluster whose machines have this package; None: a cluster is started on this machine.
+        folder: Folder of the sweep.
+        runs: Unfinished runs, in order.
+        options: How runs are executed.
+        ended: Called with the name of each run that finished or failed.
+        measured: Called before the first run with the `Speed` of this machine, or with the reason why it is unknown.
+            The machines of a cluster work in parallel.
+        address: Address of a running cluster whose machines have this package; None: one is started on this machine.
     Raises:
-        UserError: when Ray is not installed or the cluster does not answer.
-        Stopped: after Ctrl-C or SIGTERM.
+        UserError: If Ray is not installed or the cluster does not answer.
+        Stopped: After Ctrl-C or SIGTERM.
     """
     ray = _connect(address)
     measured(try_speed(runs, options.module))

@@ -62,17 +62,19 @@ def _figures(results: Results) -> str:
 
 
 def _analyze(results: Results, analyses: Sequence[StudyAnalysis]) -> list[str]:
-    """Fit the mixed models to the factors that vary; returns a text for each."""
-    texts, used = [], set()
-    for analysis in analyses:
-        rows = _measured(results)
+    """Fit the mixed models whose fixed factors vary; returns a text for each.
+
+    If there is none, the variance components of all factors are estimated.
+    """
+    rows, texts = _measured(results), []
+    chosen = [analysis for analysis in analyses if _replicated(rows, analysis.fixed)] or [StudyAnalysis()]
+    for analysis in chosen:
         fixed = _replicated(rows, analysis.fixed)
         names = results.factors if analysis.random is None else analysis.random
         random = _replicated(rows, [name for name in names if name not in fixed])
-        if not random or (fixed, random) in used:
+        if not random:
             continue
-        used.add((fixed, random))
-        name = ANALYSIS if not texts else f"analysis_{'_'.join(fixed) or len(texts) + 1}.json"
+        name = f"analysis_{'_'.join(fixed)}.json" if texts else ANALYSIS
         text = _fit(results, fixed, random, results.folder.path / name)
         texts.append(f"{analysis.title}\n{text}" if analysis.title else text)
     return texts

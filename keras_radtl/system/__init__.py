@@ -1,1 +1,1 @@
-"""What the package asks of the operating system: child processes."""
+"""Child processes."""

@@ -31,12 +31,12 @@ class Stop(Protocol):
 
 
 class Reply(NamedTuple):
-    """What a child that answered one question left.
+    """The exit code and the output of a child that answered one question.
 
     Attributes:
-        code: exit code; negative: the signal that killed it.
-        output: text on stdout.
-        error: text on stderr.
+        code: Exit code; negative: the number of the signal that killed the process.
+        output: Text on stdout.
+        error: Text on stderr.
     """
 
     code: int
@@ -59,7 +59,7 @@ def python_path(environment: Mapping[str, str] | None = None) -> str:
     """Return the PYTHONPATH with which a child imports the same package.
 
     Args:
-        environment: variables of the child; None: those of this process.
+        environment: Variables of the child; None: those of this process.
     """
     given = (os.environ if environment is None else environment).get("PYTHONPATH", "")
     return os.pathsep.join(dict.fromkeys([str(PACKAGE_ROOT), *filter(None, given.split(os.pathsep))]))
@@ -69,7 +69,7 @@ def describe_end(code: int) -> str:
     """Return how a process ended, such as `was killed by SIGKILL, perhaps out of memory`.
 
     Args:
-        code: exit code; negative: the signal that killed it.
+        code: Exit code; negative: the number of the signal that killed the process.
     """
     if code >= 0:
         return f"ended with exit code {code}"
@@ -86,14 +86,14 @@ def ask(
     """Run a child to its end: it reads a question from stdin and writes its answer to stdout.
 
     Args:
-        arguments: of the Python interpreter, such as `["-m", MODULE]`.
-        question: text for stdin.
-        seconds: time limit; None: no limit.
-        environment: variables of the child; None: those of this process.
+        arguments: Arguments of the Python interpreter, such as `["-m", MODULE]`.
+        question: Text for stdin.
+        seconds: Time limit; None: no limit.
+        environment: Variables of the child; None: those of this process.
     Returns:
         The exit code and the text of the child.
     Raises:
-        TimeoutError: when the child does not end in time; it is killed.
+        TimeoutError: If the child does not end in time; it is killed.
     """
     try:
         done = subprocess.run(
@@ -119,10 +119,10 @@ class ChildProcess:
     """A running child with which messages are exchanged.
 
     Args:
-        arguments: of the Python interpreter, such as `["-m", MODULE]`.
-        log: file to which the child's stderr is appended.
-        stop: once it is set, `receive` passes it on to the child as SIGTERM; None: no stop is passed on.
-        environment: variables of the child; None: those of this process.
+        arguments: Arguments of the Python interpreter, such as `["-m", MODULE]`.
+        log: File to which the child's stderr is appended.
+        stop: Request to stop, which `receive` passes on to the child as SIGTERM; None: none.
+        environment: Variables of the child; None: those of this process.
     """
 
     def __init__(
@@ -155,15 +155,16 @@ class ChildProcess:
         return self._process.pid
 
     def send(self, message: dict) -> None:
-        """Write one message; when the child has ended, nothing happens, and `receive` returns None."""
+        """Write one message. If the child has ended, nothing happens, and `receive` returns None."""
         with contextlib.suppress(OSError):
             self._stdin.write(json.dumps(message) + "\n")
             self._stdin.flush()
 
     def receive(self) -> dict | None:
-        """Wait for the next message, and pass on a stop request meanwhile.
+        """Wait for the next message; a request to stop is passed on meanwhile.
+
         Returns:
-            The message; None when the child has ended or has closed its stdout.
+            The message; None if the child has ended or has closed its stdout.
         """
         while True:
             if self._stop is not None and self._stop.code and not self._stopping:
@@ -179,9 +180,9 @@ class ChildProcess:
         """Close the child's stdin, which asks it to end, and wait; a child that does not end in time is killed.
 
         Args:
-            seconds: to wait.
+            seconds: Time to wait.
         Returns:
-            The exit code; negative: the signal that killed the child.
+            The exit code; negative: the number of the signal that killed the child.
         """
         with contextlib.suppress(OSError):  # the child may have ended with unread input
             self._stdin.close()

@@ -6,11 +6,12 @@ kernels round differently for another batch size.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def make_batch_source(model, job, epochs: int):
         return PixelSource(model, job)
     limit = job.options.cache_bytes
     per_image = sum(4 * math.prod(tensor.shape[1:]) for tensor in parts.lower.outputs)
-    needed = per_image * (len(job.order) * epochs + len(job.split.val))
+    stored = epochs if job.plan.augment.active else 1
+    needed = per_image * (len(job.order) * stored + len(job.split.val))
     folder = default_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     if needed > min(limit, free // 2):
@@ -119,32 +121,68 @@ class FeatureSource:
 
     def logits(self, indices: np.ndarray) -> np.ndarray:
         """Return the logits of cases without augmentation: float32 array of shape (n_cases, n_classes)."""
-        pixels, size = self.job.dataset.pixels, self.job.plan.training.batch_size
-        key = {"epoch": None, "rows": _digest(indices)}
-        return self._upper(
-            map(self._pack, self._fetch(key, len(indices), lambda: evaluation_batches(pixels, indices, size)))
-        )
+        return self._upper(map(self._pack, self._plain(indices)))
 
     def release(self) -> None:
         """Drop the references to the models: TensorFlow keeps the generator of a dataset, and with it this source."""
         self.model = self._lower = self._upper = None
 
     def _epoch(self, epoch: int, order: np.ndarray) -> Iterator[list[np.ndarray]]:
-        """Yield batches of the activations of the augmented images of an epoch, in its order."""
+        """Yield batches of the activations of the images of an epoch, in its order."""
         plan = self.job.plan
+        if not plan.augment.active:
+            yield from self._unaugmented(order)
+            return
         key = {"epoch": epoch, "rows": _digest(order), "seed": plan.seed, "augment": to_dict(plan.augment)}
-        return self._fetch(key, len(order), lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1)))
+        images = lambda: (x for x, _, _ in _pixel_batches(self.job, epoch, epoch + 1))  # noqa: E731
+        yield from self._stored(key, len(order), images)
 
-    def _fetch(self, key: dict, rows: int, pixels) -> Iterator[list[np.ndarray]]:
-        def make():
-            for batch in pixels():
-                out = self._lower.step(batch)
-                parts = out if isinstance(out, (list, tuple)) else [out]
-                yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # also from bfloat16
+    def _unaugmented(self, order: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Yield batches of the activations of images without augmentation, which all epochs share.
 
+        They are computed in batches of full size, for the same rounding as in training. The last batch of an epoch is
+        smaller; its images are computed once more in a batch of that size.
+        """
+        size, train = self.job.plan.training.batch_size, np.sort(self.job.split.train)
+        padded = np.resize(train, -(-len(train) // size) * size)
+        whole = len(order) - len(order) % size
+        with self._noted():
+            key = {**self._base, "epoch": None, "rows": _digest(padded)}
+            stored = self.store.arrays(key, len(padded), lambda: self._compute(self._images(padded))) if whole else []
+        if stored is None:  # the store cannot be written
+            yield from self._plain(order)
+            return
+        positions = np.searchsorted(train, order)
+        for start in range(0, whole, size):
+            yield [np.asarray(tensor[positions[start : start + size]]) for tensor in stored]
+        if whole < len(order):
+            yield from self._plain(order[whole:])
+
+    def _plain(self, indices: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Yield batches of the activations of images without augmentation, in the order of `indices`."""
+        key = {"epoch": None, "rows": _digest(indices)}
+        return self._stored(key, len(indices), lambda: self._images(indices))
+
+    def _images(self, indices: np.ndarray):
+        return evaluation_batches(self.job.dataset.pixels, indices, self.job.plan.training.batch_size)
+
+    def _stored(self, key: dict, rows: int, images: Callable[[], Iterable]) -> Iterator[list[np.ndarray]]:
+        size = self.job.plan.training.batch_size
+        with self._noted():
+            yield from self.store.batches({**self._base, **key}, rows, size, lambda: self._compute(images()))
+
+    def _compute(self, batches: Iterable) -> Iterator[list[np.ndarray]]:
+        """Yield the activations of batches of images, one array per tensor."""
+        for batch in batches:
+            out = self._lower.step(batch)
+            parts = out if isinstance(out, (list, tuple)) else [out]
+            yield [part.numpy().astype(np.float32, copy=False) for part in parts]  # also from bfloat16
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep an error of the file system in `failure`, since TensorFlow reports only an error of its own."""
         try:
-            size = self.job.plan.training.batch_size
-            yield from self.store.batches({**self._base, **key}, rows, size, make)
+            yield
         except OSError as error:
             self.failure = error
             raise

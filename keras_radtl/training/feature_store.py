@@ -78,17 +78,23 @@ class FeatureStore:
         Yields:
             One array per tensor.
         """
-        try:
-            stored = self.fetch(key, rows, make)
-        except _SourceError as error:
-            raise error.cause from None
-        except OSError as error:
-            self._report(error)
+        stored = self.arrays(key, rows, make)
+        if stored is None:
             for batch in make():
                 yield [tensor.astype(self.dtype, copy=False) for tensor in batch]
             return
         for start in range(0, rows, size):
             yield [tensor[start : start + size] for tensor in stored]
+
+    def arrays(self, key: dict, rows: int, make: Callable[[], Iterable[list[np.ndarray]]]) -> list[np.ndarray] | None:
+        """Return the memory-mapped tensors of an entry as `fetch` does, or None if the store cannot be written."""
+        try:
+            return self.fetch(key, rows, make)
+        except _SourceError as error:
+            raise error.cause from None
+        except OSError as error:
+            self._report(error)
+            return None
 
     def _report(self, error: OSError) -> None:
         if self.folder not in _reported:

@@ -65,9 +65,9 @@ def train_task(name: str, config: dict, options: RunOptions) -> dict:
     """Return the task that trains one run.
 
     Args:
-        name: of the run, for the log.
-        config: of the run, as `config.to_dict` gives it.
-        options: of the run.
+        name: Name of the run, for the log.
+        config: Configuration of the run, from `config.to_dict`.
+        options: Options of the run.
     """
     values = {**asdict(options), "output": str(options.output)}
     return {"task": "train", "name": name, "config": config, "options": values}
@@ -77,7 +77,7 @@ class Worker:
     """Executes tasks and keeps the last dataset and backbone for the next task.
 
     Args:
-        cache: folder for the pixels of large datasets.
+        cache: Folder for the pixels of large datasets.
     """
 
     def __init__(self, cache: Path):
@@ -143,9 +143,9 @@ def serve(make: Callable[[Path], Worker], folder: Path, cache: Path) -> int:
     """Answer tasks until stdin is closed or SIGTERM arrives outside a run; what `main` of a worker module calls.
 
     Args:
-        make: returns the worker; called with `cache`.
-        folder: of the sweep or search, in which one worker at a time may work.
-        cache: folder for the pixels of large datasets; removed at the end.
+        make: Function that returns the worker; it is called with `cache`.
+        folder: Folder of the sweep or search, which only one worker at a time may use.
+        cache: Folder for the pixels of large datasets; it is removed at the end.
     Returns:
         The exit code, 128 plus the number of the signal.
     """
@@ -179,7 +179,7 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> None:
     """Become the only worker of a folder; wait for a worker whose parent was killed.
 
     Raises:
-        UserError: when the other worker does not end.
+        UserError: If the other worker does not end.
     """
     end = time.monotonic() + _LOCK_SECONDS
     while True:

@@ -28,13 +28,13 @@ class WorkerProcess:
     Use it as a context manager: the process ends with the `with` block.
 
     Args:
-        arguments: of the Python interpreter; the folder and the cache of `worker.serve` are appended.
-        log: file to which the worker's log lines are appended; its folder is that of the sweep or search.
-        stop: passed on to the worker.
+        arguments: Arguments of the Python interpreter; the folder and the cache of `worker.serve` are appended.
+        log: File to which the worker's log is appended, in the folder of the sweep or search.
+        stop: Request to stop, which is passed on to the worker.
         tasks: Maximum number of tasks per process; None: no limit.
 
     Attributes:
-        started: when the process was started, by `time.perf_counter`.
+        started: Time at which the process was started, from `time.perf_counter`.
     """
 
     def __init__(self, arguments: Sequence[str], log: Path, stop: StopRequest, tasks: int | None = None):
@@ -64,8 +64,8 @@ class WorkerProcess:
         Returns:
             The answer: `done`, `refused`, `failed` or `died`.
         Raises:
-            Stopped: when a stop was requested and the task is not done.
-            UserError: when the disk is full, since every other task would fail too.
+            Stopped: If a stop was requested and the task is not done.
+            UserError: If the disk is full, since every other task would fail too.
         """
         self.stop.check("between two runs")
         child = self.start()
@@ -100,7 +100,7 @@ class WorkerProcess:
         """End the process and remove its cache; returns its exit code, 0 when there was none.
 
         Args:
-            seconds: to wait before it is killed.
+            seconds: Time to wait before the process is killed.
         """
         if self._child is None:
             return 0

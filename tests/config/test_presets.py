@@ -73,6 +73,17 @@ def test_radimagenet_preset_has_the_values_of_the_scripts():
     assert augment.shear == pytest.approx(0.1 * 3.14159265 / 180, rel=0.01)  # 0.1 degrees
 
 
+@pytest.mark.parametrize("name", ["breast", "acl_radimagenet", "bacon_grid", "fts"])
+def test_presets_of_pytorch_studies_adapt_batchnorm_as_pytorch_does(name):
+    model = Config.preset(name).model
+    assert (model.batchnorm, model.batchnorm_momentum) == ("adapt", 0.9)
+
+
+@pytest.mark.parametrize("name", ["breast", "acl", "bacon_grid"])
+def test_bacon_shears_by_ten_percent(name):
+    assert Config.preset(name).augment.shear == 0.1
+
+
 def test_fts_and_cbis_have_no_augmentation():
     for name in ("fts", "cbis"):
         augment = Config.preset(name).augment

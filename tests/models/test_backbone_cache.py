@@ -94,3 +94,14 @@ def test_clear_removes_the_stored_backbones(build):
     first = build(make_backbones=backbone_cache)
     backbone_cache.clear()
     assert build(make_backbones=backbone_cache).layers[2] is not first.layers[2]
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(None, 0.99), (0.9, 0.9)])
+def test_the_momentum_of_batchnorm_is_an_option(tiny_backbone, momentum, expected):
+    from keras_radtl.config import HeadConfig, ModelConfig
+    from keras_radtl.models.classifier import build_classifier
+
+    head = HeadConfig("linear")
+    config = ModelConfig("tiny", weights="none", batchnorm="adapt", batchnorm_momentum=momentum, head=head)
+    model = build_classifier(config, 2, (16, 16, 1), seed=0)
+    assert {layer.momentum for layer in model.layers if hasattr(layer, "statistics")} == {expected}

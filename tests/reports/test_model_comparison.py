@@ -113,6 +113,8 @@ def test_groups_that_differ_or_are_missing(tmp_path):
         compare_models(first, write("hole.csv", ["p", "", "q", "r"]))
     with pytest.raises(UserError, match="`clustered` needs the groups"):
         compare_models(none, none, clustered=True)
+    with pytest.raises(UserError, match="`clustered` needs at least two groups, but all cases are in group 'p'"):
+        compare_models(write("one.csv", "pppp"), none, clustered=True)
 
 
 def test_scores_that_are_no_probabilities_are_noted(bare, caplog):

@@ -56,7 +56,7 @@ def test_rows_without_a_response_are_excluded_by_line(read):
     assert dropped == (3, 4)
 
 
-@pytest.mark.parametrize("cell", ("high", "inf", "0,5", "0.9*"))
+@pytest.mark.parametrize("cell", ("high", "inf", "0,5", "0.9*", "-1e101"))
 def test_other_responses_must_be_finite_numbers(read, cell):
     with pytest.raises(UserError, match="line 3: 'auc' must be a finite number"):
         read(f'clf,auc\na,0.5\nb,"{cell}"\n').rows_with("auc")

@@ -12,10 +12,14 @@ from keras_radtl.runs.files import write_csv, write_json
 METRICS = {"test": {"auc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 20, "method": "DeLong"}}}
 
 
+CLASSIFIER = {"classes": ["no", "yes"], "multilabel": False, "image_shape": [8, 8, 1]}
+ONE_SPLIT = CLASSIFIER | {"best_epoch": 3, "epochs": 8, "best_val_auc": 0.75, "monitor": "val_auc"}
+
+
 @pytest.fixture
 def run(tmp_path):
     write_json(tmp_path / "metrics.json", METRICS)
-    write_json(tmp_path / "summary.json", {"best_epoch": 3, "epochs": 8, "best_val_auc": 0.75, "monitor": "val_auc"})
+    write_json(tmp_path / "summary.json", ONE_SPLIT)
     return RunDirectory(tmp_path)
 
 
@@ -27,7 +31,7 @@ def test_one_split(run):
 
 
 def test_folds(run):
-    write_json(run / "summary.json", {"fold_auc": [0.75, 0.5], "fold_val_auc": [0.8, 0.6]})
+    write_json(run / "summary.json", CLASSIFIER | {"fold_auc": [0.75, 0.5], "fold_val_auc": [0.8, 0.6]})
     text = show_run(run)
     assert "test AUC by fold: 0.750, 0.500" in text and str(run.path / "fold_*" / "model.keras") in text
 

@@ -86,8 +86,10 @@ def _tables(folder: Path) -> None:
         (folder / f"{name}.csv").write_text("\n".join(["case,label,score", *rows]) + "\n")
     rows = [
         f"{head},{task},{seed},{0.7 + 0.05 * (head == 'conv') + 0.1 * random.random():.6f}"
-        for seed in range(4) for task in "abcd" for head in ("linear", "conv")
-    ]  # fmt: skip
+        for seed in range(4)
+        for task in "abcd"
+        for head in ("linear", "conv")
+    ]
     (folder / "table.csv").write_text("\n".join(["head,task,seed,auc", *rows]) + "\n")
 
 

@@ -11,6 +11,20 @@ from keras_radtl.runs.files import write_csv
 from keras_radtl.runs.predictions import align, read_scored_cases
 
 COLUMNS = ["case", "path", "group", "split", "label", "predicted", "logit_no", "logit_yes", "prob_no", "prob_yes"]
+SUMMARY = {
+    "classes": ["no", "yes"],
+    "multilabel": False,
+    "image_shape": [8, 8, 1],
+    "best_epoch": 1,
+    "epochs": 2,
+    "monitor": "val_auc",
+}
+
+
+def finish(folder, **changes):
+    """Write what a finished run has beside its predictions."""
+    (folder / "status.json").write_text(json.dumps({"state": "finished"}))
+    (folder / "summary.json").write_text(json.dumps(SUMMARY | changes))
 
 
 def row(case, label, score, group="g"):
@@ -57,12 +71,12 @@ def test_empty_group_is_an_error_that_names_the_row(tmp_path):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ('{"state": "running", "epoch": 3}', "the run is not finished .state 'running'.; resume it"),
-        ("{}", "the run is not finished .state None."),
-        ("", "status.json is damaged; compare predictions_test.csv by its path"),
+        ('{"state": "running", "epoch": 3}', "the run is not finished; resume it"),
+        ("{}", "status.json is damaged"),
+        ("", "status.json is damaged"),
         ("[]", "status.json is damaged"),
         ("\0\1", "status.json is damaged"),
-        (None, "the run is not finished"),
+        (None, "status.json is missing|the run is not finished"),
     ],
 )
 def test_run_must_be_finished(tmp_path, status, message):
@@ -73,20 +87,23 @@ def test_run_must_be_finished(tmp_path, status, message):
     with pytest.raises(UserError, match=message):
         read_scored_cases(tmp_path)
     assert read_scored_cases(tmp_path / "predictions_test.csv").cases == ("a", "b")
-    (tmp_path / "status.json").write_text('{"state": "finished"}')
+    finish(tmp_path)
     assert read_scored_cases(tmp_path).cases == ("a", "b")
 
 
-def test_damaged_summary_is_named(tmp_path):
+@pytest.mark.parametrize("content", ["[1", "{}", json.dumps(SUMMARY | {"multilabel": "x"})])
+def test_damaged_summary_is_named(tmp_path, content):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75)])
-    (tmp_path / "summary.json").write_text("[1")
+    finish(tmp_path)
+    (tmp_path / "summary.json").write_text(content)
     with pytest.raises(UserError, match="summary.json is damaged"):
         read_scored_cases(tmp_path)
+    assert read_scored_cases(tmp_path / "predictions_test.csv").cases == ("a",)
 
 
 def test_multi_label_run_is_an_error(tmp_path):
     write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75)])
-    (tmp_path / "summary.json").write_text(json.dumps({"multilabel": True}))
+    finish(tmp_path, multilabel=True)
     with pytest.raises(UserError, match="multi-label"):
         read_scored_cases(tmp_path)
 

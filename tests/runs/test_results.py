@@ -89,7 +89,7 @@ def test_pooled_folds_are_in_table_order(tmp_path):
         metrics = write_results(fold, table(), {"test": Predictions(np.array(indices), LOGITS[indices])}, 0)
         assert metrics["test"]["auc"]["value"] is not None
         summary = {"classes": ["benign", "malignant"], "multilabel": False, "image_shape": [8, 8, 1], "parameters": 7}
-        summary |= {"monitor": "val_auc", "precision": "float32", "jit_compile": False}
+        summary |= {"monitor": "val_auc", "precision": "float32", "jit_compile": False, "epochs": 2, "best_epoch": 1}
         write_json(
             fold / "summary.json", {**summary, "best_val_auc": 0.5 + fold.path.name.count("2") / 4, "seconds": 1.5}
         )

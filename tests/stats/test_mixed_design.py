@@ -94,7 +94,7 @@ def test_random_factors_are_coded_by_sorted_level(columns):
     ("change", "message"),
     [
         ({"response": ["high"] * 60}, "`response` must be numeric. Received: 'high'"),
-        ({"response": [1.0] * 59 + [np.inf]}, "`response` must be finite. Received: inf in row 59"),
+        ({"response": [1.0] * 59 + [np.inf]}, "`response` must be finite and at most 1e.100. Received: inf in row 59"),
         ({"fixed": {"x": np.arange(59)}}, "`x` must have one value for each of the 60 rows. Received: 59"),
         ({"fixed": {"x": ["u"] * 60}}, "`x` must have at least two different values. Received: u"),
         ({"fixed": {"x": np.arange(60.0), "z": 1 - np.arange(60.0)}}, "Received: `z`, which is a combination"),

@@ -40,6 +40,17 @@ def test_the_grid_ends_with_both_models_of_the_paper(finished_sweep):
     assert all(f"figure:   {results.folder.path / 'figures' / name}" in text for name in names)
 
 
+def test_only_analyses_whose_fixed_factors_vary_are_made(finished_sweep):
+    results = finished_sweep([levels for levels in grid() if levels["pretrain"] == "ImageNet"])
+    text = close(results, get_study("grid176"))
+    assert "Table 11" not in text and "Classifier (Table 12)" in text
+    assert [path.name for path in results.folder.path.glob("analysis*")] == ["analysis.json"]
+    results = finished_sweep([{"a": a, "b": b} for a in "xy" for b in "xyz"])
+    close(results, study(StudyAnalysis(("c",), ("a",))))
+    found = read_json(results.folder.path / "analysis.json")
+    assert {row["group"] for row in found["random"]} == {"a", "b", "Residual"} and len(found["fixed"]) == 1
+
+
 def test_one_factor_has_a_figure_without_a_model(finished_sweep):
     results = finished_sweep([{"seed": seed} for seed in range(3)])
     text = close(results, study())

@@ -71,6 +71,21 @@ def test_second_source_reads_stored_activations(job, model, tmp_path, monkeypatc
     assert before == 2 and len(list(again.training(0, 2))) == 2 * job().steps
 
 
+def test_unaugmented_epochs_share_one_set(job, model, monkeypatch):
+    unaugmented = {"rotation": 0, "shift": 0, "shear": 0, "zoom": 0, "horizontal_flip": False}
+    source = make_batch_source(model, job({"augment": unaugmented}), 6)
+    computed, step = [], source._lower.step
+
+    def counting(batch):
+        computed.append(len(batch))
+        return step(batch)
+
+    source._lower.step = counting
+    assert len(list(source.training(0, 6))) == 6 * source.job.steps
+    size, count = source.job.plan.training.batch_size, len(source.job.split.train)
+    assert sum(computed) == -(-count // size) * size + 6 * (count % size), "the smaller last batches are computed anew"
+
+
 @pytest.mark.parametrize(
     "values",
     [{"seed": 1}, {"augment": {"rotation": 3.0}}, {"training": {"batch_size": 8}}, {"data": {"resize": "pad"}}],

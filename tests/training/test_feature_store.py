@@ -297,3 +297,13 @@ def test_disk_space_is_reserved_before_writing(store, monkeypatch):
     store.fetch({"epoch": 0}, 10, Source())
     (entry,) = store.folder.iterdir()
     assert reserved == [(0, (entry / f"tensor_{i}.npy").stat().st_size) for i in (0, 1)]
+
+
+@pytest.mark.usefixtures("tiny_backbone")
+def test_a_run_without_a_writable_cache_has_the_same_results(go, outcome, tmp_path, monkeypatch, caplog):
+    stored = go(tmp_path / "stored", {"unfreeze": "none"})
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KERAS_RADTL_CACHE", str(tmp_path / "file"))
+    computed = go(tmp_path / "computed", {"unfreeze": "none"})
+    assert outcome(stored) == outcome(computed)
+    assert caplog.text.count("cannot be written") == 1

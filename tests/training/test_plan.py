@@ -25,7 +25,7 @@ WRONG = [
     ({"training.strategy": "auto_rgn", "training.group_decay": 0.5}, "cannot be used with `strategy='auto_rgn'`"),
     ({"training.strategy": "l2_sp", "model.head.l2": 0.1}, "`model.head.l2` must be 0 with the strategy l2_sp"),
     ({"training.optimizer": "adamw", "training.weight_decay": 0.1, "training.weight_decay_mode": "coupled"}, "AdamW"),
-    ({"model.backbone": "tiny", "model.weights": "none", "model.head.kernel_size": 9}, "`kernel_size` must be at most the"),
+    ({"model.backbone": "tiny", "model.weights": "none", "model.head.kernel_size": 9}, "`kernel_size` must be at most"),
     ({"data.image_size": 16}, "`image_size` must be at least 32 pixels for EfficientNet-Lite0"),
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import read_csv, read_json
 
 LP_FT = {"strategy": "lp_ft", "phase_epochs": [2, 2]}
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def test_stored_activations_do_not_change_the_result(whole, go, tmp_path, outcom
     assert outcome(go(tmp_path / "run", training, reuse=False)) == whole(training)
 
 
+@pytest.mark.slow
 def test_stored_activations_do_not_change_a_residual_network(go, tmp_path, outcome):
     """The arithmetic optimizer of TensorFlow would reorder additions differently in a part of the model."""
     model, training = {"backbone": "resnet50", "head": {"name": "linear"}}, {"unfreeze": "top1", "epochs": 1}
@@ -66,17 +68,44 @@ def test_stored_activations_do_not_change_a_residual_network(go, tmp_path, outco
     assert stored == pixels
 
 
+PLAIN = {"augment": {"rotation": 0, "shift": 0, "shear": 0, "zoom": 0, "horizontal_flip": False}}
+
+
+@pytest.mark.parametrize(
+    "training", [{"unfreeze": "top1"}, {"unfreeze": "none", "batch_size": 8}], ids=["top1", "none"]
+)
+def test_shared_activations_of_unaugmented_epochs_do_not_change_the_result(go, tmp_path, outcome, training):
+    stored, pixels = (outcome(go(tmp_path / str(reuse), training, PLAIN, reuse=reuse)) for reuse in (True, False))
+    assert stored == pixels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backbone", "unfreeze"), [("efficientnet_lite0", "none"), ("resnet50", "top1")])
+def test_shared_activations_do_not_change_real_backbones(go, tmp_path, outcome, backbone, unfreeze):
+    model = {"backbone": backbone, "head": {"name": "linear"}}
+    values = {"model": model, "data": {"image_size": 32}, **PLAIN}
+    stored, pixels = (
+        outcome(go(tmp_path / str(r), {"unfreeze": unfreeze, "epochs": 2}, values, None, reuse=r, save_model=False))
+        for r in (True, False)
+    )
+    assert stored == pixels
+
+
 @pytest.mark.parametrize(
     ("training", "epochs"),
     [
         (LP_FT, [0, 2]),
         (LP_FT, [1]),
-        (LP_FT, [3]),
-        ({"optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3]),
-        ({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2]),
-        ({"strategy": "l2_sp", "optimizer": "radam"}, [2]),
-        ({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]}, [2]),
-        ({"strategy": "g_fl", "decay_bias_and_norm": False, "weight_decay": 0.3, "phase_epochs": [1, 2, 1]}, [2]),
+        pytest.param(LP_FT, [3], marks=SLOW),
+        pytest.param({"optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3], marks=SLOW),
+        pytest.param({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2], marks=SLOW),
+        pytest.param({"strategy": "l2_sp", "optimizer": "radam"}, [2], marks=SLOW),
+        pytest.param({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]}, [2], marks=SLOW),
+        pytest.param(
+            {"strategy": "g_fl", "decay_bias_and_norm": False, "weight_decay": 0.3, "phase_epochs": [1, 2, 1]},
+            [2],
+            marks=SLOW,
+        ),
     ],
 )
 def test_interrupted_run_resumes_to_the_same_bits(whole, go, tmp_path, outcome, stop_in, training, epochs):
@@ -105,6 +134,7 @@ def test_early_stop_of_the_run_skips_later_phases(whole):
     assert len(values) < 24
 
 
+@pytest.mark.slow
 def test_run_resumes_after_disk_errors_to_the_same_bits(whole, go, tmp_path, outcome, monkeypatch):
     """Raise a disk error at the k-th rename of several attempts; the finished run has the same bits."""
     failing, count, attempts = 0, 0, 0
@@ -180,6 +210,7 @@ def folds(tiny_backbone, configure, tmp_path_factory):
     return lambda folder: train_run(config, RunOptions(folder, figures=False), dataset).path
 
 
+@pytest.mark.slow
 def test_each_case_is_a_test_case_of_one_fold(folds, tmp_path_factory, outcome, stop_in, tiny_data):
     run = folds(tmp_path_factory.mktemp("folds") / "whole")
     pooled = read_csv(run / "predictions_test.csv")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from keras_radtl.config import ModelConfig, UserError
+from keras_radtl.config import ModelConfig, UserError, require
 from keras_radtl.models.backbones.table import WITHOUT_WEIGHTS, BackboneSpec, get_backbone
 from keras_radtl.models.layers.scalings import get_scaling
 
 WEIGHT_FILES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pt", ".pth")
 TORCH_FILES = (".pt", ".pth")
+MOST_BRANCHES = 8
 _log = logging.getLogger(__name__)
 
 
@@ -62,9 +63,10 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
     parts = {
         "backbone": config.backbone.split("+"),
         "weights": [config.weights] if Path(config.weights).is_file() else config.weights.split("+"),
-        "scaling": config.scaling.split("+") if config.scaling else [None],
+        "scaling": [None] if config.scaling is None else config.scaling.split("+"),
     }
     count = max(len(values) for values in parts.values())
+    require(count <= MOST_BRANCHES, "backbone", f"at most {MOST_BRANCHES} names separated by +", config.backbone)
     for name, values in parts.items():
         if len(values) not in (1, count):
             raise UserError(
@@ -131,8 +133,9 @@ def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Br
     if scaling is None and known is None:
         torch = weights.lower().endswith(TORCH_FILES) and spec.torch_build is not None
         return Branch(spec, weights, "torch" if torch else spec.scalings["imagenet"], prefix, assumed_scaling=True)
-    get_scaling(scaling or known)
-    return Branch(spec, weights, scaling or known, prefix)
+    chosen = known if scaling is None else scaling
+    get_scaling(chosen)
+    return Branch(spec, weights, chosen, prefix)
 
 
 def _require_weights(spec: BackboneSpec, weights: str) -> None:

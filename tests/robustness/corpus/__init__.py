@@ -1,4 +1,4 @@
-"""The corpus of bad inputs: every case is a command line, what is damaged before it, and what its error line must name."""
+"""The corpus of bad inputs: command lines, what is damaged, and what the error line must name."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
 from corpus.case import EVALUATE, FIT, Case, Place, replaced
 from corpus.damage import KINDS
 
@@ -64,25 +65,55 @@ GREY = [
     (279, 4, 1, 1024),
 ]
 FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "empty": (".png", lambda: b""), "text": (".png", lambda: b"no image"), "one byte": (".png", lambda: b"\x89"),
-    "signature only": (".png", lambda: SIGNATURE), "header only": (".png", lambda: png(32, 32)[:33]),
-    "truncated PNG": (".png", lambda: png(32, 32)[:-30]), "bad checksum": (".png", lambda: png(32, 32)[:-20] + b"xxxx" + png(32, 32)[-16:]),
-    "zero width": (".png", lambda: png(0, 32)), "gigapixels": (".png", lambda: png(100_000, 100_000)), "2^31 pixels wide": (".png", lambda: png(2**31 - 1, 1)),
-    "above the limit": (".png", lambda: png(9000, 9000)), "palette without palette": (".png", lambda: png(32, 32, colour=3)),
-    "bad depth": (".png", lambda: png(32, 32, depth=7)), "bad colour type": (".png", lambda: png(32, 32, colour=5)),
-    "too little data": (".png", lambda: png(32, 32, data=b"\0")), "no zlib": (".png", lambda: SIGNATURE + png(32, 32)[8:33] + chunk(b"IDAT", b"zzzz") + chunk(b"IEND", b"")),
-    "a length of 4 GB": (".png", lambda: SIGNATURE + struct.pack(">I", 2**32 - 1) + b"IHDR"), "a text bomb": (".png", lambda: png(32, 32, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(b"x" * 80_000_000)))),
-    "GIF": (".png", lambda: b"GIF89a" + bytes(50)), "WebP": (".png", lambda: b"RIFF\x10\0\0\0WEBPVP8 "), "PDF": (".png", lambda: b"%PDF-1.7"),
-    "DICOM": (".png", lambda: bytes(128) + b"DICM" + bytes(100)), "NumPy": (".png", lambda: b"\x93NUMPY\1\0"), "ZIP": (".png", lambda: b"PK\3\4" + bytes(40)), "gzip": (".png", lambda: b"\x1f\x8b" + bytes(40)),
-    "JPEG named PNG": (".png", lambda: saved("JPEG")), "PNG named JPEG": (".jpg", lambda: png(32, 32)), "BMP named PNG": (".png", lambda: saved("BMP")),
-    "truncated JPEG": (".jpg", lambda: saved("JPEG")[:200]), "JPEG of noise": (".jpg", lambda: b"\xff\xd8\xff" + bytes(range(256))),
-    "truncated BMP": (".bmp", lambda: saved("BMP")[:100]), "BMP of noise": (".bmp", lambda: b"BM" + bytes(100)), "BMP with a huge header": (".bmp", lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0)),
-    "float TIFF": (".tif", lambda: saved("TIFF", dtype=np.float32)), "32-bit TIFF": (".tif", lambda: saved("TIFF", dtype=np.int32)), "two pages": (".tif", frames),
-    "truncated TIFF": (".tif", lambda: saved("TIFF")[:100]), "TIFF that links to itself": (".tif", lambda: tiff(GREY, 8)), "TIFF without tags": (".tif", lambda: tiff([])),
-    "TIFF with absurd counts": (".tif", lambda: tiff([*GREY[:4], (273, 4, 2**31, 8), *GREY[5:]])), "TIFF with 0 rows": (".tif", lambda: tiff([(256, 3, 1, 32), (257, 3, 1, 0), *GREY[2:]])),
-    "TIFF that ends in the directory": (".tif", lambda: b"II*\0\x08\0\0\0\xff\xff" + bytes(20)), "TIFF of unknown compression": (".tif", lambda: tiff([*GREY[:3], (259, 3, 1, 9999), *GREY[3:]])),
-    "no suffix": ("", lambda: png(32, 32)), "unknown suffix": (".xyz", lambda: png(32, 32)),
-}  # fmt: skip
+    "empty": (".png", lambda: b""),
+    "text": (".png", lambda: b"no image"),
+    "one byte": (".png", lambda: b"\x89"),
+    "signature only": (".png", lambda: SIGNATURE),
+    "header only": (".png", lambda: png(32, 32)[:33]),
+    "truncated PNG": (".png", lambda: png(32, 32)[:-30]),
+    "bad checksum": (".png", lambda: png(32, 32)[:-20] + b"xxxx" + png(32, 32)[-16:]),
+    "zero width": (".png", lambda: png(0, 32)),
+    "gigapixels": (".png", lambda: png(100_000, 100_000)),
+    "2^31 pixels wide": (".png", lambda: png(2**31 - 1, 1)),
+    "above the limit": (".png", lambda: png(9000, 9000)),
+    "palette without palette": (".png", lambda: png(32, 32, colour=3)),
+    "bad depth": (".png", lambda: png(32, 32, depth=7)),
+    "bad colour type": (".png", lambda: png(32, 32, colour=5)),
+    "too little data": (".png", lambda: png(32, 32, data=b"\0")),
+    "no zlib": (".png", lambda: SIGNATURE + png(32, 32)[8:33] + chunk(b"IDAT", b"zzzz") + chunk(b"IEND", b"")),
+    "a length of 4 GB": (".png", lambda: SIGNATURE + struct.pack(">I", 2**32 - 1) + b"IHDR"),
+    "a text bomb": (".png", lambda: png(32, 32, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(b"x" * 80_000_000)))),
+    "GIF": (".png", lambda: b"GIF89a" + bytes(50)),
+    "WebP": (".png", lambda: b"RIFF\x10\0\0\0WEBPVP8 "),
+    "PDF": (".png", lambda: b"%PDF-1.7"),
+    "DICOM": (".png", lambda: bytes(128) + b"DICM" + bytes(100)),
+    "NumPy": (".png", lambda: b"\x93NUMPY\1\0"),
+    "ZIP": (".png", lambda: b"PK\3\4" + bytes(40)),
+    "gzip": (".png", lambda: b"\x1f\x8b" + bytes(40)),
+    "JPEG named PNG": (".png", lambda: saved("JPEG")),
+    "PNG named JPEG": (".jpg", lambda: png(32, 32)),
+    "BMP named PNG": (".png", lambda: saved("BMP")),
+    "truncated JPEG": (".jpg", lambda: saved("JPEG")[:200]),
+    "JPEG of noise": (".jpg", lambda: b"\xff\xd8\xff" + bytes(range(256))),
+    "truncated BMP": (".bmp", lambda: saved("BMP")[:100]),
+    "BMP of noise": (".bmp", lambda: b"BM" + bytes(100)),
+    "BMP with a huge header": (
+        ".bmp",
+        lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0),
+    ),
+    "float TIFF": (".tif", lambda: saved("TIFF", dtype=np.float32)),
+    "32-bit TIFF": (".tif", lambda: saved("TIFF", dtype=np.int32)),
+    "two pages": (".tif", frames),
+    "truncated TIFF": (".tif", lambda: saved("TIFF")[:100]),
+    "TIFF that links to itself": (".tif", lambda: tiff(GREY, 8)),
+    "TIFF without tags": (".tif", lambda: tiff([])),
+    "TIFF with absurd counts": (".tif", lambda: tiff([*GREY[:4], (273, 4, 2**31, 8), *GREY[5:]])),
+    "TIFF with 0 rows": (".tif", lambda: tiff([(256, 3, 1, 32), (257, 3, 1, 0), *GREY[2:]])),
+    "TIFF that ends in the directory": (".tif", lambda: b"II*\0\x08\0\0\0\xff\xff" + bytes(20)),
+    "TIFF of unknown compression": (".tif", lambda: tiff([*GREY[:3], (259, 3, 1, 9999), *GREY[3:]])),
+    "no suffix": ("", lambda: png(32, 32)),
+    "unknown suffix": (".xyz", lambda: png(32, 32)),
+}
 
 
 def _in_folder(name: str, make: Callable[[], bytes] | None, damage=None) -> Callable[[Place], None]:

@@ -17,16 +17,30 @@ FOLDERS = {
     "phantoms": PHANTOMS,
 }
 FILES = {  # option of a file: command, arguments before it
-    "predict --output": ("predict", [*PREDICT[:2], "--output"], ".csv"), "compare --json": ("compare", [*COMPARE[:2], "--output", "out", "--json"], ".json"),
-    "compare --figure": ("compare", [*COMPARE[:2], "--output", "out", "--figure"], ".png"), "analyze --json": ("analyze", [*ANALYZE, "--json"], ".json"),
-}  # fmt: skip
+    "predict --output": ("predict", [*PREDICT[:2], "--output"], ".csv"),
+    "compare --json": ("compare", [*COMPARE[:2], "--output", "out", "--json"], ".json"),
+    "compare --figure": ("compare", [*COMPARE[:2], "--output", "out", "--figure"], ".png"),
+    "analyze --json": ("analyze", [*ANALYZE, "--json"], ".json"),
+}
 BAD: dict[str, tuple[str, Callable[[Place], object] | None]] = {  # path, what is prepared
-    "below a file": ("file/sub", lambda place: place.write("file", "x")), "far below a file": ("file/a/b/c", lambda place: place.write("file", "x")),
-    "in /proc": ("/proc/x", None), "below /proc": ("/proc/x/y/z", None), "in /sys": ("/sys/x", None), "300 characters": ("x" * 300, None), "250 characters": ("x" * 250, None),
-    "5000 characters": ("x/" * 2500, None), "NUL": ("a\0b", None), "half a character": ("a\ud800", None), "a link to itself": ("loop", lambda place: (place.here / "loop").symlink_to("loop")),
-    "below a link to itself": ("loop/x", lambda place: (place.here / "loop").symlink_to("loop")), "a named pipe": ("pipe", lambda place: os.mkfifo(place.here / "pipe")), "a device": ("/dev/null", None),
-    "below a device": ("/dev/null/x", None), "a dangling link": ("link", lambda place: (place.here / "link").symlink_to("/proc/nowhere/x")), "empty": ("", None),
-}  # fmt: skip
+    "below a file": ("file/sub", lambda place: place.write("file", "x")),
+    "far below a file": ("file/a/b/c", lambda place: place.write("file", "x")),
+    "in /proc": ("/proc/x", None),
+    "below /proc": ("/proc/x/y/z", None),
+    "in /sys": ("/sys/x", None),
+    "300 characters": ("x" * 300, None),
+    "250 characters": ("x" * 250, None),
+    "5000 characters": ("x/" * 2500, None),
+    "NUL": ("a\0b", None),
+    "half a character": ("a\ud800", None),
+    "a link to itself": ("loop", lambda place: (place.here / "loop").symlink_to("loop")),
+    "below a link to itself": ("loop/x", lambda place: (place.here / "loop").symlink_to("loop")),
+    "a named pipe": ("pipe", lambda place: os.mkfifo(place.here / "pipe")),
+    "a device": ("/dev/null", None),
+    "below a device": ("/dev/null/x", None),
+    "a dangling link": ("link", lambda place: (place.here / "link").symlink_to("/proc/nowhere/x")),
+    "empty": ("", None),
+}
 
 
 def _argv(command: str, path: str) -> list[str]:
@@ -80,7 +94,7 @@ def cases() -> Iterator[Case]:
                     f"{command}: the pictures {option}",
                     command,
                     [*_argv(command, "<pictures>"), *option],
-                    "pictures" if command != "x" else "",
+                    "data",
                     early=True,
                 )
     for kind, (command, argv, suffix) in FILES.items():
@@ -142,24 +156,21 @@ def _inputs() -> Iterator[Case]:
         lambda place: place.write("new.csv", "thesis"),
         early=True,
     )
-    yield (
-        Case(
-            "predict: an existing file of bad images",
-            "predict",
-            PREDICT,
-            "new_rejected.csv",
-            lambda place: place.write("new_rejected.csv", "thesis"),
-            early=True,
-        )
-        if False
-        else Case(
-            "predict: an existing link",
-            "predict",
-            PREDICT,
-            "new.csv",
-            lambda place: ((place.write("x.csv", "thesis")), (place.here / "new.csv").symlink_to("x.csv")),
-            early=True,
-        )
+    yield Case(
+        "predict: an existing table of bad images",
+        "predict",
+        [*PREDICT, "--on-bad-image", "skip"],
+        "new_rejected.csv",
+        lambda place: place.write("new_rejected.csv", "thesis"),
+        early=True,
+    )
+    yield Case(
+        "predict: an existing link",
+        "predict",
+        PREDICT,
+        "new.csv",
+        lambda place: (place.write("x.csv", "thesis"), (place.here / "new.csv").symlink_to("x.csv")),
+        early=True,
     )
     for option in ([], ["--overwrite"]):
         yield Case(

@@ -56,17 +56,35 @@ ANY: dict[str, Callable[[], bytes]] = {
     "an LFS pointer": lambda: b"version https://git-lfs.github.com/spec/v1\n",
 }
 HDF5: dict[str, Callable[[], bytes]] = {
-    "no weights": lambda: hdf5(lambda file: None), "wrong weights": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0, 2.0])), "signature only": lambda: b"\x89HDF\r\n\x1a\n" + bytes(50), "truncated": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0] * 1000))[:1500],
-    "layer names that are missing": lambda: hdf5(lambda file: file.attrs.update({"layer_names": [b"a", b"b"]})), "layer names that are numbers": lambda: hdf5(lambda file: file.attrs.update({"layer_names": 3})),
-}  # fmt: skip
+    "no weights": lambda: hdf5(lambda file: None),
+    "wrong weights": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0, 2.0])),
+    "signature only": lambda: b"\x89HDF\r\n\x1a\n" + bytes(50),
+    "truncated": lambda: hdf5(lambda file: file.create_dataset("x", data=[1.0] * 1000))[:1500],
+    "layer names that are missing": lambda: hdf5(lambda file: file.attrs.update({"layer_names": [b"a", b"b"]})),
+    "layer names that are numbers": lambda: hdf5(lambda file: file.attrs.update({"layer_names": 3})),
+}
 KERAS: dict[str, Callable[[], bytes]] = {
-    "no weights": lambda: zipped(config_dot_json=b"{}", metadata_dot_json=b"{}"), "a config that is none": lambda: zipped(config_dot_json=b"x", metadata_dot_json=b"{}", model_dot_weights_dot_h5=b"x"), "weights that are none": lambda: zipped(config_dot_json=b"{}", metadata_dot_json=b"{}", model_dot_weights_dot_h5=b"x"),
-}  # fmt: skip
+    "no weights": lambda: zipped(config_dot_json=b"{}", metadata_dot_json=b"{}"),
+    "a config that is none": lambda: zipped(
+        config_dot_json=b"x", metadata_dot_json=b"{}", model_dot_weights_dot_h5=b"x"
+    ),
+    "weights that are none": lambda: zipped(
+        config_dot_json=b"{}", metadata_dot_json=b"{}", model_dot_weights_dot_h5=b"x"
+    ),
+}
 TORCH: dict[str, Callable[[], bytes]] = {
-    "a pickle that runs code": lambda: pickle.dumps(Harm()), "a ZIP with a pickle that runs code": lambda: zipped(archive__data_dot_pkl=pickle.dumps(Harm())), "a pickle of a list": lambda: pickle.dumps([1, 2]), "a ZIP with a pickle of a list": lambda: zipped(archive__data_dot_pkl=pickle.dumps([1, 2])),
-    "a truncated pickle": lambda: pickle.dumps({"a": 1})[:-3], "a bomb": bomb, "no tensors": lambda: zipped(archive__data_dot_pkl=pickle.dumps({})), "keys that are numbers": lambda: zipped(archive__data_dot_pkl=pickle.dumps({1: 2})),
-    "a recursive pickle": lambda: pickle.dumps(_ring()), "a pickle of 1e5 marks": lambda: b"(" * 100_000, "a module": lambda: b"cos\nsystem\n(S'touch harm'\ntR.",
-}  # fmt: skip
+    "a pickle that runs code": lambda: pickle.dumps(Harm()),
+    "a ZIP with a pickle that runs code": lambda: zipped(archive__data_dot_pkl=pickle.dumps(Harm())),
+    "a pickle of a list": lambda: pickle.dumps([1, 2]),
+    "a ZIP with a pickle of a list": lambda: zipped(archive__data_dot_pkl=pickle.dumps([1, 2])),
+    "a truncated pickle": lambda: pickle.dumps({"a": 1})[:-3],
+    "a bomb": bomb,
+    "no tensors": lambda: zipped(archive__data_dot_pkl=pickle.dumps({})),
+    "keys that are numbers": lambda: zipped(archive__data_dot_pkl=pickle.dumps({1: 2})),
+    "a recursive pickle": lambda: pickle.dumps(_ring()),
+    "a pickle of 1e5 marks": lambda: b"(" * 100_000,
+    "a module": lambda: b"cos\nsystem\n(S'touch harm'\ntR.",
+}
 FORMS = {".h5": HDF5, ".weights.h5": HDF5, ".keras": KERAS, ".pt": TORCH, ".pth": TORCH}
 
 
@@ -95,9 +113,39 @@ def cases() -> Iterator[Case]:
                 lambda place, name=name, damage=damage: damage(place.here / name),
             )
     for kind, argv, expected in (
-        ("unknown suffix", replaced(base, "--weights", "w.bin"), "w.bin"), ("no suffix", replaced(base, "--weights", "w"), "w"), ("RadImageNet without a folder", replaced(base, "--weights", "radimagenet"), "RadImageNet"),
-        ("of two backbones for one", replaced(base, "--weights", "none+none"), "weights"), ("a folder without files", [*replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"), "--weights-dir", "<pictures>"], "RadImageNet"),
-        ("a folder that is missing", [*replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"), "--weights-dir", "nowhere"], "nowhere"), ("a folder that is a file", [*replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"), "--weights-dir", "<image>"], ""),
-        ("a scaling of others", [*base, "--scaling", "nope"], "nope"), ("for a tiny backbone", replaced(FIT, "--weights", "imagenet"), "Tiny"), ("PyTorch for a tiny backbone", replaced(FIT, "--weights", "w.pt"), "w.pt"),
-    ):  # fmt: skip
+        ("unknown suffix", replaced(base, "--weights", "w.bin"), "w.bin"),
+        ("no suffix", replaced(base, "--weights", "w"), "w"),
+        ("RadImageNet without a folder", replaced(base, "--weights", "radimagenet"), "RadImageNet"),
+        ("of two backbones for one", replaced(base, "--weights", "none+none"), "weights"),
+        (
+            "a folder without files",
+            [
+                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
+                "--weights-dir",
+                "<pictures>",
+            ],
+            "RadImageNet",
+        ),
+        (
+            "a folder that is missing",
+            [
+                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
+                "--weights-dir",
+                "nowhere",
+            ],
+            "nowhere",
+        ),
+        (
+            "a folder that is a file",
+            [
+                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
+                "--weights-dir",
+                "<image>",
+            ],
+            "",
+        ),
+        ("a scaling of others", [*base, "--scaling", "nope"], "nope"),
+        ("for a tiny backbone", replaced(FIT, "--weights", "imagenet"), "Tiny"),
+        ("PyTorch for a tiny backbone", replaced(FIT, "--weights", "w.pt"), "w.pt"),
+    ):
         yield Case(kind, "fit", argv, expected)
