@@ -35,6 +35,7 @@ def make(classes=("no", "yes"), multilabel=False, folds=0) -> RunPlots:
     for i, name in enumerate(classes):
         frame[f"prob_{name}"] = 1 / (1 + np.exp(-logits[:, i])) if multilabel else each[:, i] / each.sum(axis=1)
     frame["label"] = [classes[t] for t in targets]
+    frame["group"] = [f"patient {i}" for i in range(len(frame))]
     frame["predicted"] = [classes[i] for i in logits.argmax(axis=1)]
     if multilabel:
         frame.loc[::7, "label"] = ";".join(classes)
@@ -119,7 +120,7 @@ def test_temperature_minimizes_the_log_loss():
 
 def test_multi_label_targets_include_cases_with_several_labels():
     run = make(multilabel=True)
-    targets, scores = run._one_class("test", "no")
+    targets, scores, _ = run._one_class("test", "no")
     assert targets.sum() == sum("no" in label.split(";") for label in run.predictions("test")["label"])
     assert isinstance(run.plot_decision_curve(positive="no").figure, matplotlib.figure.Figure)
     assert len(scores) == N

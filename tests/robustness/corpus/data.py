@@ -81,7 +81,7 @@ ROWS = {  # change of the rows, options, part of the line
     "a path of 5000 folders": (first(path="x/" * 5000), [], "row 5"),
     "the same path twice": (lambda rows: rows[3].update(path=rows[2]["path"], label="other"), [], ""),
     "one label": (every(label="x"), [], ""),
-    "a label of 5000 characters": (first(label="x" * 5000), [], "row 5"),
+    "a label of 5000 characters": (first(label="x" * 5000), [], ""),
     "a formula": (first(label="=1+1"), [], "row 5"),
     "a label of two lines": (first(label="a\nb"), [], ""),
     "a label each": (every(label=lambda i: f"c{i}"), [], ""),
@@ -100,7 +100,6 @@ ROWS = {  # change of the rows, options, part of the line
     "one label of several": (every(a="1"), ["--label", "a,nope"], "nope"),
     "the same label twice": (every(a="1"), ["--label", "a,a"], ""),
     "one patient": (every(patient="p"), ["--groups", "patient"], ""),
-    "empty patients": (first(patient=""), ["--groups", "patient"], ""),
     "folds that are words": (every(fold="x"), [], ""),
     "folds and split": (every(fold=lambda i: str(i % 3), split="train"), [], ""),
     "a positive class of no case": (lambda rows: None, ["--positive", "nope"], "nope"),
@@ -205,26 +204,27 @@ def _task(change: Callable[[Place], object]) -> Callable[[Place], None]:
                 name = f"{number}_sagittal_1.png"
                 Image.fromarray(np.full((32, 32), number * 5, np.uint8)).save(place.here / "task" / "images" / name)
                 rows.append(f"images/{name},{'ab'[number % 2]}")
-            place.write(f"task/dataframe/{part}_fold1.csv", "img_dir,label\n" + "\n".join(rows) + "\n")
+            place.write(f"task/dataframe/{part}_fold1.csv", "filename,label\n" + "\n".join(rows) + "\n")
         change(place)
 
     return prepare
 
 
+AUDITED = (("audit", "one class"), ("audit", "a class only in test"))  # reported, exit code 0
 TASKS = {
     "no table of val": (lambda p: remove(p.here / "task/dataframe/val_fold1.csv"), "val"),
     "an empty table": (lambda p: p.write("task/dataframe/val_fold1.csv", ""), "val_fold1.csv"),
     "no label": (
-        lambda p: p.write("task/dataframe/val_fold1.csv", "img_dir\nimages/20_sagittal_1.png\n"),
+        lambda p: p.write("task/dataframe/val_fold1.csv", "filename\nimages/20_sagittal_1.png\n"),
         "val_fold1.csv",
     ),
     "a missing image": (lambda p: remove(p.here / "task/images/3_sagittal_1.png"), "3_sagittal_1.png"),
     "an image twice": (
-        lambda p: p.write("task/dataframe/val_fold1.csv", "img_dir,label\nimages/3_sagittal_1.png,b\n"),
+        lambda p: p.write("task/dataframe/val_fold1.csv", "filename,label\nimages/3_sagittal_1.png,b\n"),
         "3_sagittal_1.png",
     ),
     "two labels": (
-        lambda p: p.write("task/dataframe/val_fold1.csv", "img_dir,label\nimages/3_sagittal_1.png,a\n"),
+        lambda p: p.write("task/dataframe/val_fold1.csv", "filename,label\nimages/3_sagittal_1.png,a\n"),
         "3_sagittal_1.png",
     ),
     "a table that is a folder": (
@@ -233,7 +233,7 @@ TASKS = {
     ),
     "no images folder": (lambda p: remove(p.here / "task/images"), "sagittal"),
     "a path out": (
-        lambda p: p.write("task/dataframe/val_fold1.csv", "img_dir,label\n../../x.png,a\n"),
+        lambda p: p.write("task/dataframe/val_fold1.csv", "filename,label\n../../x.png,a\n"),
         "val_fold1.csv",
     ),
     "a binary table": (lambda p: p.write("task/dataframe/val_fold1.csv", bytes(range(256))), "val_fold1.csv"),
@@ -301,7 +301,7 @@ def cases() -> Iterator[Case]:
             yield Case(f"audit table: {kind}", "audit", audit, "cases.csv", prepare)
     for kind, make in ARCHIVES.items():
         for command, base in (("fit", FIT), ("audit", ["--data", "x", *AUDIT[1:]])):
-            if (command, kind) != ("audit", "one class"):
+            if (command, kind) not in AUDITED:
                 yield Case(
                     f"{command} archive: {kind}",
                     command,
