@@ -14,8 +14,8 @@ from keras_radtl.config.errors import one_line, shown
 from keras_radtl.runs.interrupt import INTERRUPTED, Stopped
 
 USER_ERROR = 2
-_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a disk that fails
-_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)  # a path that cannot be followed
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a disk that fails
+_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EIO)  # a path that cannot be used
 
 
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:

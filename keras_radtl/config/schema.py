@@ -69,6 +69,7 @@ class DataConfig:
             low, high = (count_in(text) for text in self.window.partition(":")[::2])
             valid = low is not None and high is not None and low < high
             require(valid, "window", "image, full or LOW:HIGH with LOW < HIGH", self.window)
+        require(len(set(self.labels)) == len(self.labels), "labels", "different columns", self.labels)
         require_pattern(self.groups)
 
 

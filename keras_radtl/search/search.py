@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import Config, UserError, dumps, from_dict, load_values, require
+from keras_radtl.data.sources import PHANTOMS
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.files import write_text_atomic
 from keras_radtl.runs.interrupt import StopRequest
@@ -221,6 +222,8 @@ def _require_searchable(config: Config, space: Space, settings: TunerSettings) -
     )
     require(not epochs, "training.phase_epochs", "empty, since the search determines the epochs", epochs)
     settings.require_combinations(space.combinations)
+    if config.data.path != PHANTOMS and not os.path.exists(os.path.expanduser(config.data.path)):
+        raise UserError(f"No such file or folder: {config.data.path!r}")
     foreign = [name for name in os.environ if name.startswith("KERASTUNER_")]
     require(not foreign, "environment", "without variables of KerasTuner, since a search is one process", foreign)
     if find_spec("keras_tuner") is None:

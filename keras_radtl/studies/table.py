@@ -34,7 +34,7 @@ def get_study(name: str | PathLike) -> Study:
     Raises:
         UserError: If there is none; the message lists the known names.
     """
-    file = next((path for path in (Path(name), TUNERS / f"{name}.py") if path.suffix == ".py" and path.is_file()), None)
+    file = next((path for path in (Path(name), TUNERS / f"{name}.py") if _is_python_file(path)), None)
     if file is not None:
         module = load_list(file)
         return study_of(module, file.stem, file_of(module))
@@ -42,6 +42,13 @@ def get_study(name: str | PathLike) -> Study:
     if short not in STUDIES:
         raise UserError(f"No list of runs {shown(str(name))}. Known: {listed(known_studies())}, or a Python file")
     return study_of(import_module(f"keras_radtl.studies.{STUDIES[short]}"), short)
+
+
+def _is_python_file(path: Path) -> bool:
+    try:
+        return path.suffix == ".py" and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def known_studies() -> list[str]:

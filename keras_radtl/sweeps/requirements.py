@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_radtl.config import Config, UserError
+from keras_radtl.config import Config, UserError, require
 from keras_radtl.config.errors import LINE
 from keras_radtl.sweeps.run_list import RunSpec
 
@@ -22,7 +22,7 @@ def missing_things(runs: Sequence[RunSpec]) -> dict[str, dict[str, str]]:
     known: dict[tuple, str | None] = {}
     missing: dict[str, dict[str, str]] = {}
     for run in runs:
-        task = str(run.factors.get("task", "data")).lower()
+        task = _task(run)
         things = {task: ("data", task, run.config.data.path)}
         for backbone, weights in _branches(run.config):
             word = f"{Path(weights).name}:{backbone}"
@@ -64,6 +64,20 @@ def _weights_problem(backbone: str, weights: str, weights_dir: str | None) -> st
     return None if found.path.is_file() else f"there is no file {found.path}"
 
 
+def _known_words(runs: Sequence[RunSpec]) -> set[str]:
+    """Return the words that can be named as missing: tasks, weight sets, backbones, and `weights:backbone`."""
+    words = {_task(run) for run in runs}
+    for run in runs:
+        for backbone, weights in _branches(run.config):
+            name = Path(weights).name
+            words |= {backbone, name.lower(), f"{name}:{backbone}".lower()}
+    return words
+
+
+def _task(run: RunSpec) -> str:
+    return str(run.factors.get("task", "data")).lower()
+
+
 def select_available(runs: Sequence[RunSpec], skip: Sequence[str]) -> dict[str, str]:
     """Return the reason, by name, of each run that is skipped because something named by `skip` is missing.
 
@@ -75,6 +89,8 @@ def select_available(runs: Sequence[RunSpec], skip: Sequence[str]) -> dict[str, 
         UserError: If anything else is missing; the message lists it in one line.
     """
     words = {word.lower() for word in skip}
+    unknown = [word for word in skip if word.lower() not in _known_words(runs)]
+    require(not unknown, "skip_missing", "tasks, weight sets or backbones of the runs", unknown[0] if unknown else None)
     skipped, refused = {}, {}
     for name, things in missing_things(runs).items():
         forgiven = {word for word in things if words & {word, *word.split(":")}}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError, require
+from keras_radtl.runs.outputs import check_output_folder
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.execute import Engine, describe_disk, describe_time, execute_sweep
 from keras_radtl.sweeps.folder import SweepFolder, SweepOptions
@@ -162,10 +163,11 @@ def prepare_sweep(
     Raises:
         UserError: If something is missing, an option is wrong or the folder contains other runs.
     """
-    require(options.per_process >= 1, "runs_per_process", ">= 1", options.per_process)
+    require(1 <= options.per_process <= 10**6, "runs_per_process", "in [1, 1000000]", options.per_process)
+    folder = SweepFolder(output or OUTPUT / f"sweep-{study.name}")
+    check_output_folder(folder.path)
     skipped = select_available(runs, skip_missing)
     options.run_options(Path())  # refuses wrong values
-    folder = SweepFolder(output or OUTPUT / f"sweep-{study.name}")
     folder.check(runs)
     return Sweep(study, tuple(runs), skipped, folder, options)
 

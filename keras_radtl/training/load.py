@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
 
+from keras_radtl.config import UserError
 from keras_radtl.data.dataset import Dataset, load_dataset
+from keras_radtl.metrics.classification import macro_auc
+from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.runs.progress import Progress
 from keras_radtl.training.plan import Plan
 
@@ -33,3 +37,21 @@ def read_data(plan: Plan, cache: Path) -> Dataset:
         content = ", ".join(f"{count} {name}" for count, name in zip(counts, cases.classes, strict=True))
     logger.info("data: %s, %d images (%s), %d groups", cases.name, len(cases), content, len(set(cases.groups)))
     return dataset
+
+
+def require_validation_auc(dataset: Dataset) -> None:
+    """Refuse data whose validation cases lack a class or a label, since an epoch is selected by their AUC.
+
+    Raises:
+        UserError: Naming the fold, if there are folds.
+    """
+    cases = dataset.cases
+    score = multilabel_auc if cases.multilabel else macro_auc
+    for split in dataset.splits:
+        equal = np.full((len(split.val), len(cases.classes)), 0.5)
+        if math.isnan(score(cases.targets[split.val], equal)):
+            where = f" of fold {split.fold}" if split.fold else ""
+            what = "label does not vary" if cases.multilabel else "class is absent"
+            raise UserError(
+                f"The validation AUC{where} does not exist: a {what} in the {len(split.val)} validation cases"
+            )

@@ -15,7 +15,7 @@ from keras_radtl.runs.files import atomic, difference, write_csv, write_json
 from keras_radtl.runs.lock import locked
 from keras_radtl.runs.run import Run
 from keras_radtl.training.build import build, describe
-from keras_radtl.training.load import read_data
+from keras_radtl.training.load import read_data, require_validation_auc
 from keras_radtl.training.plan import Plan, make_plan
 from keras_radtl.training.run_options import RunOptions
 
@@ -101,6 +101,7 @@ def _train(config: Config, options: RunOptions, action: str, dataset, backbone_c
         logger.info("device: %s", session.device)
         require_speedup(plan.training.precision, plan.device)
         dataset = dataset or read_data(plan, Path(cache))
+        require_validation_auc(dataset)
         model = build(plan, dataset, dataset.splits[0].fold, backbone_cache)
         describe(plan, model)  # the last check: nothing is written before it
         run = _open(config, options, action, dataset, session.device)

@@ -8,6 +8,7 @@ import os
 import signal
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from corpus import CASES, Place, tree
@@ -17,9 +18,10 @@ pytestmark = [
     pytest.mark.usefixtures("tiny_backbone"),
 ]
 SECONDS = 10
+TINY_TUNE = Path(__file__).parents[1] / "search" / "tiny_tune.py"
 WORK = (  # what begins the work of a command
     "training.train.read_data", "runs.trained_model._load_model", "reports.model_comparison.read_scored_cases",
-    "reports.analysis.as_result_table", "data.phantoms.generate.phantoms", "search.search.read_data",
+    "reports.analysis.as_result_table", "data.phantoms.generate.phantoms", "search.search.TrialProcess",
     "sweeps.execute._count_cases",
 )  # fmt: skip
 
@@ -75,6 +77,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, place, untouched, monkey
         case.prepare(place)
     if case.early:
         forbid_work(monkeypatch)
+    if case.command == "tune":
+        monkeypatch.setattr("keras_radtl.search.trial_process.WORKER", (str(TINY_TUNE), "worker"))
     argv, before = case.arguments(place), tree(place.here.parent)
     capfd.readouterr()
     start = time.monotonic()
