@@ -46,7 +46,8 @@ def _run(argv: Sequence[str] | None) -> None:
             found.paths, found.predicted, found.logits, found.probabilities, strict=True
         )
     ]
-    _write(arguments.output, columns, rows, [[file.path, file.reason] for file in found.rejected])
+    rejected = [[file.path, file.reason] for file in found.rejected]
+    _write(arguments.output, columns, rows, rejected, arguments.on_bad_image)
 
 
 def _check_outputs(arguments) -> None:
@@ -66,7 +67,7 @@ def rejected_path(output: str | Path) -> Path:
     return path.with_name(f"{path.stem}_rejected.csv")
 
 
-def _write(output: str | None, columns: list, rows: list, rejected: list) -> None:
+def _write(output: str | None, columns: list, rows: list, rejected: list, policy: str) -> None:
     from keras_radtl.runs.files import csv_cell, write_csv
 
     if output is None:
@@ -77,6 +78,8 @@ def _write(output: str | None, columns: list, rows: list, rejected: list) -> Non
     if rejected:
         write_csv(skipped, ["path", "reason"], rejected)
     write_csv(output, columns, rows)
+    if not rejected and policy == "skip":
+        skipped.unlink(missing_ok=True)  # of the predictions that were replaced
     sys.stdout.write(f"{len(rows)} image{'s' * (len(rows) != 1)} -> {output}\n")
     if rejected:
         sys.stdout.write(f"{len(rejected)} image{'s' * (len(rejected) != 1)} skipped -> {skipped}\n")

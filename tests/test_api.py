@@ -106,5 +106,5 @@ def test_a_preset_takes_short_names_dotted_keys_and_tables():
     assert (config.training.epochs, config.data.image_size, config.data.positive) == (3, 64, "malignant")
     config = rtl.Config.preset(training={"epochs": 2}, **{"augment.rotation": 0})
     assert (config.training.epochs, config.augment.rotation) == (2, 0.0)
-    with pytest.raises(rtl.UserError, match="Unknown argument `colour`. Known: data, label"):
+    with pytest.raises(rtl.UserError, match="Unknown argument 'colour'. Known: data, label"):
         rtl.Config.preset("breast", colour="red")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 
 import numpy as np
 import pytest
 
 from keras_radtl.predict import main
 from keras_radtl.runs.new_images import list_images
+from keras_radtl.runs.run import load_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
@@ -65,3 +68,36 @@ def test_invalid_input_is_one_line_and_writes_nothing(run, pictures, tmp_path, c
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
     assert not (tmp_path / "new.csv").exists()
+
+
+def test_existing_file_is_replaced_only_on_request(run, pictures, tmp_path, capsys):
+    image, output = str(next(pictures.rglob("*.png"))), tmp_path / "new.csv"
+    output.write_text("thesis")
+    assert main([str(run), image, "--output", str(output)]) == 2
+    assert "--overwrite" in capsys.readouterr().err and output.read_text() == "thesis"
+    assert main([str(run), image, "--output", str(output), "--overwrite"]) == 0
+    assert capsys.readouterr().out == f"1 image -> {output}\n" and len(rows(output)) == 1
+
+
+def test_bad_images_can_be_skipped_and_are_listed(run, pictures, tmp_path, capsys):
+    shutil.copytree(pictures, tmp_path / "data")
+    (tmp_path / "data" / "benign mass" / "bad.png").write_text("text")
+    (tmp_path / "data" / "benign mass" / "._x.png").write_text("metadata of macOS")
+    argv = [str(run), str(tmp_path / "data"), "--output", str(tmp_path / "new.csv")]
+    assert main(argv) == 2 and sorted(os.listdir(tmp_path)) == ["data"]
+    assert "bad.png" in capsys.readouterr().err
+    assert main([*argv, "--on-bad-image", "skip"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"60 images -> {tmp_path / 'new.csv'}" and out[1].startswith("1 image skipped -> ")
+    (rejected,) = rows(tmp_path / "new_rejected.csv")
+    assert rejected["path"].endswith("bad.png") and rejected["reason"]
+    assert len(rows(tmp_path / "new.csv")) == 60
+    frame = load_run(run).predict(tmp_path / "data", on_bad_image="skip")
+    assert len(frame) == 60 and not frame["path"].str.contains("bad.png").any()
+
+
+def test_no_file_of_bad_images_is_left_from_before(run, pictures, tmp_path):
+    image, old = str(next(pictures.rglob("*.png"))), tmp_path / "new_rejected.csv"
+    old.write_text("path,reason\n")
+    argv = [str(run), image, "--output", str(tmp_path / "new.csv"), "--on-bad-image", "skip", "--overwrite"]
+    assert main(argv) == 0 and not old.exists()

@@ -30,6 +30,7 @@ def rows_of(output):
     return {row["name"]: row for row in read_csv(output / "results.csv")}
 
 
+@pytest.mark.slow
 def test_a_sweep_equals_single_runs_and_is_not_repeated(tmp_path, write_list, capsys, tiny_backbone):
     from keras_radtl.sweeps.run_list import from_json
     from keras_radtl.training.run_options import RunOptions
@@ -68,6 +69,7 @@ def test_a_sweep_equals_single_runs_and_is_not_repeated(tmp_path, write_list, ca
     assert "training.epochs: 2 before, 3 now" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_failed_runs_are_named_and_the_others_finish(tmp_path, write_list, capsys):
     body = """
         many = update(base, {"split": {"folds": 100}})

@@ -87,7 +87,16 @@ class BackboneCache:
     ) -> Backbones:
         """Return the backbones, reused or newly built; the arguments are those of `build_backbones`."""
         policy = keras.config.dtype_policy().name
-        key = (parts, config.batchnorm, config.batchnorm_momentum, config.weights_dir, tuple(image_shape), seed, load_weights, policy)
+        key = (
+            parts,
+            config.batchnorm,
+            config.batchnorm_momentum,
+            config.weights_dir,
+            tuple(image_shape),
+            seed,
+            load_weights,
+            policy,
+        )
         if key == self._key:
             self.release()
             _log.info("Reusing the backbone of the previous run")

@@ -76,13 +76,15 @@ class SearchFolder:
         """Return the run directory of one trial."""
         return RunDirectory(self.path / TRIALS / trial)
 
-    def prepare(self) -> bool:
+    def prepare(self, overwrite: bool = False) -> bool:
         """Create the folder, or accept the folder of an earlier search.
 
+        Args:
+            overwrite: Accept a search whose description is damaged.
         Returns:
             Whether the folder is new.
         Raises:
-            UserError: If the folder contains other files.
+            UserError: If the folder contains other files, or nothing tells which search it has.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"`output` must be a folder. Received: {self.path}, a file")
@@ -91,6 +93,8 @@ class SearchFolder:
             raise UserError(
                 f"`output` must be a new or empty folder. Received: {self.path}, which contains other files"
             )
+        if found and not overwrite and not any(self.path.glob("search-*/")):
+            self._description()
         self.path.mkdir(parents=True, exist_ok=True)
         return not found
 
@@ -131,10 +135,16 @@ class SearchFolder:
         if not (self / SEARCH).is_file():
             return description
         try:
-            return dict(read_json(self / SEARCH))
-        except (ValueError, TypeError):
+            return self._description()
+        except UserError:
             if project.is_dir():  # its name is the hash of this search
                 return description
+            raise
+
+    def _description(self) -> dict:
+        try:
+            return dict(read_json(self / SEARCH))
+        except (ValueError, TypeError):
             raise UserError(
                 f"{self / SEARCH} is damaged; choose another `output`, or set `overwrite=True` to start over"
             ) from None

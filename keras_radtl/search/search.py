@@ -197,7 +197,7 @@ def tune(
     options = {"checkpoint_seconds": 60.0, "save_model": settings.keep > 0, **(options or {})}
     folder = SearchFolder(output)
     with locked(output), StopRequest() as stop:
-        new = folder.prepare()
+        new = folder.prepare(overwrite)
         with TrialProcess(folder / LOG, stop) as process:
             search = _Search(config, space, settings, folder, process, options)
             process.start()

@@ -14,6 +14,7 @@ search determines, cannot be searched.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ _NOT_SEARCHED = {
     "training.phase_epochs": "the search determines the epochs",
     "training.deterministic": "it does not affect the model",
 }
+MOST_STEPS = 10**6  # of a range
 _FIELDS = ("values", "low", "high", "log", "step", "when")
 
 
@@ -163,7 +165,10 @@ def read_space(source: str | Path, config: Config) -> Space:
     Raises:
         UserError: If the file cannot be read or the space is not valid.
     """
-    return make_space(DEFAULT_SPACE if str(source) == "default" else load_values(source), config)
+    if str(source) == "default":
+        return make_space(DEFAULT_SPACE, config)
+    require(os.path.isfile(source), "space", "an existing file, `default` or the name of a study", str(source))
+    return make_space(load_values(source), config)
 
 
 def make_space(declared: Mapping, config: Config) -> Space:
@@ -234,8 +239,8 @@ def _range(key: str, entry: Mapping, when: tuple, config: Config) -> Parameter:
     integer = isinstance(low, int)
     kinds = int if integer else (int, float)
     number = isinstance(step, kinds) and not isinstance(step, bool)
-    valid = step is None or (number and 0 < step <= high - low and not log)
-    _require(valid, f"{key}.step", f"a number in (0, {high - low}], without log", step)
+    valid = step is None or (number and 0 < step <= high - low <= step * MOST_STEPS and not log)
+    _require(valid, f"{key}.step", f"a number in (0, {high - low}] with at most {MOST_STEPS} steps, without log", step)
     return Parameter(key, low=low, high=high, log=log, step=step, integer=integer, when=when)
 
 

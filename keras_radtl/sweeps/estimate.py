@@ -76,7 +76,7 @@ def run_seconds(
         per_process: Number of runs per process.
         figures: Whether the figures of every run are drawn.
     """
-    kinds, total = _kinds(runs), 0.0
+    kinds, total = _kinds(runs), -speed.start * speed.running
     for start, count in cut_batches(runs, per_process):
         total += speed.start
         loaded = None
@@ -106,9 +106,9 @@ def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored:
     validation = training * config.split.val / config.split.train
     image, trace = speed.of("image", plan), speed.of("trace", plan)
     reusable = reuse and plan.model.batchnorm != "adapt"
-    seconds = speed.of("build", plan) + trace + _FILES
+    seconds = speed.of("build", plan) + _FILES
     if not (stored and plan.frozen and reusable):
-        seconds += cases * image  # predictions of all cases
+        seconds += trace + cases * image  # predictions of all cases
     for phase in plan.phases:
         steps = phase.epochs * math.ceil(training / plan.training.batch_size)
         seconds += steps * (speed.step + speed.weight_step * _head_parameters(config))
@@ -119,7 +119,7 @@ def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored:
             seconds += phase.epochs * training * (image + opened * max(0.0, extra["image"] - image))
             seconds += phase.epochs * validation * image
         else:
-            seconds += 2 * speed.head_trace + (0.0 if stored and reusable else trace)
+            seconds += speed.head_trace + (0.0 if stored and reusable else trace)
             if not reusable:
                 seconds += phase.epochs * (training + validation) * image
             elif not stored:

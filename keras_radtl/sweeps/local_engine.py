@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from keras_radtl.config import UserError, to_dict
 from keras_radtl.runs.interrupt import StopRequest
@@ -54,7 +55,9 @@ def _measure(worker: WorkerProcess, runs: Sequence[RunSpec]) -> Speed | str:
     except UserError as error:  # one impossible run does not stop the others; it fails by name
         return str(error)
     answer = worker.ask(measure_task(runs[0].config, asked))
-    return make_speed(answer.result, worker.started) if answer.outcome == DONE else answer.text
+    if answer.outcome != DONE:
+        return answer.text
+    return replace(make_speed(answer.result, worker.started), running=1)  # this process trains the first runs
 
 
 def _execute(run: RunSpec, worker: WorkerProcess, folder: SweepFolder, options: SweepOptions) -> None:

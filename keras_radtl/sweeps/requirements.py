@@ -14,10 +14,12 @@ from keras_radtl.sweeps.run_list import RunSpec
 _REASON = 120  # characters of a reason in a list of them
 
 
-def missing_things(runs: Sequence[RunSpec]) -> dict[str, dict[str, str]]:
+def missing_things(runs: Sequence[RunSpec], download: bool = True) -> dict[str, dict[str, str]]:
     """Return what is missing by run name: a word such as `acl` or `radimagenet:resnet50`, with the reason.
 
-    ImageNet weights that Keras publishes are downloaded here, once, if there is a network connection.
+    Args:
+        runs: The runs.
+        download: Download the ImageNet weights that Keras publishes, once; False: assume that they are available.
     """
     known: dict[tuple, str | None] = {}
     missing: dict[str, dict[str, str]] = {}
@@ -29,7 +31,9 @@ def missing_things(runs: Sequence[RunSpec]) -> dict[str, dict[str, str]]:
             things[word] = ("weights", backbone, weights, run.config.model.weights_dir)
         for word, thing in things.items():
             if thing not in known:
-                known[thing] = _data_problem(*thing[1:]) if thing[0] == "data" else _weights_problem(*thing[1:])
+                problem = _data_problem if thing[0] == "data" else _weights_problem
+                assumed = not download and _is_published(*thing[1:3])
+                known[thing] = None if assumed else problem(*thing[1:])
             if known[thing]:
                 missing.setdefault(run.name, {})[word] = known[thing]
     return missing
@@ -47,14 +51,21 @@ def _data_problem(task: str, path: str) -> str | None:
     return None if path == "phantoms" or Path(path).exists() else f"there is no {path}"
 
 
+def _is_published(backbone: str, weights: str) -> bool:
+    """Return whether Keras downloads these weights."""
+    from keras_radtl.models.weights.sources import IMAGENET_FILES
+
+    return weights == "imagenet" and backbone in IMAGENET_FILES
+
+
 def _weights_problem(backbone: str, weights: str, weights_dir: str | None) -> str | None:
     from keras_radtl.models.backbones.table import get_backbone
-    from keras_radtl.models.weights.sources import IMAGENET_FILES, find_weights
+    from keras_radtl.models.weights.sources import find_weights
     from keras_radtl.reproducibility import import_tensorflow
 
     if weights == "none":
         return None
-    if weights == "imagenet" and backbone in IMAGENET_FILES:  # Keras fetches them
+    if _is_published(backbone, weights):
         import_tensorflow()
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -91,18 +102,25 @@ def select_available(runs: Sequence[RunSpec], skip: Sequence[str]) -> dict[str, 
     words = {word.lower() for word in skip}
     unknown = [word for word in skip if word.lower() not in _known_words(runs)]
     require(not unknown, "skip_missing", "tasks, weight sets or backbones of the runs", unknown[0] if unknown else None)
+    for download in (False, True):  # nothing is downloaded if anything else is missing
+        skipped, refused = _sort(missing_things(runs, download), words)
+        if refused:
+            raise UserError(_refusal(refused))
+    if len(skipped) == len(runs):
+        raise UserError(f"Every run is skipped: {next(iter(skipped.values()))}")
+    return skipped
+
+
+def _sort(missing: dict[str, dict[str, str]], words: set[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the reason of each skipped run by name, and the reason of each thing that no word allows to be missing."""
     skipped, refused = {}, {}
-    for name, things in missing_things(runs).items():
+    for name, things in missing.items():
         forgiven = {word for word in things if words & {word, *word.split(":")}}
         if len(forgiven) == len(things):
             skipped[name] = "; ".join(f"{word}: {reason}" for word, reason in things.items())
         else:
             refused |= {word: reason for word, reason in things.items() if word not in forgiven}
-    if refused:
-        raise UserError(_refusal(refused))
-    if len(skipped) == len(runs):
-        raise UserError(f"Every run is skipped: {next(iter(skipped.values()))}")
-    return skipped
+    return skipped, refused
 
 
 def _refusal(missing: dict[str, str]) -> str:

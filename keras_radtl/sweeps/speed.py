@@ -49,6 +49,7 @@ class Speed:
         head_trace: To trace a training step of a head.
         step: For one training step of a small head.
         weight_step: For each further weight of a head in one training step.
+        running: Number of processes that are running already.
     """
 
     start: float = 0.0
@@ -61,6 +62,7 @@ class Speed:
     head_trace: float = 0.0
     step: float = 0.0
     weight_step: float = 0.0
+    running: int = 0
 
     def of(self, table: str, plan: Plan) -> float:
         """Return the sum of a table, such as `build`, over the backbones of a plan."""

@@ -110,9 +110,8 @@ def save(run: RunDirectory, optimizer, changed: Weights, state: TrainingState) -
         state: The training state; `best_weights` is set to None after they have been written.
     """
     if state.best_weights is not None:
-        _write(
-            run / best_name(state.best_epoch), {f"weight/{path}": value for path, value in state.best_weights.items()}
-        )
+        best = {f"weight/{path}": value for path, value in state.best_weights.items()}
+        _write(run / best_name(state.best_epoch), {**best, "epoch": np.array(state.best_epoch)})
         state.best_weights = None
     arrays = {f"weight/{path}": value for path, value in changed.items()}
     arrays |= {f"optimizer/{i:05d}": np.asarray(v) for i, v in enumerate(optimizer.variables)}
@@ -150,6 +149,8 @@ def load_best(run: RunDirectory, state: TrainingState) -> Weights:
     if state.best_weights is not None:
         return state.best_weights
     with _reading(run / best_name(state.best_epoch)) as arrays:
+        if int(arrays["epoch"]) != state.best_epoch:
+            raise ValueError("it has the weights of another epoch")
         return _weights(arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -54,3 +55,30 @@ def test_lock_is_released_after_an_error(tmp_path):
         raise ZeroDivisionError
     with locked(tmp_path / "run"):
         pass
+
+
+def test_lock_does_not_depend_on_the_temporary_folder(tmp_path):
+    code = (
+        "import sys\nfrom keras_radtl.config import UserError\nfrom keras_radtl.runs.lock import locked\n"
+        "try:\n    with locked(sys.argv[1]): print('in')\nexcept UserError as error: print(error)"
+    )
+    with locked(tmp_path / "run"):
+        assert sorted(os.listdir(tmp_path)) == [".run.lock"]
+        (tmp_path / "other").mkdir()
+        found = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "run")],
+            capture_output=True, text=True, check=True, env={**os.environ, "TMPDIR": str(tmp_path / "other")},
+        )  # fmt: skip
+        assert "Another process is writing" in found.stdout
+
+
+def test_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog):
+    import fcntl
+
+    def fail(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with locked(tmp_path / "run"):
+        pass
+    assert "no lock (No locks available)" in caplog.text and os.listdir(tmp_path) == []

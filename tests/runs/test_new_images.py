@@ -61,3 +61,34 @@ def test_unreadable_file_is_named(tmp_path):
     (tmp_path / "bad.png").write_text("text")
     with pytest.raises(UserError, match="bad.png"):
         predict_images(trained(), [str(tmp_path / "bad.png")])
+
+
+def test_bad_files_can_be_skipped(tmp_path, write_image, caplog):
+    (tmp_path / "bad.png").write_text("text")
+    good = str(write_image("good.png"))
+    found = predict_images(trained(), [str(tmp_path / "bad.png"), good], "skip")
+    assert found.paths == (good,) and [file.path for file in found.rejected] == [str(tmp_path / "bad.png")]
+    assert "1 of 2 images skipped" in caplog.text
+    with pytest.raises(UserError, match="No image can be used"):
+        predict_images(trained(), [str(tmp_path / "bad.png")], "skip")
+    with pytest.raises(UserError, match="on_bad_image"):
+        predict_images(trained(), [good], "nope")
+
+
+def test_hidden_files_are_skipped_and_other_things_are_named(tmp_path, write_image):
+    good = str(write_image("good.png"))
+    (tmp_path / "._good.png").write_text("metadata")
+    assert list_images(tmp_path) == [good]
+    (tmp_path / "folder.png").mkdir()
+    assert list_images(tmp_path) == [str(tmp_path / "folder.png"), good]
+
+
+def test_logits_that_are_not_finite_name_the_file(write_image):
+    class Diverged(Folds):
+        def fold_logits(self, pixels, advance=None):
+            return super().fold_logits(pixels) * np.nan
+
+    data = DataConfig(image_size=8, channels="grey")
+    file = str(write_image("a.png"))
+    with pytest.raises(UserError, match=r"logits of .*a\.png are not finite \(1 of 1 cases\)"):
+        predict_images(Diverged(data, ("no", "yes"), False, (8, 8, 1), (None,), 4), [file])

@@ -43,7 +43,7 @@ def test_model_of_a_fold_reproduces_its_test_predictions(folds):
 def test_unfinished_run_and_missing_model_are_an_error(folds, tmp_path):
     shutil.copytree(folds, tmp_path / "run")
     (tmp_path / "run" / "fold_2" / "model.keras").unlink()
-    with pytest.raises(UserError, match="No model file"):
+    with pytest.raises(UserError, match=r"fold_2/model\.keras is missing"):
         load_models(tmp_path / "run")
     (tmp_path / "run" / "status.json").write_text('{"state": "running"}')
     with pytest.raises(UserError, match="not finished"):

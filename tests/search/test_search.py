@@ -223,7 +223,7 @@ def test_kerastuner_variables_are_an_error(tmp_path, trainer, monkeypatch):
 
 def test_project_name_depends_on_configuration_and_data(tmp_path, trainer):
     names = set()
-    for i, config in enumerate([Config(), Config(seed=1), set_key(Config(), "data.path", "x")]):
+    for i, config in enumerate([Config(), Config(seed=1), set_key(Config(), "data.phantoms.seed", 1)]):
         search(tmp_path / str(i), config)
         names |= {path.name for path in (tmp_path / str(i)).glob("search-*")}
     trainer.rehearse = lambda configs: {"data_sha256": "cd" * 32, "cases": 50, "weights": 1, "trainable": 1}

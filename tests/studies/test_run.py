@@ -71,6 +71,7 @@ def test_arguments_that_are_refused(in_empty_folder, name, data, keywords, messa
         python_runs(name, data, **keywords)
 
 
+@pytest.mark.slow
 def test_a_sweep_gives_a_table_and_resumes(tmp_path, write_list, tiny_backbone):
     path = write_list(STUDY, ATTRIBUTES)
     result = run_sweep(path, tmp_path / "sweep", seeds=[0, 1], data="phantoms")

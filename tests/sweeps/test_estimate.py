@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keras_radtl.config import Config, update
@@ -64,8 +66,8 @@ def speed(**seconds):
 def test_time_of_frozen_runs():
     machine = speed(start=10.0, build=2.0, trace=3.0, image=0.1, head_trace=0.5, step=0.001)
     steps = 4 * 3 * 0.001  # 75 images in 3 batches, 4 epochs
-    later = 2.0 + 3.0 + 0.3 + steps + 2 * 0.5  # build, trace for predictions, files, training
-    first = later + 3.0 + 0.1 * (4 * 75 + 15 + 100)  # trace and activations: epochs, validation, predictions
+    later = 2.0 + 0.3 + steps + 0.5  # build, files, training, trace of the head
+    first = later + 2 * 3.0 + 0.1 * (4 * 75 + 15 + 100)  # traces and activations: epochs, validation, predictions
     read = 100 * 0.01
 
     def seconds(*runs, reuse=True, per_process=16):
@@ -73,6 +75,7 @@ def test_time_of_frozen_runs():
 
     shared = run("b", training={"learning_rate": 1.0})
     assert seconds(run("a")) == pytest.approx(10 + read + first)
+    assert run_seconds([run("a")], 100, replace(machine, running=1), True, 16) == pytest.approx(read + first)
     assert seconds(run("a"), shared) == pytest.approx(10 + read + first + later), "activations are shared"
     again = first + 3 * 0.1 * 15  # validation in each epoch
     assert seconds(run("a"), shared, reuse=False) == pytest.approx(10 + read + 2 * again)

@@ -28,4 +28,5 @@ def test_the_estimate_is_within_a_factor_of_two(tmp_path, monkeypatch, name):
                 estimate, started = 60 * int(found[1]) + int(found[2]), time.monotonic()
     taken = time.monotonic() - started
     assert process.returncode == 0
-    assert 0.5 < estimate / taken < 2, f"{estimate} s estimated, {taken:.0f} s taken"
+    print(f"{estimate:.0f} s estimated, {taken:.0f} s taken")
+    assert 0.5 < estimate / taken < 2

@@ -146,7 +146,7 @@ def test_best_weights_are_written_with_the_next_checkpoint(run, model):
     initial, state = checkpoint.read_weights(model), TrainingState(epoch=1, best_epoch=1, best_value=0.5)
     state.best_weights = waiting = {"head/bias": np.array([1.0, 2.0])}
     assert checkpoint.load_best(run, state) is waiting
-    state.epoch = 2
+    state.epoch, state.history = 2, [{"epoch": 1}, {"epoch": 2}]
     checkpoint.save(run, model.optimizer, checkpoint.changed_weights(model, initial), state)
     assert state.best_weights is None
     assert np.array_equal(checkpoint.load_best(run, checkpoint.load(run)[0])["head/bias"], [1.0, 2.0])
@@ -158,3 +158,39 @@ def test_remove(run, model):
     checkpoint.remove(run)
     checkpoint.remove(run)
     assert [file.name for file in run.path.iterdir()] == ["model.keras"]
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "a byte flipped": lambda content: content[:200] + bytes([content[200] ^ 255]) + content[201:],
+    "an archive of nothing": lambda content: b"PK\5\6" + bytes(18),
+    "text": lambda content: b"text",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["checkpoint.npz", "best_0001.npz"])
+def test_damaged_files_are_named_when_the_run_resumes(run, model, damage, name):
+    epoch(run, model, checkpoint.read_weights(model), TrainingState(), 0.5)
+    (run / name).write_bytes(DAMAGES[damage]((run / name).read_bytes()))
+    with pytest.raises(UserError, match=f"{name} is damaged: .*`overwrite=True` starts over"):
+        checkpoint.load(run)
+
+
+def test_best_weights_of_another_epoch_are_refused(run, model):
+    initial, state = checkpoint.read_weights(model), TrainingState()
+    epoch(run, model, initial, state, 0.5)
+    first = (run / "best_0001.npz").read_bytes()
+    epoch(run, model, initial, state, 0.9)
+    (run / "best_0002.npz").write_bytes(first)
+    with pytest.raises(UserError, match=r"best_0002\.npz is damaged: it has the weights of another epoch"):
+        checkpoint.load(run)
+
+
+def test_weights_of_another_model_are_refused_and_change_nothing(model):
+    initial = checkpoint.read_weights(model)
+    for changed in ({"nope": np.zeros(3)}, {"head/bias": np.zeros(3)}):
+        with pytest.raises(UserError, match="weights of another model"):
+            checkpoint.assign_weights(model, initial, changed)
+    assert checkpoint.changed_weights(model, initial) == {}

@@ -47,6 +47,7 @@ def logits(run):
     return np.array([[float(row[name]) for name in row if name.startswith("logit_")] for row in rows])
 
 
+@pytest.mark.slow
 @policies
 def test_mixed_run_is_near_that_in_float32_and_loads(precision, run):
     import keras
@@ -64,6 +65,7 @@ def test_mixed_run_is_near_that_in_float32_and_loads(precision, run):
     assert 0 < np.abs(logits(mixed) - logits(plain)).max() < 0.2
 
 
+@pytest.mark.slow
 @policies
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_stored_activations_equal_pixels(precision, optimizer, run):
@@ -79,6 +81,7 @@ def test_strategies_with_a_scaled_loss(strategy, run):
     assert len(history) == 3
 
 
+@pytest.mark.slow
 def test_interrupted_run_with_a_scaled_loss_resumes_bit_for_bit(run, monkeypatch):
     from keras_radtl.training import phase_loop as fitting
 

@@ -232,7 +232,7 @@ def _names() -> Iterator[Case]:
         yield Case(f"evaluate run {kind}", "evaluate", [text], "run")
         yield Case(f"predict run {kind}", "predict", [text, "<image>"], "run")
         yield Case(f"predict image {kind}", "predict", ["<run>", text or "empty.png"], "No such")
-        yield Case(f"compare run {kind}", "compare", ["<scores>/a.csv", text or "empty.csv"], "no such")
+        yield Case(f"compare run {kind}", "compare", ["<scores>/a.csv", text or "empty.csv"], "")
         yield Case(f"analyze table {kind}", "analyze", [text or "empty.csv", *ANALYZE[1:]], "")
         yield Case(f"evaluate data {kind}", "evaluate", ["<run>", "--data", text or "empty", "--output", "out"], "")
         yield Case(f"audit path {kind}", "audit", [text or "empty", *TINY], "")

@@ -181,6 +181,7 @@ def _unfinished() -> Iterator[Case]:
                 AGAIN,
                 file if kind != "missing" or file != "config.json" else "",
                 in_run(file, damage, "half"),
+                slow=file.endswith(".npz") and kind in KINDS and kind not in ("missing", "a folder"),
             )
     yield Case(
         "resume, another configuration", "fit", [*AGAIN, "--seed", "7"], "seed", lambda place: place.copy("half", "run")

@@ -20,7 +20,6 @@ SPACES = {  # content, part of the line
     "no values": ("model.head.name: []", "model.head.name"),
     "an unknown value": ("model.head.name: [nope]", "nope"),
     "a wrong type": ("training.learning_rate: [a, b]", "learning_rate"),
-    "a value twice": ("model.head.name: [linear, linear]", "model.head.name"),
     "a list of lists": ("model.head.name: [[linear]]", "name"),
     "null": ("model.head.name: null", "model.head.name"),
     "a text": ("model.head.name: linear", "model.head.name"),
@@ -83,7 +82,6 @@ SETTINGS = (
     (["--factor", "1"], "--factor"),
     (["--max-epochs", "1000000"], "--max-epochs"),
     (["--folds", "5"], "fold"),
-    (["--set", "training.strategy=lp_ft", "--max-epochs", "1"], ""),
 )
 
 

@@ -94,9 +94,9 @@ def cases() -> Iterator[Case]:
         (["unfreezing", "--output", "out", "--nope", "1"], "--nope"),
         (["radimagenet24", "--output", "out", "--data", "nowhere"], ""),
         (["grid176", "--output", "out", "--tasks"], "--tasks"),
-        (["fts", "--output", "out", "--set", "training.strategy=ft"], "training.strategy"),
+        (["fts", "--output", "out", "--set", "training.strategy=ft"], "strategy"),
         (["fts", "--output", "out", "--seeds", "x"], "--seeds"),
-        (["fts", "--output", "out", "--rates", "nan"], "rates"),
+        (["fts", "--output", "out", "--rates", "nan"], "nan"),
         (["grid176", "--data-breast", "nowhere", "--tasks", "breast", "--output", "out"], "nowhere"),
     ):
         yield Case(" ".join(argv), "sweep", argv, expected)

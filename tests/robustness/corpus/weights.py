@@ -6,8 +6,9 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from corpus.case import FIT, Case, replaced
+from corpus.case import FIT, Case, Place, replaced
 from corpus.damage import KINDS
 
 
@@ -85,6 +86,7 @@ TORCH: dict[str, Callable[[], bytes]] = {
     "a pickle of 1e5 marks": lambda: b"(" * 100_000,
     "a module": lambda: b"cos\nsystem\n(S'touch harm'\ntR.",
 }
+FAST = ((".h5", "no weights"), (".keras", "text"), (".pt", "a pickle that runs code"))  # all others are slow
 FORMS = {".h5": HDF5, ".weights.h5": HDF5, ".keras": KERAS, ".pt": TORCH, ".pth": TORCH}
 
 
@@ -94,6 +96,10 @@ def _ring() -> list:
     return made
 
 
+def _write(place: Place, name: str, make: Callable[[], bytes]) -> None:
+    place.write(name, make())
+
+
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     base = replaced(replaced(FIT, "--backbone", "efficientnet_lite0"), "--unfreeze", "none")
@@ -101,9 +107,9 @@ def cases() -> Iterator[Case]:
         name = f"w{suffix}"
         argv = replaced(base, "--weights", name)
         for kind, make in {**ANY, **table}.items():
-            yield Case(
-                f"{suffix} {kind}", "fit", argv, name, lambda place, name=name, make=make: place.write(name, make())
-            )
+            prepare = partial(_write, name=name, make=make)
+            slow = (suffix, kind) not in FAST  # the backbone is built before its weights are read
+            yield Case(f"{suffix} {kind}", "fit", argv, name, prepare, slow=slow)
         for kind, damage in KINDS.items():
             yield Case(
                 f"{suffix}: {kind}",
@@ -116,7 +122,6 @@ def cases() -> Iterator[Case]:
         ("unknown suffix", replaced(base, "--weights", "w.bin"), "w.bin"),
         ("no suffix", replaced(base, "--weights", "w"), "w"),
         ("RadImageNet without a folder", replaced(base, "--weights", "radimagenet"), "RadImageNet"),
-        ("of two backbones for one", replaced(base, "--weights", "none+none"), "weights"),
         (
             "a folder without files",
             [
