@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMON = ["--positive", "malignant", "--folds", "5", "--resume"]
+COMMON = ["--positive", "malignant", "--folds", "5", "--image-size", "160", "--resume"]
 RUNS = {
     "frozen_linear": "--unfreeze none --head linear --augment none --epochs 10 --lr 0.01".split(),
     "convskip": "--unfreeze top2 --head conv_skip --set model.head.filters=4 --epochs 8 --lr 0.0003".split(),

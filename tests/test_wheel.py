@@ -106,3 +106,29 @@ def test_a_copied_tuner_is_a_command(outside, tmp_path):
 def test_the_search_space_of_a_study(outside):
     done = outside("-m", "keras_radtl.tune", "--space", "hyperband", "--print-space")
     assert done.returncode == 0 and "training.optimizer" in done.stdout, done.stderr
+
+
+SAVE = """
+import numpy as np, keras_radtl as rtl
+head = rtl.HeadConfig("linear")
+model = rtl.build_classifier(rtl.ModelConfig(weights="none", head=head), 2, (32, 32, 3), seed=0)
+model.save("model.keras")
+np.save("logits.npy", np.asarray(model(np.full((1, 32, 32, 3), 100, np.uint8), training=False)))
+"""
+LOAD = """
+import numpy as np
+{load}
+logits = np.asarray(model(np.full((1, 32, 32, 3), 100, np.uint8), training=False))
+print(np.allclose(logits, np.load("logits.npy"), atol=1e-6))
+"""
+WITH_KERAS = "import keras, keras_radtl.layers; model = keras.saving.load_model('model.keras')"
+
+
+def test_a_saved_model_loads_in_a_new_process(outside):
+    done = outside("-c", SAVE)
+    assert done.returncode == 0, done.stderr
+    for load in ("import keras_radtl as rtl; model = rtl.load_model('model.keras')", WITH_KERAS):
+        done = outside("-c", LOAD.format(load=load))
+        assert done.stdout.split()[-1:] == ["True"], done.stderr
+    refused = outside("-c", LOAD.format(load=WITH_KERAS.replace(", keras_radtl.layers", "")))
+    assert "PixelScaling" in refused.stderr, "without that import Keras does not know the layers"

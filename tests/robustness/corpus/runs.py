@@ -168,6 +168,9 @@ def _models() -> Iterator[Case]:
         yield Case(f"{kind}, model of NaN", command, argv, "finite", lambda place: place.copy("nan_run", "run"))
 
 
+LATE = ("environment.json", "checkpoint.npz", "best_0001.npz")  # read after the model is built
+
+
 def _unfinished() -> Iterator[Case]:
     """Yield runs that cannot resume."""
     for file in ("config.json", "status.json", "environment.json", "checkpoint.npz", "best_0001.npz"):
@@ -181,7 +184,7 @@ def _unfinished() -> Iterator[Case]:
                 AGAIN,
                 file if kind != "missing" or file != "config.json" else "",
                 in_run(file, damage, "half"),
-                slow=file.endswith(".npz") and kind in KINDS and kind not in ("missing", "a folder"),
+                slow=file in LATE and kind not in ("missing", "truncated", "a list"),
             )
     yield Case(
         "resume, another configuration", "fit", [*AGAIN, "--seed", "7"], "seed", lambda place: place.copy("half", "run")

@@ -117,38 +117,15 @@ def cases() -> Iterator[Case]:
                 argv,
                 name,
                 lambda place, name=name, damage=damage: damage(place.here / name),
+                slow=suffix != ".pt",
             )
+    folder = [*replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"), "--weights-dir"]
+    for path, expected in (("<pictures>", "RadImageNet"), ("nowhere", "nowhere"), ("<image>", "")):
+        yield Case(f"RadImageNet in {path}", "fit", [*folder, path], expected, slow=path != "nowhere")
     for kind, argv, expected in (
         ("unknown suffix", replaced(base, "--weights", "w.bin"), "w.bin"),
         ("no suffix", replaced(base, "--weights", "w"), "w"),
         ("RadImageNet without a folder", replaced(base, "--weights", "radimagenet"), "RadImageNet"),
-        (
-            "a folder without files",
-            [
-                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
-                "--weights-dir",
-                "<pictures>",
-            ],
-            "RadImageNet",
-        ),
-        (
-            "a folder that is missing",
-            [
-                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
-                "--weights-dir",
-                "nowhere",
-            ],
-            "nowhere",
-        ),
-        (
-            "a folder that is a file",
-            [
-                *replaced(replaced(base, "--backbone", "resnet50"), "--weights", "radimagenet"),
-                "--weights-dir",
-                "<image>",
-            ],
-            "",
-        ),
         ("a scaling of others", [*base, "--scaling", "nope"], "nope"),
         ("for a tiny backbone", replaced(FIT, "--weights", "imagenet"), "Tiny"),
         ("PyTorch for a tiny backbone", replaced(FIT, "--weights", "w.pt"), "w.pt"),
