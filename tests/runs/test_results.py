@@ -112,3 +112,10 @@ def test_learning_rates_are_in_a_file_of_their_own(tmp_path):
         ("1", "stem", "1.0"),
         ("1", "head", "0.5"),
     ]
+
+
+def test_logits_that_are_not_finite_name_the_case():
+    logits = LOGITS.copy()
+    logits[2, 0] = np.nan
+    with pytest.raises(UserError, match=rf"logits of {CASES[2]} are not finite \(1 of {len(LOGITS)} cases\)"):
+        split_metrics(table(), Predictions(np.arange(len(LOGITS)), logits), 0)

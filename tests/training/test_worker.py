@@ -128,9 +128,8 @@ def test_the_worker_ends_when_its_stdin_is_closed(served, tmp_path, busy):
     child.receive()
     if busy:
         child.send({"task": "sleep"})
-    started = time.monotonic()
     assert child.end(30.0) == 128 + signal.SIGTERM
-    assert time.monotonic() - started < 20 and not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_stopped_task_is_an_answer_and_the_worker_continues(served):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -114,8 +113,8 @@ def test_the_cache_is_passed_and_removed(process, tmp_path):
 
 
 def test_a_second_interrupt_kills_the_process_at_once(process):
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt), process("import time\nwhile True: time.sleep(60)") as worker:
         worker.start()
+        child = worker._child._process
         raise KeyboardInterrupt
-    assert time.monotonic() - started < 8
+    assert child.poll() is not None, "it has ended"
