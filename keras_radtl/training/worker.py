@@ -164,6 +164,8 @@ def serve(make: Callable[[Path], Worker], folder: Path, cache: Path) -> int:
                 answer = worker.answer(json.loads(tasks.get()))
                 answers.write(json.dumps(asdict(answer)) + "\n")
                 answers.flush()
+                if answer.outcome == STOPPED:  # by the parent, or because it has ended
+                    return TERMINATED
     except Stopped as stop:
         return stop.code
     except BrokenPipeError:  # the parent has ended
