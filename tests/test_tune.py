@@ -29,7 +29,7 @@ OPTIONS = (
         ("--algorithm hyperband --trials 5", "--trials is an option of random and bayesian"),
         ("--algorithm random --factor 4", "--factor is an option of hyperband"),
         ("--max-epochs 0", "--max-epochs must be in [1, 9999]"),
-        ("--space nowhere.yaml", "No such configuration file: nowhere.yaml"),
+        ("--space nowhere.yaml", "--space must be an existing file, `default` or the name of a study"),
         ("--feature-cache-size -1", "--feature-cache-size must be in [0, 1e6]"),
         ("--algorithm grid", "argument --algorithm: invalid choice: 'grid'"),
     ],
