@@ -154,9 +154,10 @@ def serve(make: Callable[[Path], Worker], folder: Path, cache: Path) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    closed = threading.Event()  # stdin
     try:
         with StopRequest(immediately=True), contextlib.ExitStack() as stack:
-            threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+            threading.Thread(target=_listen, args=(tasks, closed), daemon=True).start()
             _lock(folder, stack)
             import_tensorflow()  # every task needs it
             worker = make(cache)
@@ -164,7 +165,7 @@ def serve(make: Callable[[Path], Worker], folder: Path, cache: Path) -> int:
                 answer = worker.answer(json.loads(tasks.get()))
                 answers.write(json.dumps(asdict(answer)) + "\n")
                 answers.flush()
-                if answer.outcome == STOPPED:  # by the parent, or because it has ended
+                if closed.is_set():
                     return TERMINATED
     except Stopped as stop:
         return stop.code
@@ -193,11 +194,12 @@ def _lock(folder: Path, stack: contextlib.ExitStack) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _listen(tasks: queue.SimpleQueue) -> None:
+def _listen(tasks: queue.SimpleQueue, closed: threading.Event) -> None:
     """Queue the lines of stdin; when it is closed, stop this process."""
     rest = b""
     while chunk := os.read(0, 65536):  # not sys.stdin: a thread that waits for it would hold its lock at the end
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             tasks.put(line)
+    closed.set()
     os.kill(os.getpid(), signal.SIGTERM)
