@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         DataConfig,
         HeadConfig,
         ModelConfig,
+        PredictionConfig,
         SplitConfig,
         TrainingConfig,
         UserError,
@@ -54,6 +55,7 @@ __all__ = [  # the public names, each imported when it is first used
     "ModelConfig",  # section `model`: backbone, weights, scaling
     "HeadConfig",  # section `model.head`: the classifier on the features
     "TrainingConfig",  # section `training`: strategy, epochs, optimizer
+    "PredictionConfig",  # section `prediction`: test-time views, threshold
     "UserError",  # raised for anything that the caller can correct
     "audit_images",  # duplicates, label conflicts, unusable files, groups
     "load_data",  # read, check and split images: a Dataset
@@ -71,7 +73,7 @@ __all__ = [  # the public names, each imported when it is first used
     "list_presets",  # named configurations
 ]
 _MODULES = {
-    "keras_radtl.config": __all__[:8],
+    "keras_radtl.config": __all__[:9],
     "keras_radtl.config.presets": ["list_presets"],
     "keras_radtl.data.audit": ["audit_images"],
     "keras_radtl.models.backbones.table": ["list_backbones"],

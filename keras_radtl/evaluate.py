@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,14 +55,20 @@ def _evaluate(arguments) -> str:
 
     given = {name: getattr(arguments, name) for name in ("label", "positive", "groups")}
     overrides = {name: value for name, value in given.items() if value is not None}
-    found = load_run(arguments.run).evaluate(arguments.data, **overrides)
+    run = load_run(arguments.run)
+    found = run.evaluate(arguments.data, **overrides)
     folder, parts, metrics = RunDirectory(arguments.output), {NEW: found.predictions}, {NEW: found.values}
-    write_predictions(folder, found.cases, parts)
-    write_json(folder / METRICS, metrics)
-    if found.rejected:
-        write_csv(folder / REJECTED, ["path", "reason"], [[file.path, file.reason] for file in found.rejected])
-    draw_predictions(folder, found.cases, parts)
-    return f"\n{metrics_table(metrics, (NEW,))}\n\nresults:  {arguments.output}\n"
+    try:
+        write_predictions(folder, found.cases, parts)
+        write_json(folder / METRICS, metrics)
+        if found.rejected:
+            write_csv(folder / REJECTED, ["path", "reason"], [[file.path, file.reason] for file in found.rejected])
+        draw_predictions(folder, found.cases, parts)
+    except BaseException:  # the folder was new or empty, and the same command needs it so
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    threshold = f"{run.threshold['value']:.3f}" if run.threshold else ""
+    return f"\n{metrics_table(metrics, (NEW,), threshold)}\n\nresults:  {arguments.output}\n"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import_tensorflow()  # first, without its messages
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.heads import ConvHead, ConvSkipHead, LinearHead, NonLinearHead
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
+from keras_radtl.models.layers.stage_pooling import StagePooling
 from keras_radtl.models.losses import MaskedBinaryCrossentropy, SparseFocalCrossentropy
 from keras_radtl.strategies.optimizer_classes import SGD, Adam, AdamW, RAdam
 from keras_radtl.strategies.starting_point import StartingPoint
@@ -35,5 +36,6 @@ __all__ = [
     "PixelScaling",
     "RAdam",
     "SparseFocalCrossentropy",
+    "StagePooling",
     "StartingPoint",
 ]

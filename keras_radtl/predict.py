@@ -39,12 +39,12 @@ def _run(argv: Sequence[str] | None) -> None:
     _check_outputs(arguments)
     files = list_images(arguments.images)
     found = predict_images(load_models(arguments.run), files, arguments.on_bad_image)
-    columns = ["path", "predicted", *(f"logit_{c}" for c in found.classes), *(f"prob_{c}" for c in found.classes)]
+    kinds = ("logit", "prob") if found.spread is None else ("logit", "prob", "sd")
+    columns = ["path", "predicted", *(f"{kind}_{name}" for kind in kinds for name in found.classes)]
+    numbers = [values for values in (found.logits, found.probabilities, found.spread) if values is not None]
     rows = [
-        [path, predicted, *logits, *probabilities]
-        for path, predicted, logits, probabilities in zip(
-            found.paths, found.predicted, found.logits, found.probabilities, strict=True
-        )
+        [path, predicted, *(value for values in numbers for value in values[row])]
+        for row, (path, predicted) in enumerate(zip(found.paths, found.predicted, strict=True))
     ]
     rejected = [[file.path, file.reason] for file in found.rejected]
     _write(arguments.output, columns, rows, rejected, arguments.on_bad_image)

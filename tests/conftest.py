@@ -83,6 +83,22 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def faulty_pictures(tmp_path) -> Path:
+    """Return a folder of 24 pictures: one is empty, two pairs are identical, and one of the pairs has two labels."""
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    for name in ("benign", "malignant"):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            Image.fromarray(generator.integers(0, 256, (12, 12), np.uint8)).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "benign" / "1.png").write_bytes((tmp_path / "benign" / "0.png").read_bytes())
+    (tmp_path / "malignant" / "2.png").write_bytes((tmp_path / "benign" / "2.png").read_bytes())
+    (tmp_path / "malignant" / "3.png").write_bytes(b"")
+    return tmp_path
+
+
 @pytest.fixture(scope="module")
 def tiny_fit(tiny_backbone, pictures):
     """Return a function (output folder, further options) -> exit code of `fit` with the tiny backbone."""
@@ -119,6 +135,51 @@ def write_list(tmp_path):
         body = "def runs(choices):\n    base = choices.config()\n" + textwrap.indent(textwrap.dedent(body), "    ")
         path.write_text(textwrap.dedent(head) + textwrap.dedent(attributes) + body)
         return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def scored():
+    """Return a function (seed, effect) -> targets and scores of 60 cases; the effect separates the classes."""
+
+    def make(seed: int, effect: float, n: int = 60):
+        generator = np.random.default_rng(seed)
+        targets = np.arange(n) % 3 == 0
+        logits = generator.normal(size=n) + effect * targets - effect / 2
+        return targets.astype(int), np.round(1 / (1 + np.exp(-logits)), 4)
+
+    return make
+
+
+@pytest.fixture
+def write_scores(tmp_path):
+    """Return a function that writes a CSV with case, label and score."""
+
+    def write(name, targets, scores, order=None) -> Path:
+        rows = [f"case {i},{targets[i]},{scores[i]}" for i in (range(len(targets)) if order is None else order)]
+        path = tmp_path / name
+        path.write_text("\n".join(["case,label,score", *rows]) + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_predictions(tmp_path):
+    """Return a function that makes a run directory with predictions, two cases a patient."""
+    head = "case,path,group,split,label,predicted,logit_benign,logit_malignant,prob_benign,prob_malignant"
+
+    def write(name, targets, scores, split="test") -> Path:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        names = ("benign", "malignant")
+        rows = [
+            f"case {i},case {i}.png,patient {i // 2},{split},{names[target]},benign,0,0,{1 - score},{score}"
+            for i, (target, score) in enumerate(zip(targets, scores, strict=True))
+        ]
+        (folder / f"predictions_{split}.csv").write_text("\n".join([head, *rows]) + "\n")
+        return folder
 
     return write
 

@@ -36,6 +36,7 @@ def readme_script() -> str:
     return next(block for block in blocks if block.startswith("import keras_radtl as rtl"))
 
 
+@pytest.mark.slow
 def test_the_script_of_the_readme(tiny_backbone, pictures, tmp_path, monkeypatch, plain_figures):
     """It runs as it stands, on small pictures and a tiny backbone in place of BUSI and ResNet50."""
     monkeypatch.chdir(tmp_path)

@@ -26,7 +26,7 @@ FLOORS = (  # a room may import its own floor and those before it
     {"strategies"},
     {"runs"},
     {"reports"},
-    {"training"},
+    {"training", "baselines"},
     {"sweeps", "search"},
     {"studies"},
 )
@@ -34,7 +34,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 BESIDE = {"metrics": {"metrics", "stats"}, "stats": {"stats"}, "figures": {"figures", "metrics", "stats"}}  # may import
 COMMAND_FILES = {f"keras_radtl.{name}.__main__" if name == "models" else f"keras_radtl.{name}" for name in COMMANDS}
 LIGHT = [
-    *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"])),
+    *(name for name in FILES if name.split(".")[1:2] in (["metrics"], ["stats"], ["baselines"])),
     *(name for name in FILES if name.startswith("keras_radtl.data.sources")),
     *(
         f"keras_radtl.data.{name}"

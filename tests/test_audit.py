@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from keras_radtl.audit import main
 
-RANDOM = np.random.default_rng(0)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name in ("benign", "malignant"):
-        (tmp_path / name).mkdir()
-        for i in range(12):
-            Image.fromarray(RANDOM.integers(0, 256, (12, 12), np.uint8)).save(tmp_path / name / f"{i}.png")
-    (tmp_path / "benign" / "1.png").write_bytes((tmp_path / "benign" / "0.png").read_bytes())
-    (tmp_path / "malignant" / "2.png").write_bytes((tmp_path / "benign" / "2.png").read_bytes())
-    (tmp_path / "malignant" / "3.png").write_bytes(b"")
-    return tmp_path
-
 
 @pytest.mark.parametrize("option", [[], ["--data"]])
-def test_report(folder, capsys, option):
-    assert main([*option, str(folder), "--folds", "3"]) == 0
+def test_report(faulty_pictures, capsys, option):
+    assert main([*option, str(faulty_pictures), "--folds", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert f"{folder.name}: 24 images" in lines
+    assert f"{faulty_pictures.name}: 24 images" in lines
     assert "labels: benign 12, malignant 11" in lines
     assert "files that cannot be used: 1" in lines and "  malignant/3.png: the file is empty" in lines
     assert "clusters of identical images: 2" in lines and "  benign/0.png [benign] = benign/1.png [benign]" in lines
@@ -43,13 +27,13 @@ def test_report(folder, capsys, option):
     assert any(line.startswith("note: no patient groups known") for line in lines)
 
 
-def test_long_lists_are_cut(folder, capsys):
-    assert main([str(folder), "--limit", "1"]) == 0
+def test_long_lists_are_cut(faulty_pictures, capsys):
+    assert main([str(faulty_pictures), "--limit", "1"]) == 0
     assert "  ... 1 more (--limit 2 lists all)" in capsys.readouterr().out
 
 
-def test_a_split_that_is_not_possible_is_part_of_the_report(folder, capsys):
-    assert main([str(folder), "--folds", "20"]) == 0
+def test_a_split_that_is_not_possible_is_part_of_the_report(faulty_pictures, capsys):
+    assert main([str(faulty_pictures), "--folds", "20"]) == 0
     assert "split: not possible: Class `benign` is in 10 groups" in capsys.readouterr().out
 
 
@@ -59,28 +43,32 @@ def test_nothing_to_look_at(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("option", [["--limit", "-1"], ["--distance", "-1"], ["--distance", "100000"]])
-def test_limits_out_of_range_are_one_line(folder, refusal, option):
-    assert main([str(folder), *option]) == 2
+def test_limits_out_of_range_are_one_line(faulty_pictures, refusal, option):
+    assert main([str(faulty_pictures), *option]) == 2
     assert f"{option[0]} must be in [0, " in refusal()
 
 
-def test_path_is_the_same_as_data(folder, capsys, refusal):
+def test_path_is_the_same_as_data(faulty_pictures, capsys, refusal):
     """The positive class of a preset does not apply to the data of the user."""
-    (folder / "malignant").rename(folder / "cancer")
+    (faulty_pictures / "malignant").rename(faulty_pictures / "cancer")
     outputs = []
-    for arguments in ([str(folder)], ["--data", str(folder)], [str(folder), "--positive", "none"]):
+    for arguments in (
+        [str(faulty_pictures)],
+        ["--data", str(faulty_pictures)],
+        [str(faulty_pictures), "--positive", "none"],
+    ):
         assert main(arguments) == 0
         outputs.append(capsys.readouterr().out)
     assert len(set(outputs)) == 1 and "classes of the task: benign" in outputs[0]
-    assert main([str(folder), "--print-config"]) == 0
+    assert main([str(faulty_pictures), "--print-config"]) == 0
     assert '"positive": null' in capsys.readouterr().out
-    assert main([str(folder), "--data", str(folder)]) == 2
+    assert main([str(faulty_pictures), "--data", str(faulty_pictures)]) == 2
     assert "Give the data as PATH or with --data, not both" in refusal()
 
 
-def test_what_cannot_be_opened_is_listed(folder, capsys):
-    os.mkfifo(folder / "benign" / "pipe.png")
-    (folder / "benign" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
-    assert main([str(folder)]) == 0
+def test_what_cannot_be_opened_is_listed(faulty_pictures, capsys):
+    os.mkfifo(faulty_pictures / "benign" / "pipe.png")
+    (faulty_pictures / "benign" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    assert main([str(faulty_pictures)]) == 0
     out = capsys.readouterr().out
     assert "benign/pipe.png: benign/pipe.png is not a regular file" in out and r"benign/\xff.png" in out

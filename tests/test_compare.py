@@ -14,47 +14,6 @@ from keras_radtl.stats.accuracy_tests import mcnemar
 from keras_radtl.stats.delong_tests import delong_test
 from keras_radtl.stats.paired import adjust_p_values
 
-HEAD = "case,path,group,split,label,predicted,logit_benign,logit_malignant,prob_benign,prob_malignant"
-
-
-def scored(seed, effect, n=60):
-    generator = np.random.default_rng(seed)
-    targets = np.arange(n) % 3 == 0
-    return targets.astype(int), np.round(
-        1 / (1 + np.exp(-(generator.normal(size=n) + effect * targets - effect / 2))), 4
-    )
-
-
-@pytest.fixture
-def bare(tmp_path):
-    """Return a function that writes a CSV with case, label and score."""
-
-    def write(name, targets, scores, order=None):
-        rows = [f"case {i},{targets[i]},{scores[i]}" for i in (range(len(targets)) if order is None else order)]
-        path = tmp_path / name
-        path.write_text("\n".join(["case,label,score", *rows]) + "\n")
-        return path
-
-    return write
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Return a function that makes a run directory with test predictions, two cases a patient."""
-
-    def write(name, targets, scores, split="test"):
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        names = ("benign", "malignant")
-        rows = [
-            f"case {i},case {i}.png,patient {i // 2},{split},{names[target]},benign,0,0,{1 - score},{score}"
-            for i, (target, score) in enumerate(zip(targets, scores, strict=True))
-        ]
-        (folder / f"predictions_{split}.csv").write_text("\n".join([HEAD, *rows]) + "\n")
-        return folder
-
-    return write
-
 
 def compare(tmp_path, *arguments):
     """Run the command and return its JSON, which must be strictly valid."""
@@ -66,14 +25,14 @@ def compare(tmp_path, *arguments):
     return json.loads((tmp_path / "out.json").read_text(), parse_constant=refuse)
 
 
-def test_three_csvs_in_different_orders(tmp_path, bare, capsys):
+def test_three_csvs_in_different_orders(tmp_path, write_scores, capsys, scored):
     targets, a = scored(0, 2.0)
     b, c = scored(1, 1.0)[1], scored(2, 0.2)[1]
     found = compare(
         tmp_path,
-        bare("a.csv", targets, a),
-        bare("b.csv", targets, b, order=range(59, -1, -1)),
-        bare("c.csv", targets, c),
+        write_scores("a.csv", targets, a),
+        write_scores("b.csv", targets, b, order=range(59, -1, -1)),
+        write_scores("c.csv", targets, c),
     )
     assert [model["name"] for model in found["models"]] == ["a", "b", "c"]
     assert found["models"][0].keys() >= {"name", "auc", "ci_low", "ci_high", "n", "positives"}
@@ -92,25 +51,25 @@ def test_three_csvs_in_different_orders(tmp_path, bare, capsys):
     assert "a - c" in text and str(tmp_path / "comparison_roc.png") in text
 
 
-def test_two_runs_and_a_csv_of_the_same_cases(tmp_path, run, bare):
+def test_two_runs_and_a_csv_of_the_same_cases(tmp_path, write_predictions, write_scores, scored):
     targets, a = scored(0, 2.0)
     b = scored(1, 1.0)[1]
-    runs = compare(tmp_path, run("first", targets, a), run("second", targets, b))
-    mixed = compare(tmp_path, run("first", targets, a), bare("second.csv", targets, b))
+    runs = compare(tmp_path, write_predictions("first", targets, a), write_predictions("second", targets, b))
+    mixed = compare(tmp_path, write_predictions("first", targets, a), write_scores("second.csv", targets, b))
     assert runs["models"] == mixed["models"] and runs["pairs"] == mixed["pairs"]
     assert runs["global_test"] is None
 
 
-def test_validation_predictions_and_a_predictions_file_by_name(tmp_path, run):
+def test_validation_predictions_and_a_predictions_file_by_name(tmp_path, write_predictions, scored):
     targets, a = scored(0, 2.0)
-    val, test = run("x", targets, a, "val"), run("y", targets, scored(1, 1.0)[1])
+    val, test = write_predictions("x", targets, a, "val"), write_predictions("y", targets, scored(1, 1.0)[1])
     found = compare(tmp_path, val, test / "predictions_test.csv", "--split", "val")
     assert [model["name"] for model in found["models"]] == ["x", "predictions_test"]
 
 
-def test_groups_are_reported_and_used_on_request(tmp_path, run, caplog):
+def test_groups_are_reported_and_used_on_request(tmp_path, write_predictions, caplog, scored):
     targets, a = scored(0, 2.0)
-    first, second = run("x", targets, a), run("y", targets, scored(1, 1.0)[1])
+    first, second = write_predictions("x", targets, a), write_predictions("y", targets, scored(1, 1.0)[1])
     with caplog.at_level("INFO"):
         plain = compare(tmp_path, first, second)
     assert "60 cases of 30 groups are treated as independent" in caplog.text
@@ -141,28 +100,28 @@ def test_a_multi_class_run_needs_the_positive_class(tmp_path, capsys):
     assert found["models"][0]["positives"] == 10
 
 
-def test_the_same_model_twice_differs_by_nothing(tmp_path, bare):
-    path = bare("a.csv", *scored(0, 1.0))
+def test_the_same_model_twice_differs_by_nothing(tmp_path, write_scores, scored):
+    path = write_scores("a.csv", *scored(0, 1.0))
     pair = compare(tmp_path, path, path)["pairs"][0]
     assert (pair["a"] != pair["b"], pair["difference"], pair["p"], pair["mcnemar_p"]) == (True, 0.0, 1.0, 1.0)
 
 
-def test_what_is_undefined_is_null(tmp_path, bare):
+def test_what_is_undefined_is_null(tmp_path, write_scores):
     targets = [1, 0, 0, 0]
     pair = compare(
         tmp_path,
-        bare("a.csv", targets, [0.9, 0.1, 0.2, 0.3]),
-        bare("b.csv", targets, [0.2, 0.1, 0.9, 0.3]),
-        bare("c.csv", targets, [0.5] * 4),
+        write_scores("a.csv", targets, [0.9, 0.1, 0.2, 0.3]),
+        write_scores("b.csv", targets, [0.2, 0.1, 0.9, 0.3]),
+        write_scores("c.csv", targets, [0.5] * 4),
     )["pairs"][0]
     assert pair["p"] is pair["z"] is pair["ci_low"] is pair["p_adjusted"] is None
     assert "fewer than two positives" in pair["method"]
 
 
-def test_options_reach_the_tests(tmp_path, bare):
+def test_options_reach_the_tests(tmp_path, write_scores, scored):
     targets, a = scored(0, 2.0)
     b = scored(1, 1.0)[1]
-    files = bare("a.csv", targets, a), bare("b.csv", targets, b)
+    files = write_scores("a.csv", targets, a), write_scores("b.csv", targets, b)
     found = compare(
         tmp_path,
         *files,
@@ -228,11 +187,11 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
     assert compare(tmp_path, tmp_path / "good.csv", tmp_path / "excel.csv")["models"][1]["auc"] == 1.0
 
 
-def test_other_mistakes_are_refused_in_one_line(tmp_path, run, bare, capsys):
+def test_other_mistakes_are_refused_in_one_line(tmp_path, write_predictions, write_scores, capsys, scored):
     targets, a = scored(0, 2.0)
-    good, other = str(bare("a.csv", targets, a)), str(bare("b.csv", targets, a))
+    good, other = str(write_scores("a.csv", targets, a)), str(write_scores("b.csv", targets, a))
     (tmp_path / "empty").mkdir()
-    no_class = run("typo", targets, a)
+    no_class = write_predictions("typo", targets, a)
     text = (no_class / "predictions_test.csv").read_text()
     (no_class / "predictions_test.csv").write_text(text.replace("test,malignant", "test,malignent", 1))
     for arguments, words in [
@@ -251,15 +210,15 @@ def test_other_mistakes_are_refused_in_one_line(tmp_path, run, bare, capsys):
         ([good, other, "--clustered"], "no column 'group'"),
         ([good, other, "--positive", "zz"], "--positive must be a class of a run"),
         ([good, other, "--auc-scale", "log"], "--auc-scale"),
-        ([str(bare("c.csv", [1, 1], [0.1, 0.2]))] * 2, "the same label"),
+        ([str(write_scores("c.csv", [1, 1], [0.1, 0.2]))] * 2, "the same label"),
     ]:
         assert main(arguments) == 2, arguments
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1, (arguments, error)
 
 
-def test_the_command_needs_no_tensorflow(tmp_path, bare):
-    path = str(bare("a.csv", *scored(0, 1.0)))
+def test_the_command_needs_no_tensorflow(tmp_path, write_scores, scored):
+    path = str(write_scores("a.csv", *scored(0, 1.0)))
     arguments = [path, path, "--output", str(tmp_path)]
     program = f"""if True:
         import sys

@@ -134,7 +134,10 @@ def test_invalid_tables_are_one_line_and_write_nothing(tiny_fit, pictures, tmp_p
     assert message in refusal() and os.listdir(tmp_path) == ["data"]
 
 
-@pytest.mark.parametrize("name", ["weights.h5", "weights.pt", "weights.keras", "weights.weights.h5"])
+WEIGHTS = ("weights.pt", "weights.keras", "weights.weights.h5")
+
+
+@pytest.mark.parametrize("name", ["weights.h5", *(pytest.param(name, marks=pytest.mark.slow) for name in WEIGHTS)])
 def test_invalid_weight_files_are_one_line_and_write_nothing(tiny_fit, tmp_path, refusal, name):
     (tmp_path / name).write_bytes(b"no weights")
     assert tiny_fit(tmp_path / "run", "--backbone", "efficientnet_lite0", "--weights", str(tmp_path / name)) == 2

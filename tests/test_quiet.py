@@ -29,9 +29,9 @@ def messages(code: str, folder) -> list[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        "import keras_radtl.layers",
+        pytest.param("import keras_radtl.layers", marks=pytest.mark.slow),
         "import keras_radtl as rtl; rtl.build_classifier",
-        "from keras_radtl import load_model",
+        pytest.param("from keras_radtl import load_model", marks=pytest.mark.slow),
     ],
 )
 def test_imports_print_nothing(tmp_path, code):

@@ -200,6 +200,7 @@ def test_a_factor_with_the_name_of_an_option_is_refused(write_list, capsys):
     assert "the command has this option already: argument --epochs" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_dry_run_lists_and_writes_nothing(write_list, tmp_path, capsys):
     assert main([str(write_list(HEADS)), "--dry-run", "--output", str(tmp_path / "x")]) == 0
     found = capsys.readouterr()

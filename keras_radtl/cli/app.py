@@ -11,15 +11,24 @@ from collections.abc import Callable, Sequence
 from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError
 from keras_radtl.config.errors import one_line, shown
-from keras_radtl.runs.interrupt import INTERRUPTED, Stopped
+from keras_radtl.runs.interrupt import AT_ONCE, INTERRUPTED, Stopped, StopRequest
 
 USER_ERROR = 2
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a disk that fails
 _PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EIO)  # a path that cannot be used
 
 
+class _Formatter(logging.Formatter):
+    """Messages of the library with arguments written as flags."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return as_flags(super().format(record))
+
+
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
-    """Run a command; expected exceptions become an exit code and one line on stderr.
+    """Run a command; expected exceptions and signals become an exit code and one line on stderr.
+
+    Ctrl-C and SIGTERM end it at once, during imports too, unless the command handles them itself, as a training does.
 
     Args:
         function: Function of the arguments that returns an exit code; None: 0.
@@ -29,15 +38,28 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
         exceptions are bugs and keep their traceback.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    with StopRequest(immediately=True) as stop:
+        try:
+            return _attempt(function, argv)
+        except Stopped as stopped:
+            return _report(str(stopped), stopped.code)
+        except BaseException:
+            if stop.code:  # a library has replaced `Stopped` by an error of its own
+                return _report(AT_ONCE, stop.code)
+            raise
+
+
+def _attempt(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
+    """Run a command; expected exceptions, but for signals, become an exit code and one line."""
     try:
         return function(argv) or 0
     except UserError as error:
         return _report(as_flags(str(error)), USER_ERROR)
-    except Stopped as stop:
-        return _report(str(stop), stop.code)
-    except KeyboardInterrupt:
-        return _report("stopped", INTERRUPTED)
+    except KeyboardInterrupt:  # the second Ctrl-C
+        return _report(AT_ONCE, INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

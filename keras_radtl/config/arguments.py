@@ -88,11 +88,20 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument("weights_dir", "model.weights_dir", str, "folder of the RadImageNet files"),
         Argument("scaling", "model.scaling", str, "pixel scaling; default: the scaling of the weights"),
         Argument("head", "model.head.name", str, "linear, nonlinear, conv or conv_skip"),
+        Argument("pooling", "model.head.pooling", str, "average, flatten or stages: features of an image"),
         Argument("batchnorm", "model.batchnorm", str, "inference (moving statistics) or adapt (batch statistics)"),
     ),
     "training": (
         Argument("strategy", "training.strategy", str, "fixed (see `unfreeze`) or a fine-tuning strategy"),
         Argument("unfreeze", "training.unfreeze", str, "none, all, topN layer groups, or layers:N"),
+        Argument(
+            "initial_head",
+            "training.initial_head",
+            str,
+            "kaiming, zero, or probe: the head starts at the optimum of the strategy probe",
+        ),
+        Argument("views", "training.views", int, "views of each image for probe: the image and augmented copies"),
+        Argument("inner_folds", "training.inner_folds", int, "folds that choose the penalty of probe"),
         Argument("epochs", "training.epochs", int, "number of epochs"),
         Argument(
             "phase_epochs",
@@ -129,6 +138,20 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument("class_weight", "training.class_weight", str, "none or balanced"),
         Argument("sampling", "training.sampling", str, "none, or balanced: equally many cases per class and epoch"),
         Argument("precision", "training.precision", str, "float32, mixed_bfloat16 or mixed_float16"),
+    ),
+    "prediction": (
+        Argument(
+            "tta",
+            "prediction.tta",
+            str,
+            "views of a case whose logits are averaged: none, flips, rotations, or views:K augmented copies",
+        ),
+        Argument(
+            "threshold",
+            "prediction.threshold",
+            str,
+            "probability from which a case is positive, or how validation cases choose it: youden, sensitivity:0.95",
+        ),
     ),
     "run": (
         Argument("seed", "seed", int, "determines split, initial weights, order and augmentation"),

@@ -64,12 +64,18 @@ def check_fields(owner) -> None:
         if value is not old:
             object.__setattr__(owner, item.name, value)
         bounds = item.metadata.get("bounds")
-        if bounds is None or value is None:
+        if bounds is None or value is None or isinstance(value, str):
             continue
         if isinstance(value, tuple):
             require(all(v in bounds for v in value), item.name, f"a list of numbers in {bounds.rule}", value)
         else:
             require(value in bounds, item.name, f"in {bounds.rule}", value)
+
+
+def one_of(owner, name: str, choices: tuple[str, ...]) -> None:
+    """Require that a field has one of some values."""
+    value = getattr(owner, name)
+    require(value in choices, name, f"one of {', '.join(choices)}", value)
 
 
 def type_hints(kind: type) -> dict[str, Any]:
@@ -92,14 +98,15 @@ def cast(hint, value, name: str):
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return None
-    kind = next(o for o in options if o is not type(None))
+    kinds = [option for option in options if option is not type(None)]
+    if float in kinds:
+        value = _float(value)
+    kind = next((kind for kind in kinds if type(value) is kind), kinds[0])
     if typing.get_origin(kind) is tuple:
         require(isinstance(value, (list, tuple)), name, "a list", value)
         require(len(value) <= TEXT, name, f"a list of at most {TEXT} items", value)
         items = tuple(cast(typing.get_args(kind)[0], v, name) for v in value)
         return value if items == value else items
-    if kind is float:
-        value = _float(value)
     valid = isinstance(value, kind) if isinstance(kind, type) and is_dataclass(kind) else type(value) is kind
     require(valid, name, f"of type {kind.__name__}", value)
     if kind is str:

@@ -11,6 +11,8 @@ Differences from the studies:
 - fts: pixels are scaled by the statistics of the Keras weights; those of the study's torch weights are
   `scaling="torch"`. The shorter side of 232 pixels is that of ResNet50; DenseNet121 and VGG19 have
   `data.resize_side=256`.
+- fts: Auto-RGN goes by layer, as the study describes it. The study does not say how often the norms are measured; here
+  it is each step. `training.auto_rgn="tensor"` is the method of its authors (see `strategies.layer_rates`).
 - cbis: the study rotated training and test images by 0, 90, 180 and 270 degrees and counted the copies as images. They
   are omitted here. BatchNorm also uses moving statistics in the last stage.
 """
@@ -129,6 +131,13 @@ TITLES = {  # title and source of each preset
 }
 OWN_DATA = {"quickstart": ("positive", "image_size")}  # keys of `data` that apply only to the preset's own data
 _OWN_DATA = ("positive",)  # of all other presets
+_EXACT = {  # what an exact solver needs
+    "model": {
+        "batchnorm": "inference", "head": {"name": "linear", "pooling": "average", "input_dropout": 0.0, "l2": 0.0},
+    },
+    "training": {"unfreeze": "none", "loss": "cross_entropy", "sampling": "none", "initial_head": "kaiming"},
+}  # fmt: skip
+STRATEGY_VALUES = {"probe": _EXACT}  # by strategy: values that replace those of the preset
 
 
 def list_presets() -> pd.DataFrame:
@@ -155,3 +164,12 @@ def preset_values(name: str, own_data: bool = True) -> dict:
         return values
     own = OWN_DATA.get(name, _OWN_DATA)
     return {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in own}}
+
+
+def strategy_values(name: object) -> dict:
+    """Return the nested values with which a strategy replaces those of a preset; empty for most strategies.
+
+    Args:
+        name: Name of the strategy; of a configuration file, so it may have any type.
+    """
+    return STRATEGY_VALUES.get(name, {}) if isinstance(name, str) else {}

@@ -10,110 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from keras_radtl.config.arguments import expand
+from keras_radtl.config.data_sections import AugmentConfig, DataConfig, SplitConfig
 from keras_radtl.config.errors import require
-from keras_radtl.config.fields import SEED, check_fields, count_in, number, require_pattern
-from keras_radtl.config.presets import PRESETS, preset_values
+from keras_radtl.config.fields import SEED, check_fields, count_in, number, one_of
+from keras_radtl.config.prediction import PredictionConfig
+from keras_radtl.config.presets import PRESETS, preset_values, strategy_values
 from keras_radtl.config.serialization import merge, update
-
-
-def _one_of(owner, name: str, choices: tuple[str, ...]) -> None:
-    value = getattr(owner, name)
-    require(value in choices, name, f"one of {', '.join(choices)}", value)
-
-
-@dataclass(frozen=True)
-class PhantomConfig:
-    """Simulated breast-ultrasound images, which are used if `data.path` is `phantoms`."""
-
-    count: int = number(400, "[20, 1000000]")  #: number of images
-    image_size: int = number(160, "[32, 1024] pixels")  #: height and width in pixels
-    difficulty: float = number(0.5, "[0, 1]")  #: from 0 (classes clearly different) to 1 (almost indistinguishable)
-    seed: int = number(0, SEED)  #: determines all images
-
-    def __post_init__(self):
-        check_fields(self)
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Images, labels and groups, and how images are converted to uint8 pixels."""
-
-    path: str = "phantoms"  #: folder of class folders, CSV, MedMNIST .npz, RadImageNet task folder, or `phantoms`
-    label: str | None = None  #: label column of a CSV; None: determined by its name
-    labels: tuple[str, ...] = ()  #: several 0/1 columns of a CSV, for a multi-label task
-    positive: str | None = None  #: class that is compared with all others
-    groups: str = "auto"  #: auto | none | name of a CSV column | re:<regular expression on the path, first group>
-    given_split: bool = True  #: use the split or folds that the data define
-    on_label_conflict: str = "drop"  #: identical images with different labels: drop | keep | error
-    on_bad_image: str = "error"  #: error | skip (and list in rejected.csv)
-    #: height and width in pixels; None: the input size of the backbone
-    image_size: int | None = number(None, "[8, 4096] pixels")
-    resize: str = "stretch"  #: stretch | crop (resize the shorter side to `resize_side`, crop the center) | pad
-    #: for crop: length of the shorter side in pixels; None: image_size * 256 / 224
-    resize_side: int | None = number(None, "[8, 16384] pixels")
-    channels: str = "auto"  #: auto (grey if all images are grey) | grey | rgb
-    #: range of 16-bit images: image (minimum to maximum of each image) | full (0-65535) | LOW:HIGH
-    window: str = "image"
-    #: clip limit of contrast-limited adaptive histogram equalization with 8 x 8 tiles; 0: none
-    clahe: float = number(0.0, "[0, 100]")
-    max_megapixels: float = number(64.0, "(0, 1000]")  #: larger images are rejected before they are decoded
-    phantoms: PhantomConfig = field(default_factory=PhantomConfig)
-
-    def __post_init__(self):
-        check_fields(self)
-        _one_of(self, "on_label_conflict", ("drop", "keep", "error"))
-        _one_of(self, "on_bad_image", ("error", "skip"))
-        _one_of(self, "resize", ("stretch", "crop", "pad"))
-        _one_of(self, "channels", ("auto", "grey", "rgb"))
-        if self.window not in ("image", "full"):
-            low, high = (count_in(text) for text in self.window.partition(":")[::2])
-            valid = low is not None and high is not None and low < high
-            require(valid, "window", "image, full or LOW:HIGH with LOW < HIGH", self.window)
-        require(len(set(self.labels)) == len(self.labels), "labels", "different columns", self.labels)
-        require_pattern(self.groups)
-
-
-@dataclass(frozen=True)
-class SplitConfig:
-    """Ratios of the split, or number of folds. Groups are not split (ratios: BACON, section 4.3)."""
-
-    train: float = number(0.75, "(0, 1)")
-    val: float = number(0.15, "(0, 1)")
-    test: float = number(0.10, "(0, 1)")
-    #: number of cross-validation folds; each case is a test case once; None: a single split
-    folds: int | None = number(None, "[2, 100]")
-    seed: int | None = number(None, SEED)  #: seed of the split; None: the seed of the run
-
-    def __post_init__(self):
-        check_fields(self)
-        total = self.train + self.val + self.test
-        require(abs(total - 1) < 1e-6, "train + val + test", "1", round(total, 6))
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """Ranges of the random augmentation of training images; 0 or false disables one (BACON, sections 4.2 and E)."""
-
-    rotation: float = number(10.0, "[0, 180] degrees")  #: angle in degrees, uniform in [-rotation, rotation]
-    shift: float = number(0.1, "[0, 1]")  #: fraction of width and height
-    shear: float = number(0.1, "[0, 1]")  #: horizontal shift per unit of height
-    zoom: float = number(0.1, "[0, 1)")  #: scale in [1 - zoom, 1 + zoom], the same for both axes
-    horizontal_flip: bool = True  #: flip left and right with probability 1/2
-    vertical_flip: bool = False  #: flip top and bottom with probability 1/2
-    brightness: float = number(0.0, "[0, 1]")  #: largest added value, as a fraction of 255
-    contrast: float = number(0.0, "[0, 1]")  #: factor in [1 - contrast, 1 + contrast] around the mean
-    blur: float = number(0.0, "[0, 50] pixels")  #: largest standard deviation of a Gaussian blur, in pixels
-
-    @property
-    def active(self) -> bool:
-        """Whether training images are changed at all."""
-        return self != NO_CHANGES
-
-    def __post_init__(self):
-        check_fields(self)
-
-
-NO_CHANGES = AugmentConfig(0.0, 0.0, 0.0, 0.0, False)
 
 
 @dataclass(frozen=True)
@@ -126,14 +28,16 @@ class HeadConfig:
     kernel_size: int = number(2, "[1, 65536]")  #: kernel size of that convolution
     dropout: float = number(0.5, "[0, 1)")  #: dropout rate after the hidden layers of all heads except `linear`
     hidden_basis: str = "features"  #: features (the paper) | flattened (the released code)
-    pooling: str = "average"  #: pooling of the last feature map: average | flatten
+    #: features of an image: average (mean of each channel of the last feature map) | flatten (all its values) | stages
+    #: (mean and standard deviation of each channel after each stage of the backbone)
+    pooling: str = "average"
     input_dropout: float = number(0.0, "[0, 1)")  #: dropout rate of the features before the head
     l2: float = number(0.0, "[0, 1e6]")  #: L2 penalty factor of all kernels of the head
 
     def __post_init__(self):
         check_fields(self)
-        _one_of(self, "hidden_basis", ("features", "flattened"))
-        _one_of(self, "pooling", ("average", "flatten"))
+        one_of(self, "hidden_basis", ("features", "flattened"))
+        one_of(self, "pooling", ("average", "flatten", "stages"))
 
 
 @dataclass(frozen=True)
@@ -141,7 +45,7 @@ class ModelConfig:
     """The backbone, its weights and pixel scaling, and the head."""
 
     backbone: str = "efficientnet_lite0"
-    weights: str = "imagenet"  #: none | imagenet | radimagenet | a file; for two backbones two values joined by `+`
+    weights: str = "imagenet"  #: none | imagenet | radimagenet | a file; one per backbone joined by `+`
     weights_dir: str | None = None  #: folder of the RadImageNet files
     scaling: str | None = None  #: pixel scaling; None: the scaling of the weights
     batchnorm: str = "inference"  #: all BatchNorm layers of the backbone: inference (moving statistics) | adapt (batch)
@@ -151,19 +55,28 @@ class ModelConfig:
 
     def __post_init__(self):
         check_fields(self)
-        _one_of(self, "batchnorm", ("inference", "adapt"))
+        one_of(self, "batchnorm", ("inference", "adapt"))
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Fine-tuning strategy, epochs, optimizer, loss and sampling."""
 
-    strategy: str = "fixed"  #: fixed (see `unfreeze`) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn
+    #: fixed (see `unfreeze`) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn | probe
+    strategy: str = "fixed"
+    #: weights of the head at the start: kaiming (normal, variance 2 / fan-in) | zero | probe (the optimum of the
+    #: strategy probe on the training cases)
+    initial_head: str = "kaiming"
+    views: int = number(5, "[1, 100]")  #: probe: views of each image, the image itself and augmented copies
+    inner_folds: int = number(5, "[2, 100]")  #: probe: folds of the cross-validation that chooses the penalty
+    #: probe: choose the strongest penalty within one standard error of the best one
+    one_standard_error: bool = False
     #: number of epochs of each phase; empty: `epochs` divided among the phases
     phase_epochs: tuple[int, ...] = number((), "[1, 100000]")
     #: l1_sp, l2_sp: penalty factor of the distance of the backbone to its initial weights
     alpha: float = number(0.01, "[0, 1e6]")
     beta: float = number(0.01, "[0, 1e6]")  #: l1_sp, l2_sp: penalty factor of the weights of the head
+    auto_rgn: str = "layer"  #: auto_rgn: norms by layer at each step (FTS) | by tensor at each epoch (Lee et al.)
     #: learning-rate multipliers: head, last group, the one before, ...
     group_rates: tuple[float, ...] = number((), "[0, 1e6]")
     #: multipliers by one factor d: 1 for the head, d for the last group, d^2 before it, ...
@@ -198,14 +111,16 @@ class TrainingConfig:
         check_fields(self)
         twofold = bool(self.group_rates) and self.group_decay != 1
         require(not twofold, "group_decay", "1 if `group_rates` are set", self.group_decay)
-        _one_of(self, "weight_decay_mode", ("decoupled", "coupled"))
-        _one_of(self, "counting", ("stages", "reference", "fts"))
-        _one_of(self, "schedule", ("constant", "cosine", "beta"))
-        _one_of(self, "monitor", ("val_auc", "val_loss"))
-        _one_of(self, "loss", ("cross_entropy", "focal"))
-        _one_of(self, "class_weight", ("none", "balanced"))
-        _one_of(self, "sampling", ("none", "balanced"))
-        _one_of(self, "precision", ("float32", "mixed_bfloat16", "mixed_float16"))
+        one_of(self, "auto_rgn", ("layer", "tensor"))
+        one_of(self, "initial_head", ("kaiming", "zero", "probe"))
+        one_of(self, "weight_decay_mode", ("decoupled", "coupled"))
+        one_of(self, "counting", ("stages", "reference", "fts"))
+        one_of(self, "schedule", ("constant", "cosine", "beta"))
+        one_of(self, "monitor", ("val_auc", "val_loss"))
+        one_of(self, "loss", ("cross_entropy", "focal"))
+        one_of(self, "class_weight", ("none", "balanced"))
+        one_of(self, "sampling", ("none", "balanced"))
+        one_of(self, "precision", ("float32", "mixed_bfloat16", "mixed_float16"))
         twice = self.sampling == self.class_weight == "balanced"
         rule = "none if `sampling` is balanced, since classes would be weighted twice"
         require(not twice, "class_weight", rule, self.class_weight)
@@ -232,11 +147,12 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    prediction: PredictionConfig = field(default_factory=PredictionConfig)
 
     def __post_init__(self):
         check_fields(self)
         require(self.preset_name in PRESETS, "preset", f"one of {', '.join(PRESETS)}", self.preset_name)
-        _one_of(self, "device", ("auto", "cpu", "gpu"))
+        one_of(self, "device", ("auto", "cpu", "gpu"))
         for check in CHECKS:
             check(self)
 
@@ -258,7 +174,8 @@ class Config:
         """Return the configuration of a preset, overridden by nested values; later layers take precedence.
 
         All layers are applied at once, since some values are valid only together. `OWN_DATA` of a preset, such as its
-        positive class, applies only to the data of the preset.
+        positive class, applies only to the data of the preset. A strategy in `STRATEGY_VALUES` replaces the values of
+        the preset that it cannot use.
 
         Args:
             preset: One of `list_presets()`.
@@ -268,7 +185,8 @@ class Config:
         """
         changes = merge(*layers)
         values = preset_values(preset, own_data="path" not in _table(changes, "data") or _own(changes))
-        return update(cls(), merge({"preset": preset}, values, changes))
+        strategy = strategy_values(_table(merge(values, changes), "training").get("strategy"))
+        return update(cls(), merge({"preset": preset}, values, strategy, changes))
 
     @property
     def split_seed(self) -> int:

@@ -8,14 +8,14 @@ without Python's global interpreter lock. The content of a batch depends only on
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_radtl.config import AugmentConfig, require
 from keras_radtl.data.augment import augment_image, sample_parameters
-from keras_radtl.data.sampling import Balanced, Shuffled
+from keras_radtl.data.sampling import Balanced, Given, Shuffled
 
 _PREFETCH = 2  # batches
 
@@ -31,7 +31,7 @@ def training_batches(
     last_epoch: int,
     weights: np.ndarray | None = None,
     workers: int | None = None,
-    order: Shuffled | Balanced | None = None,
+    order: Shuffled | Balanced | Given | None = None,
 ) -> tf.data.Dataset:
     """Return the shuffled and augmented batches of the epochs [first_epoch, last_epoch).
 
@@ -92,15 +92,20 @@ def _batch_maker(pixels, targets, weights, augment: AugmentConfig | None, seed: 
 
 
 def evaluation_batches(
-    pixels: np.ndarray, indices: Sequence[int], batch_size: int, workers: int | None = None
+    pixels: np.ndarray,
+    indices: Sequence[int],
+    batch_size: int,
+    workers: int | None = None,
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tf.data.Dataset:
-    """Return batches of unchanged images in the order of `indices`.
+    """Return batches of images in the order of `indices`, without random augmentation.
 
     Args:
         pixels: uint8 array or memory map of shape (n_all, height, width, 1 or 3).
         indices: Sequence of n image indices.
         batch_size: Images per batch; the last batch may be smaller.
         workers: Number of batches read in parallel. None means one per processor core, at most 8.
+        change: Function applied to each batch, such as that of a test-time view. None means unchanged images.
 
     Returns:
         Dataset of uint8 tensors of shape (batch, height, width, channels).
@@ -112,8 +117,11 @@ def evaluation_batches(
     require(len(indices) > 0, "indices", "not empty", indices)
     require(batch_size >= 1, "batch_size", ">= 1", batch_size)
 
+    def read(batch):
+        return pixels[batch] if change is None else change(pixels[batch])
+
     def make_batch(batch):
-        images = tf.numpy_function(pixels.__getitem__, [batch], pixels.dtype, stateful=False)
+        images = tf.numpy_function(read, [batch], pixels.dtype, stateful=False)
         return tf.ensure_shape(images, (None, *pixels.shape[1:]))
 
     dataset = tf.data.Dataset.from_tensor_slices(indices).batch(batch_size)

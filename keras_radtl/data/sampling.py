@@ -71,6 +71,23 @@ class Balanced:
         return np.asarray(values, np.int64)[np.argsort(keys, kind="stable")]
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The same cases in the same order in every epoch.
+
+    Attributes:
+        indices: int array of shape (n,).
+    """
+
+    indices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __call__(self, epoch: int) -> np.ndarray:
+        return np.asarray(self.indices, np.int64)
+
+
 def make_order(sampling: str, targets: np.ndarray, indices: np.ndarray, seed: int) -> Shuffled | Balanced:
     """Return the object that selects and orders the training cases of each epoch.
 

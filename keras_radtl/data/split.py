@@ -132,6 +132,25 @@ def _assign_rows(
     return np.array([part_of[unit] for unit in units[rows].tolist()], np.int64)
 
 
+def assign_folds(table: CaseTable, units: np.ndarray, rows: np.ndarray, folds: int, seed: str) -> np.ndarray:
+    """Return the fold of some cases, stratified and without dividing a unit.
+
+    Args:
+        table: The cases.
+        units: int array of shape (n,) from `merge_groups`.
+        rows: int array of shape (m,), row numbers of the cases.
+        folds: Number of folds.
+        seed: Text that breaks ties.
+
+    Returns:
+        int64 array of shape (m,) of numbers in [0, folds). A fold may lack a class that too few units have.
+
+    Raises:
+        UserError: If a class is in fewer units than there are folds.
+    """
+    return _assign_rows(table, units, rows, [1 / folds] * folds, seed)
+
+
 def _strata(table: CaseTable) -> list[dict[int, int]]:
     """Return the strata of each case, with count 1: its class, or its positive labels and a stratum of all cases."""
     if not table.multilabel:

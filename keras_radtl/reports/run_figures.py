@@ -69,7 +69,7 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
         test = parts["test"]
         known = table.targets[test.indices] >= 0
         figure = new_figure(1.2 * len(table.classes) + 2, 1.2 * len(table.classes) + 1.6)
-        predicted = test.logits[known].argmax(axis=1)
+        predicted = test.predicted(table.multilabel)[known]
         plot_confusion(
             figure.subplots(), table.targets[test.indices][known], predicted, table.classes, f"test, n={known.sum()}"
         )

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.directory import FIGURES, MODEL, REJECTED, RunDirectory
 from keras_radtl.runs.files import read_csv
+from keras_radtl.runs.notes import metric_notes
 from keras_radtl.runs.records import MONITORS
-
-FEW_CASES = 10  # a split with fewer cases, in total or of a class, gets a warning
 
 
 def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
@@ -20,9 +19,13 @@ def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
         splits: splits whose metrics are shown.
     """
     metrics, summary = run.metrics(), run.summary()
-    lines = ["", metrics_table(metrics, splits), ""]
+    lines = ["", metrics_table(metrics, splits, _threshold(summary)), *_threshold_notes(summary), ""]
     if "fold_auc" in summary:
         each = summary["fold_auc"]
+        if "auc_fold_mean" in metrics["test"]:
+            lines += [
+                "auc: of the pooled test predictions of all folds; auc_fold_mean: mean of the test AUC of each fold"
+            ]
         lines += [f"test AUC by fold: {', '.join('-' if value is None else f'{value:.3f}' for value in each)}"]
     else:
         lines += [f"best epoch {summary['best_epoch']} of {summary['epochs']} by {MONITORS[summary['monitor']]}"]
@@ -34,38 +37,46 @@ def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
     return "\n".join(lines)
 
 
-def metrics_table(metrics: Mapping[str, Mapping[str, dict]], splits: Sequence[str] = ("val", "test")) -> str:
+def metrics_table(
+    metrics: Mapping[str, Mapping[str, dict]], splits: Sequence[str] = ("val", "test"), threshold: str = ""
+) -> str:
     """Return metrics as a text table: one row per metric, one column per split, 95 % intervals in brackets.
 
-    Notes below the table name clustered intervals, splits with few cases, and the reason of each missing interval.
+    The lines below the table are those of `metric_notes`.
 
     Args:
         metrics: content of `metrics.json`: metrics by split and name.
         splits: columns; a split without metrics is skipped.
+        threshold: text of the last row, the threshold with which cases are predicted; "" for none.
     """
     splits = [split for split in splits if split in metrics]
     names = list(dict.fromkeys(name for split in splits for name in metrics[split]))
     header = ["", *(f"{split} (n={max(m['n'] for m in metrics[split].values())})" for split in splits)]
     rows = [[name, *(_metric(metrics[split].get(name)) for split in splits)] for name in names]
-    notes = [note for split in splits for note in _notes(split, metrics[split])]
+    rows += [["threshold", *[threshold] * len(splits)]] if threshold else []
+    notes = metric_notes({split: metrics[split] for split in splits})
     return "\n".join([text_table([header, *rows]), *notes])
 
 
-def _notes(split: str, metrics: Mapping[str, Mapping]) -> list[str]:
-    """Return notes on the intervals of a split."""
-    notes, total = [], max(metric["n"] for metric in metrics.values())
-    if any("clustered" in metric.get("method", "") for metric in metrics.values()):
-        notes.append(f"{split}: intervals are clustered, since groups (patients) have several cases")
-    fewest = min(metric["n"] for metric in metrics.values())
-    if fewest < FEW_CASES:
-        of_class = f", {fewest} of one class" if fewest < total else ""
-        cases = f"{total} case{'s' * (total != 1)}"
-        notes.append(f"WARNING: {split}: {cases}{of_class}; intervals are wide or missing")
-    reasons: dict[str, list[str]] = {}
-    for name, metric in metrics.items():
-        if metric["ci_low"] is None and metric.get("method"):
-            reasons.setdefault(metric["method"], []).append(name)
-    return notes + [f"{split}, {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+def _threshold(summary: Mapping) -> str:
+    """Return the threshold of the cases of a run as text; with folds the lowest and the highest."""
+    if "threshold" not in summary:
+        return ""
+    each = summary.get("fold_threshold", [summary["threshold"]["value"]])
+    low, high = f"{min(each):.3f}", f"{max(each):.3f}"
+    return low if low == high else f"{low} to {high}, by fold"
+
+
+def _threshold_notes(summary: Mapping) -> list[str]:
+    """Return how a threshold was chosen; nothing for a number that the configuration gives."""
+    threshold = summary.get("threshold", {"rule": "0.5"})
+    if threshold["rule"][0].isdigit():
+        return []
+    rates = f"sensitivity {threshold['sensitivity']:.3f}, specificity {threshold['specificity']:.3f}"
+    text = f"threshold: {threshold['rule']} on validation cases"
+    if "fold_auc" in summary:
+        return [f"{text} of each fold; for new images {threshold['value']:.3f}, on those of all folds ({rates})"]
+    return [f"{text} ({rates} there)"]
 
 
 def _metric(metric: Mapping | None) -> str:

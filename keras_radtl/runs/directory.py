@@ -33,6 +33,7 @@ CHECKPOINT = "checkpoint.npz"
 FIGURES = "figures"
 TENSORBOARD = "tensorboard"
 SPLITS = ("train", "val", "test")
+_FOLD = re.compile(r"fold_[0-9]+")
 
 
 def predictions_name(split: str) -> str:
@@ -96,13 +97,22 @@ class RunDirectory:
         """
         write_json(self / STATUS, {"state": state, **details})
 
+    @property
+    def config_file(self) -> Path:
+        """The configuration file; a fold has that of its cross-validated run."""
+        own, path = self / CONFIG, self.path.absolute()
+        above = path.parent / CONFIG
+        if os.path.lexists(own) or not (_FOLD.fullmatch(path.name) and path.is_dir() and os.path.lexists(above)):
+            return own
+        return above
+
     def config(self) -> Config:
-        """Return the configuration of the run.
+        """Return the configuration of the run, or of the run to which this fold belongs.
 
         Raises:
             UserError: If the folder is not a run directory, or the file is damaged.
         """
-        file = self / CONFIG
+        file = self.config_file
         if not os.path.lexists(file):
             raise UserError(f"{self.path} is not a run directory: it has no {CONFIG}")
         values = load_values(file)
@@ -117,7 +127,7 @@ class RunDirectory:
         Raises:
             UserError: If the folder is not a run directory, the run is not finished, or `status.json` is damaged.
         """
-        if not os.path.lexists(self / CONFIG):
+        if not os.path.lexists(self.config_file):
             raise UserError(f"{self.path} is not a run directory: it has no {CONFIG}")
         if not self.finished:
             raise UserError(f"{self.path} is not finished; repeat the command or call that started it to resume")

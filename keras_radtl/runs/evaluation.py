@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import numpy as np
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.data.sources import read_table
 from keras_radtl.data.table import CaseTable, Rejected
+from keras_radtl.runs.divergence import marked
+from keras_radtl.runs.notes import WARNING, metric_notes, notes_html
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.results import Predictions, split_metrics
 from keras_radtl.runs.tables import metrics_frame
@@ -17,6 +20,8 @@ from keras_radtl.runs.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +45,13 @@ class Evaluation:
         """One row per metric: `value`, `ci_low`, `ci_high`, `n`, `method`."""
         return metrics_frame(self.values)
 
+    @property
+    def notes(self) -> list[str]:
+        """Notes on few cases, clustered and missing intervals, and a training that diverged; see `metric_notes`."""
+        return metric_notes({"test": self.values})
+
     def _repr_html_(self) -> str:
-        return self.metrics.to_html()
+        return self.metrics.to_html() + notes_html(self.notes)
 
 
 def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evaluation:
@@ -58,9 +68,14 @@ def evaluate_models(trained: TrainedModel, data: DataConfig, seed: int) -> Evalu
     with Progress("images", len(table)) as progress:
         images = trained.read_images(table, data.on_bad_image, progress.update)
     table, rejected = table.take(images.kept), table.rejected + images.rejected
-    with Progress("predicting", len(table) * len(trained.models)) as progress:
-        predictions = Predictions(np.arange(len(table)), trained.logits(images.pixels, progress.advance))
-    return Evaluation(table, predictions, split_metrics(table, predictions, seed), rejected)
+    with Progress("predicting", len(table) * trained.passes) as progress:
+        logits = trained.logits(images.pixels, progress.advance)
+    predictions = Predictions(np.arange(len(table)), logits, trained.threshold)
+    found = Evaluation(table, predictions, marked(split_metrics(table, predictions, seed), trained.diverged), rejected)
+    for note in found.notes:
+        if note.startswith(WARNING):
+            logger.warning("%s", note.removeprefix(WARNING))
+    return found
 
 
 def align_classes(table: CaseTable, classes: tuple[str, ...]) -> CaseTable:

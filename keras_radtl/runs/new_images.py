@@ -13,7 +13,8 @@ import numpy as np
 from keras_radtl.config import UserError, require
 from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, is_image_name
 from keras_radtl.data.table import CaseTable, Rejected
-from keras_radtl.models.probabilities import to_probabilities
+from keras_radtl.models.probabilities import predicted_classes, to_probabilities
+from keras_radtl.runs.divergence import ADVICE
 from keras_radtl.runs.inference import require_finite
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.trained_model import TrainedModel
@@ -29,8 +30,9 @@ class ImagePredictions:
     Attributes:
         paths: The files.
         classes: Class or label names.
-        predicted: Class names; for a multi-label task the labels with a probability above 0.5, joined by `;`.
-        logits: float32 array of shape (n, n_classes), the mean over the models of all folds.
+        predicted: Class names, for two classes by the threshold of the run; for a multi-label task the labels with a
+            probability above 0.5, joined by `;`.
+        logits: float32 array of shape (n, n_classes), the mean over the calibrated models of all folds.
         probabilities: float64 array of shape (n, n_classes), computed from `logits`.
         spread: float64 array of shape (n, n_classes), standard deviation of the probabilities over the folds; None
             for a run with one model.
@@ -102,15 +104,18 @@ def predict_images(trained: TrainedModel, files: Sequence[str], on_bad_image: st
         count, first = len(images.rejected), images.rejected[0]
         logger.warning("%d of %d images skipped, first: %s: %s", count, len(files), first.path, first.reason)
     files, pixels = [files[row] for row in images.kept], images.pixels
-    with Progress("predicting", len(files) * len(trained.models)) as progress:
-        each = trained.fold_logits(pixels, progress.advance)
+    if trained.diverged:
+        logger.warning("%s", ADVICE)
+    with Progress("predicting", len(files) * trained.passes) as progress:
+        each = trained.calibrated(trained.fold_logits(pixels, progress.advance))
     logits = np.mean(each, axis=0, dtype=np.float32)
     require_finite(logits, files)
     probabilities = to_probabilities(logits, trained.multilabel)
     folds = np.stack([to_probabilities(values, trained.multilabel) for values in each])
     spread = folds.std(axis=0, ddof=1) if len(folds) > 1 else None
-    predicted = tuple(_predicted(trained, row) for row in probabilities)
-    return ImagePredictions(tuple(files), trained.classes, predicted, logits, probabilities, spread, images.rejected)
+    called = predicted_classes(probabilities, trained.multilabel, trained.threshold)
+    names = tuple(_names(trained, row) for row in called)
+    return ImagePredictions(tuple(files), trained.classes, names, logits, probabilities, spread, images.rejected)
 
 
 def _table(files: Sequence[str]) -> CaseTable:
@@ -119,7 +124,7 @@ def _table(files: Sequence[str]) -> CaseTable:
     return CaseTable("new images", Path(), names, tuple(files), names, ("-", "+"), unknown)
 
 
-def _predicted(trained: TrainedModel, probabilities: np.ndarray) -> str:
+def _names(trained: TrainedModel, called: np.ndarray) -> str:
     if trained.multilabel:
-        return ";".join(name for name, p in zip(trained.classes, probabilities, strict=True) if p > 0.5)
-    return trained.classes[int(probabilities.argmax())]
+        return ";".join(name for name, present in zip(trained.classes, called, strict=True) if present)
+    return trained.classes[called]

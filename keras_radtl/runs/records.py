@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -46,6 +47,30 @@ def _is_metrics(value) -> bool:
     )
 
 
+def _is_finite(value) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_threshold(value) -> bool:
+    names = ("value", "sensitivity", "specificity")
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("rule"), str)
+        and all(map(_is_finite, map(value.get, names)))
+    )
+
+
+def _is_calibration(value, classes: int) -> bool:
+    if value is None:  # too few validation cases
+        return True
+    offset, temperature = (
+        value.get(name) if isinstance(value, Mapping) else None for name in ("offset", "temperature")
+    )
+    each = temperature if isinstance(temperature, list) else [temperature] * classes  # of labels, or of all classes
+    numbers = isinstance(offset, list) and all(map(_is_finite, [*offset, *each]))
+    return numbers and len(offset) == len(each) == classes and all(number > 0 for number in each)
+
+
 Check = tuple[Callable[[object], bool], str]
 _CLASSIFIER: dict[str, Check] = {
     "classes": (_is_names, "a list of different names"),
@@ -82,7 +107,27 @@ def read_summary(path: Path) -> dict:
     _require(path, values, _CLASSIFIER | (folds if "fold_auc" in values else _ONE_SPLIT), advice)
     if not values["multilabel"] and len(values["classes"]) < 2:
         raise UserError(f"{path} is damaged: `classes` must have at least two names{advice}")
+    _require(path, values, {name: check for name, check in _learned(values).items() if name in values}, advice)
     return values
+
+
+def _learned(values: Mapping) -> dict[str, Check]:
+    """Return the checks of what was learned from validation cases, which runs of version 0.1 do not have."""
+    classes, folds = len(values["classes"]), len(values.get("fold_auc", ()))
+    binary = classes == 2 and not values["multilabel"]
+
+    def are_calibrations(found) -> bool:
+        rows = isinstance(found, list) and len(found) == folds
+        return rows and all(_is_calibration(value, classes) for value in found)
+
+    def are_thresholds(found) -> bool:
+        return isinstance(found, list) and len(found) == folds and all(map(_is_finite, found))
+
+    return {
+        "threshold": (lambda found: binary and _is_threshold(found), "a threshold with its rates, for two classes"),
+        "fold_threshold": (are_thresholds, "the threshold of each fold"),
+        "fold_calibration": (are_calibrations, "a temperature and offsets of each class, for each fold"),
+    }
 
 
 def read_metrics(path: Path) -> dict[str, dict]:

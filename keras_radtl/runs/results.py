@@ -10,8 +10,9 @@ from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.metrics.multilabel import multilabel_metrics
-from keras_radtl.models.probabilities import to_probabilities
+from keras_radtl.models.probabilities import predicted_classes, to_probabilities
 from keras_radtl.runs.directory import HISTORY, LEARNING_RATES, METRICS, RunDirectory, predictions_name
+from keras_radtl.runs.divergence import marked
 from keras_radtl.runs.files import read_csv, write_csv, write_json
 from keras_radtl.runs.inference import require_finite
 
@@ -23,10 +24,17 @@ class Predictions:
     Attributes:
         indices: int array of shape (n,), row numbers of the case table.
         logits: float32 array of shape (n, n_classes).
+        threshold: Probability from which the second of two classes is predicted, a number or an array of shape (n,);
+            None: the class of highest probability.
     """
 
     indices: np.ndarray
     logits: np.ndarray
+    threshold: np.ndarray | float | None = None
+
+    def predicted(self, multilabel: bool) -> np.ndarray:
+        """Return the predicted classes, or 0 and 1 for each label of a multi-label task; see `predicted_classes`."""
+        return predicted_classes(to_probabilities(self.logits, multilabel), multilabel, self.threshold)
 
 
 def prediction_columns(classes) -> list[str]:
@@ -38,10 +46,12 @@ def prediction_columns(classes) -> list[str]:
 def prediction_rows(table: CaseTable, split: str, predictions: Predictions) -> list[list]:
     """Return the rows of a predictions file, in the order of `predictions`."""
     probabilities = to_probabilities(predictions.logits, table.multilabel)
+    predicted = predictions.predicted(table.multilabel)
     rows = []
-    for index, logits, probability in zip(predictions.indices, predictions.logits, probabilities, strict=True):
-        predicted = (probability > 0.5).astype(int) if table.multilabel else int(probability.argmax())
-        names = [table.target_text(table.targets[index]), table.target_text(predicted)]
+    for index, logits, probability, called in zip(
+        predictions.indices, predictions.logits, probabilities, predicted, strict=True
+    ):
+        names = [table.target_text(table.targets[index]), table.target_text(called)]
         case = [table.cases[index], table.paths[index], table.groups[index], split]
         rows.append([*case, *names, *logits, *probability])
     return rows
@@ -64,12 +74,19 @@ def split_metrics(table: CaseTable, predictions: Predictions, seed: int) -> dict
     known = np.arange(len(indices)) if table.multilabel else np.flatnonzero(table.targets[indices] >= 0)
     probabilities = to_probabilities(predictions.logits[known], table.multilabel)
     groups = np.asarray(table.groups)[indices[known]]
-    compute = multilabel_metrics if table.multilabel else classification_metrics
-    metrics = compute(table.targets[indices[known]], probabilities, table.classes, groups=groups, seed=seed)
+    common = (table.targets[indices[known]], probabilities, table.classes, groups, seed)
+    if table.multilabel:
+        metrics = multilabel_metrics(*common)
+    else:
+        threshold = predictions.threshold
+        threshold = threshold[known] if isinstance(threshold, np.ndarray) else threshold
+        metrics = classification_metrics(*common, threshold=threshold)
     return {name: metric._asdict() for name, metric in metrics.items()}
 
 
-def write_results(run: RunDirectory, table: CaseTable, parts: dict[str, Predictions], seed: int) -> dict:
+def write_results(
+    run: RunDirectory, table: CaseTable, parts: dict[str, Predictions], seed: int, diverged: bool = False
+) -> dict:
     """Write the predictions of each split and `metrics.json`.
 
     Args:
@@ -77,10 +94,11 @@ def write_results(run: RunDirectory, table: CaseTable, parts: dict[str, Predicti
         table: The cases.
         parts: Predictions by split.
         seed: Seed of the bootstrap intervals.
+        diverged: Whether the training of the model has diverged; `method` of each metric then says so.
     Returns:
         The content of `metrics.json`: metrics by split and name.
     """
-    metrics = {split: split_metrics(table, predictions, seed) for split, predictions in parts.items()}
+    metrics = {split: marked(split_metrics(table, part, seed), diverged) for split, part in parts.items()}
     write_predictions(run, table, parts)
     write_json(run / METRICS, metrics)
     return metrics
@@ -118,35 +136,6 @@ def read_logits(run: RunDirectory, split: str, table: CaseTable) -> Predictions:
     except ValueError as error:
         raise UserError(f"{file} is damaged: {error}; `overwrite=True` starts over") from None
     return Predictions(np.array([position[row["case"]] for row in rows]), logits.reshape(len(rows), len(table.classes)))
-
-
-def pool_folds(run: RunDirectory, folds: list[RunDirectory], table: CaseTable, seed: int) -> tuple[Predictions, dict]:
-    """Pool the test predictions of all folds and write them and their metrics.
-
-    Each case is predicted by the model of the fold in which it is a test case.
-
-    Args:
-        run: The run directory, to which the results are written.
-        folds: The directories of the finished folds.
-        table: The cases.
-        seed: Seed of the bootstrap intervals.
-    Returns:
-        The pooled predictions in table order, and the summary of the run with the test AUC of each fold.
-    """
-    each = [read_logits(fold, "test", table) for fold in folds]
-    indices, logits = np.concatenate([p.indices for p in each]), np.concatenate([p.logits for p in each])
-    order = np.argsort(indices, kind="stable")
-    pooled = Predictions(indices[order], logits[order])
-    write_results(run, table, {"test": pooled}, seed)
-    summaries = [fold.summary() for fold in folds]
-    summary = {
-        key: summaries[0][key]
-        for key in ("classes", "multilabel", "image_shape", "parameters", "monitor", "precision", "jit_compile")
-    }
-    summary["fold_auc"] = [fold.metrics()["test"]["auc"]["value"] for fold in folds]
-    summary["fold_val_auc"] = [s["best_val_auc"] for s in summaries]
-    summary["seconds"] = round(sum(s["seconds"] for s in summaries), 1)
-    return pooled, summary
 
 
 def write_history(run: RunDirectory, history: list[dict]) -> None:

@@ -13,6 +13,7 @@ from keras_radtl.config.serialization import update
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.evaluation import Evaluation, evaluate_models
 from keras_radtl.runs.new_images import list_images, predict_images
+from keras_radtl.runs.notes import metric_notes, notes_html
 from keras_radtl.runs.run_plots import RunPlots
 from keras_radtl.runs.tables import read_history, read_metrics, read_predictions
 from keras_radtl.runs.trained_model import TrainedModel, load_models
@@ -61,13 +62,30 @@ class Run(RunPlots):
         """Number of folds; 0 for one split."""
         return len(self.summary.get("fold_auc", ()))
 
+    @property
+    def threshold(self) -> dict | None:
+        """The threshold of `predict` and `evaluate`: `value`, `rule`, and validation `sensitivity` and `specificity`.
+
+        That of a cross-validated run is chosen on the calibrated validation predictions of all folds; the test cases of
+        a fold are predicted with its own, in `summary["fold_threshold"]`. None for more than two classes, for a
+        multi-label task and for a run of version 0.1; the class of highest probability is predicted then.
+        """
+        return self.summary.get("threshold")
+
     @cached_property
     def metrics(self) -> dict[str, pd.DataFrame]:
         """Metrics by split: DataFrames indexed by metric with `value`, `ci_low`, `ci_high`, `n` and `method`.
 
-        A cross-validated run has only the split `test`, the pooled predictions of all folds.
+        A cross-validated run has only the split `test`, the pooled predictions of all folds; its `auc_fold_mean` is the
+        mean of the AUCs of the folds.
         """
         return read_metrics(self.directory)
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes on few cases, clustered and missing intervals, and a training that diverged; see `metric_notes`."""
+        metrics = self.directory.metrics()
+        return metric_notes({split: metrics[split] for split in ("val", "test") if split in metrics})
 
     @property
     def history(self) -> pd.DataFrame:
@@ -95,7 +113,7 @@ class Run(RunPlots):
         return self.trained.models
 
     def predict(self, images: Sequence[str | Path] | str | Path, on_bad_image: str = "error") -> pd.DataFrame:
-        """Predict image files; the logits of all folds are averaged.
+        """Predict image files with the views and the threshold of the run; the calibrated folds are averaged.
 
         Args:
             images: Files and folders; a folder is replaced by the images in it and its subfolders.
@@ -117,7 +135,7 @@ class Run(RunPlots):
         return pd.DataFrame(columns)
 
     def evaluate(self, data: str | Path, **overrides) -> Evaluation:
-        """Evaluate the models on other labelled images.
+        """Evaluate the models on other labelled images, which are predicted as by `predict`.
 
         Args:
             data: Folder of class folders, CSV or `.npz` file.
@@ -137,13 +155,14 @@ class Run(RunPlots):
     def __repr__(self) -> str:
         auc = self.metrics["test"]["value"].get("auc") if "test" in self.metrics else None
         shown = f", test AUC {auc:.3f}" if auc is not None else ""
+        shown += ", diverged" * bool(self.summary.get("diverged"))
         return f"Run({str(self.path)!r}, {self.config.model.backbone}, {' / '.join(self.classes)}{shown})"
 
     def _repr_html_(self) -> str:
         import html
 
         tables = "".join(f"<h4>{split}</h4>{frame.to_html()}" for split, frame in self.metrics.items())
-        return f"<p>{html.escape(repr(self))}</p>{tables}"
+        return f"<p>{html.escape(repr(self))}</p>{tables}{notes_html(self.notes)}"
 
 
 def load_run(path: str | Path) -> Run:

@@ -6,6 +6,7 @@ no code is loaded from a file.
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from dataclasses import dataclass, replace
@@ -16,7 +17,10 @@ import numpy as np
 from keras_radtl.config import DataConfig, ModelConfig, UserError
 from keras_radtl.data.images import Images, load_images
 from keras_radtl.data.table import CaseTable
+from keras_radtl.data.views import UNCHANGED, View, make_views, mean_of_views
+from keras_radtl.metrics.logit_calibration import Calibration, calibrate_logits
 from keras_radtl.reproducibility import import_tensorflow
+from keras_radtl.runs.decision import applied_threshold, fold_calibrations
 from keras_radtl.runs.directory import CONFIG, MODEL, RunDirectory
 from keras_radtl.runs.inference import Predictor
 
@@ -34,6 +38,11 @@ class TrainedModel:
         image_shape: (height, width, channels) of the images.
         models: One model, or one per fold.
         batch_size: Number of images in a batch.
+        views: Views of an image whose logits are averaged, as for the test cases of the run.
+        calibrations: Calibration of each fold on its validation cases, before folds are averaged; () for none.
+        threshold: Probability from which the second of two classes is predicted; None: the class of highest
+            probability.
+        diverged: Whether the training has diverged, of one fold at least.
     """
 
     data: DataConfig
@@ -42,32 +51,60 @@ class TrainedModel:
     image_shape: tuple[int, int, int]
     models: tuple
     batch_size: int
+    views: tuple[View, ...] = (UNCHANGED,)
+    calibrations: tuple[Calibration, ...] = ()
+    threshold: float | None = None
+    diverged: bool = False
+
+    @property
+    def passes(self) -> int:
+        """Number of times that an image passes through a model: models times views."""
+        return len(self.models) * len(self.views)
 
     def fold_logits(self, pixels: np.ndarray, advance=None) -> np.ndarray:
-        """Return the logits of images by each model.
+        """Return the logits of images by each model, averaged over the views of an image.
 
         Args:
             pixels: uint8 array of shape (n, height, width, channels).
-            advance: Called with the number of images of a batch, once for each batch and model.
+            advance: Called with the number of images of a batch, once for each batch, view and model.
         Returns:
             float32 array of shape (n_models, n, n_classes).
         """
+        return np.stack([self._model_logits(Predictor(model), pixels, advance) for model in self.models])
+
+    def _model_logits(self, predict: Predictor, pixels: np.ndarray, advance) -> np.ndarray:
         from keras_radtl.data.pipeline import evaluation_batches
 
-        rows = np.arange(len(pixels))
-        batches = [evaluation_batches(pixels, rows, self.batch_size) for _ in self.models]
-        return np.stack([Predictor(model)(b, advance) for model, b in zip(self.models, batches, strict=True)])
+        def logits(view: View) -> np.ndarray:
+            change = view.change if view.name else None
+            batches = evaluation_batches(pixels, np.arange(len(pixels)), self.batch_size, change=change)
+            return predict(batches, advance)
+
+        return mean_of_views(logits, self.views)
 
     def logits(self, pixels: np.ndarray, advance=None) -> np.ndarray:
-        """Return the logits of images, averaged over the models of all folds.
+        """Return the logits of images, calibrated by fold and averaged over the models of all folds.
 
         Args:
             pixels: uint8 array of shape (n, height, width, channels).
-            advance: Called with the number of images of a batch, once for each batch and model.
+            advance: Called with the number of images of a batch, once for each batch, view and model.
         Returns:
             float32 array of shape (n, n_classes).
         """
-        return np.mean(self.fold_logits(pixels, advance), axis=0, dtype=np.float32)
+        return np.mean(self.calibrated(self.fold_logits(pixels, advance)), axis=0, dtype=np.float32)
+
+    def calibrated(self, logits: np.ndarray) -> np.ndarray:
+        """Return the logits of each model on the common scale of the folds; unchanged without calibrations.
+
+        Args:
+            logits: From `fold_logits`.
+        Returns:
+            float32 array of the same shape.
+        """
+        if not self.calibrations:
+            return logits
+        pairs = zip(logits, self.calibrations, strict=True)
+        return np.stack([calibrate_logits(*pair) for pair in pairs]).astype(np.float32)
 
     def read(self, table: CaseTable, progress=None) -> np.ndarray:
         """Return the images of a table, preprocessed as in the run: uint8 array (n, height, width, channels)."""
@@ -106,7 +143,10 @@ def load_models(path: str | Path) -> TrainedModel:
     models = tuple(_load_model(folder / MODEL, *make) for folder in folders)
     height, _, channels = shape
     data = replace(config.data, image_size=height, channels="grey" if channels == 1 else "rgb")
-    return TrainedModel(data, classes, multilabel, shape, models, config.training.batch_size)
+    views = make_views(config.prediction.tta, config.augment, config.seed)
+    learned = (fold_calibrations(summary), applied_threshold(summary))
+    diverged = bool(summary.get("diverged"))
+    return TrainedModel(data, classes, multilabel, shape, models, config.training.batch_size, views, *learned, diverged)
 
 
 def _load_model(path: Path, config: ModelConfig, num_classes: int, shape, seed: int, multilabel: bool, precision: str):
@@ -120,7 +160,21 @@ def _load_model(path: Path, config: ModelConfig, num_classes: int, shape, seed: 
     except Exception as error:  # of Keras, h5py or the archive
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} does not fit the {CONFIG} of its run: {reason[:120]}; {_READABLE}") from None
+    if _resizes(model) and '"size"' not in _scaling_configs(path):
+        raise UserError(f"{path} was saved by version 0.1, whose backbones saw images of one size; {_READABLE}")
     return model
+
+
+def _resizes(model) -> bool:
+    """Return whether backbones see the images at different sizes."""
+    return any(getattr(layer, "size", None) for layer in model.layers if layer.name.endswith("scaling"))
+
+
+def _scaling_configs(path: Path) -> str:
+    """Return the configurations of the scaling layers in a model file, as text."""
+    with zipfile.ZipFile(path) as archive:
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+    return json.dumps([layer["config"] for layer in layers if layer["class_name"] == "PixelScaling"])
 
 
 def _check_model(path: Path) -> None:

@@ -17,7 +17,7 @@ from keras import ops
 from keras_radtl.models.keras_internals import OptimizerHooks, adam_slots, optimizer_index, optimizer_variables
 
 if TYPE_CHECKING:
-    from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms
+    from keras_radtl.strategies.layer_rates import Multipliers
 
 register = keras.saving.register_keras_serializable(package="keras_radtl")
 
@@ -40,7 +40,7 @@ class TransferOptimizer(OptimizerHooks):
         self.decay_bias_and_norm = decay_bias_and_norm
         self._multipliers = None
 
-    def set_multipliers(self, multipliers: GroupMultipliers | RelativeGradientNorms | None) -> None:
+    def set_multipliers(self, multipliers: Multipliers | None) -> None:
         """Set the learning-rate multipliers; None means no multipliers."""
         self._multipliers = multipliers
 

@@ -11,7 +11,7 @@ from keras_radtl.strategies.optimizers import OptimizerSettings, make_optimizer
 if TYPE_CHECKING:
     import keras
 
-    from keras_radtl.strategies.layer_rates import GroupMultipliers, RelativeGradientNorms
+    from keras_radtl.strategies.layer_rates import Multipliers
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def compile_phase(
     phase: Phase,
     settings: OptimizerSettings,
     loss: keras.losses.Loss | Callable,
-    multipliers: GroupMultipliers | RelativeGradientNorms | None = None,
+    multipliers: Multipliers | None = None,
     scale_loss: bool = False,
 ) -> None:
     """Compile a model for a phase, with a new optimizer, after its trainable layers have been set.

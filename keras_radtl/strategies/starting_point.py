@@ -2,6 +2,8 @@
 
     alpha * ||w - w0||_p^p for the pretrained weights + beta * ||w||_p^p for the head,   p = 1 or 2
 
+A head that starts from a probe is penalised by its distance to the probe instead.
+
 Reference: Li, Grandvalet and Davoine, Explicit Inductive Bias for Transfer Learning with Convolutional Networks,
 ICML 2018; Davila et al., sections 3.1.6 and 3.1.7.
 """
@@ -42,22 +44,24 @@ class StartingPoint(keras.regularizers.Regularizer):
         }
 
 
-def add_penalty(model: keras.Model, initial: dict[str, np.ndarray], alpha: float, beta: float, norm: int) -> None:
+def add_penalty(
+    model: keras.Model, initial: dict[str, np.ndarray], alpha: float, beta: float, norm: int, from_head: bool = False
+) -> None:
     """Add the penalty to every trainable variable of a classifier.
 
     Args:
         model: The classifier; the penalty becomes part of `model.losses`.
         initial: Initial weights by variable path.
         alpha: Factor for the backbone.
-        beta: Factor for the head, whose starting point is zero.
+        beta: Factor for the head.
         norm: 1 or 2.
+        from_head: Whether the starting point of the head are its initial weights, as after a probe, instead of zero.
     """
     for layer in model.layers:
         for variable in layer.trainable_weights:
             in_head = layer.name == HEAD
-            variable.regularizer = (
-                StartingPoint(beta, norm) if in_head else StartingPoint(alpha, norm, initial[variable.path])
-            )
+            start = None if in_head and not from_head else initial[variable.path]
+            variable.regularizer = StartingPoint(beta if in_head else alpha, norm, start)
 
 
 def remove_penalty(model: keras.Model) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+    from keras_radtl.strategies.solvers import Solution, Solver
+
 Unfreeze = str | tuple[str, ...]  # "none", "all", "topN" or "layers:N"; or names of layer groups
 Step = tuple[str, Unfreeze]  # name of a phase, and what to unfreeze besides the head
 
@@ -52,6 +54,8 @@ class Strategy:
         share: Share of the epochs for the first of two phases. More than two phases have equal shares.
         penalty: Norm of the penalty on the distance to the starting point, 1 or 2. None means no penalty.
         auto_multipliers: Whether relative gradient norms set learning-rate multipliers.
+        solver: Function that finds the optimum of a linear head on the features of the frozen backbone (see
+            `solvers`), instead of a training by epochs. None means a training.
     """
 
     title: str
@@ -59,6 +63,7 @@ class Strategy:
     share: float = 0.5
     penalty: int | None = None
     auto_multipliers: bool = False
+    solver: Solver | None = None
 
 
 def _fixed(groups: Sequence[str], unfreeze: str) -> list[Step]:
@@ -71,6 +76,16 @@ def _full(groups: Sequence[str], unfreeze: str) -> list[Step]:
 
 def _probe(groups: Sequence[str], unfreeze: str) -> list[Step]:
     return [("classifier", "none")]
+
+
+def _exact(groups: Sequence[str], unfreeze: str) -> list[Step]:
+    return [("exact", "none")]
+
+
+def _solve_probe(*problem) -> Solution:
+    from keras_radtl.strategies.probe import solve_probe  # NumPy is not needed to plan a run
+
+    return solve_probe(*problem)
 
 
 def _probe_then_full(groups: Sequence[str], unfreeze: str) -> list[Step]:
@@ -103,6 +118,7 @@ STRATEGIES: dict[str, Strategy] = {
     "auto_rgn": Strategy(
         "full fine-tuning, learning rates by relative gradient norm (FTS 3.1.8)", _full, auto_multipliers=True
     ),
+    "probe": Strategy("L2 logistic regression on frozen features, solved exactly", _exact, solver=_solve_probe),
 }
 
 
@@ -115,6 +131,11 @@ def get_strategy(name: str) -> Strategy:
     if name not in STRATEGIES:
         raise UserError(f"Unknown strategy {name!r}. Known: {', '.join(STRATEGIES)}")
     return STRATEGIES[name]
+
+
+def initial_solver(initial_head: str) -> Solver | None:
+    """Return the solver of the strategy that `training.initial_head` names; None for other initial weights."""
+    return STRATEGIES[initial_head].solver if initial_head in STRATEGIES else None
 
 
 def list_strategies() -> pd.DataFrame:
@@ -134,7 +155,7 @@ def outline_phases(training: TrainingConfig, groups: Sequence[str]) -> tuple[Pha
 
     `phase_epochs` sets the number of epochs of each phase. Without it, `epochs` is divided among the phases: `lp_ft`
     uses a third for linear probing, and gradual unfreezing uses equal parts. Each phase has at least one epoch, and the
-    last one also has the remainder.
+    last one also has the remainder. An exact solver has one pass over the images per view.
 
     Args:
         training: The training section of a configuration.
@@ -146,6 +167,7 @@ def outline_phases(training: TrainingConfig, groups: Sequence[str]) -> tuple[Pha
     strategy = get_strategy(training.strategy)
     steps = strategy.steps(groups, training.unfreeze)
     epochs = training.phase_epochs or _divide(training.epochs, len(steps), strategy.share)
+    epochs = epochs if strategy.solver is None else [training.views]
     if len(epochs) != len(steps):
         names = ", ".join(name for name, _ in steps)
         raise UserError(f"`phase_epochs` must have one number for each phase ({names}). Received: {list(epochs)}")

@@ -18,6 +18,7 @@ _BACKBONE = 25_000_000  # parameters, approximately
 _FILES = 0.3  # seconds for the metrics and files of a model, measured on 2 cores
 _FIGURES = 6.0  # seconds for the figures of a model, measured on 2 cores
 _LAYERS = 100  # layers of a backbone, approximately
+_SOLVE = 1e-9  # seconds of an exact fit per row and square of the number of features, measured on one core
 
 
 def disk_bytes(runs: Sequence[RunSpec], cases: int, save_models: bool) -> tuple[int, int]:
@@ -46,8 +47,17 @@ def _widths(config: Config) -> int:
 
 
 def _feature_bytes(config: Config, cases: int) -> int:
+    plan = make_plan(config)
+    if plan.strategy.solver is not None:
+        return 4 * _widths(config) * cases * _views(plan)
     folds, passes = _passes(config)
     return int(4 * _widths(config) * folds * cases * (passes + 1))
+
+
+def _views(plan: Plan) -> int:
+    """Return the number of views of each image whose features an exact fit needs; all folds share them."""
+    copies = plan.training.views - 1 if plan.augment.active else 0
+    return copies + len(plan.views)
 
 
 def _head_parameters(config: Config) -> int:
@@ -101,6 +111,8 @@ def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored:
         stored: Whether an earlier run has computed the activations of the frozen layers.
         reuse: Whether activations are stored at all.
     """
+    if plan.strategy.solver is not None:
+        return _exact_seconds(plan, config, cases, speed, stored, reuse)
     folds, share = config.split.folds or 1, _training_share(config)
     training = share * cases
     validation = training * config.split.val / config.split.train
@@ -109,6 +121,8 @@ def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored:
     seconds = speed.of("build", plan) + _FILES
     if not (stored and plan.frozen and reusable):
         seconds += trace + cases * image  # predictions of all cases
+    if plan.initial_solver is not None and not (stored and reuse):
+        seconds += trace + _views(plan) * training * image
     for phase in plan.phases:
         steps = phase.epochs * math.ceil(training / plan.training.batch_size)
         seconds += steps * (speed.step + speed.weight_step * _head_parameters(config))
@@ -125,6 +139,18 @@ def _model_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored:
             elif not stored:
                 seconds += (phase.epochs * training + validation) * image
     return folds * seconds
+
+
+def _exact_seconds(plan: Plan, config: Config, cases: int, speed: Speed, stored: bool, reuse: bool) -> float:
+    """Return the seconds of a run whose head is solved exactly; its folds share the features.
+
+    Args: Those of `_model_seconds`.
+    """
+    folds = config.split.folds or 1
+    passes = 0 if stored and reuse else 1 if reuse else folds
+    seconds = passes * (_views(plan) * cases * speed.of("image", plan) + speed.of("trace", plan))
+    rows = cases * (1 - 1 / folds if folds > 1 else 1 - config.split.test) * plan.training.views
+    return seconds + folds * (speed.of("build", plan) + _SOLVE * rows * _widths(config) ** 2 + _FILES)
 
 
 def opened_share(plan: Plan, phase: PhaseOutline) -> float:

@@ -23,6 +23,7 @@ from keras_radtl.config import (
     from_dict,
     to_dict,
 )
+from keras_radtl.models.backbones.branches import input_sizes
 from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.system.child_process import ask
 from keras_radtl.training.plan import Plan, make_plan
@@ -75,7 +76,8 @@ class Speed:
 
 def backbone_words(plan: Plan) -> list[str]:
     """Return `backbone:size` for each backbone of a plan."""
-    return [f"{branch.spec.name}:{plan.image_size}" for branch in plan.branches]
+    sizes = input_sizes(plan.branches, plan.image_size)
+    return [f"{branch.spec.name}:{size}" for branch, size in zip(plan.branches, sizes, strict=True)]
 
 
 def data_word(plan: Plan) -> str:

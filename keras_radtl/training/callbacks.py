@@ -57,6 +57,24 @@ class LearningRateSchedule(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.rate(epoch))
 
 
+class LearningRateMultipliers(keras.callbacks.Callback):
+    """Begin each epoch of the learning-rate multipliers; some are measured on batches of the epoch.
+
+    Place it after `ResetDropoutSeeds`, so that a resumed run measures with the same dropout.
+
+    Args:
+        multipliers: From `make_multipliers`.
+        batches: Function of the epoch, counted from 0, that returns its batches as a `tf.data.Dataset`.
+    """
+
+    def __init__(self, multipliers, batches):
+        super().__init__()
+        self.multipliers, self.batches = multipliers, batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.multipliers.begin_epoch(self.model, lambda: self.batches(epoch))
+
+
 class LogPenalty(keras.callbacks.Callback):
     """Log the penalty terms of the loss, if there are any."""
 
@@ -143,10 +161,6 @@ class SaveCheckpoint(keras.callbacks.Callback):
         inside = {variable.path for variable in self.model.weights}
         changed = checkpoint.changed_weights(self.whole, self.initial)  # in earlier phases
         self._below = {path: value for path, value in changed.items() if path not in inside}
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.rates is not None:
-            self.rates.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         state, value = self.state, logs[self.monitor]

@@ -21,6 +21,8 @@ from keras_radtl.runs.directory import CHECKPOINT, RunDirectory
 from keras_radtl.runs.files import atomic
 
 Weights = dict[str, np.ndarray]
+Head = tuple[np.ndarray, np.ndarray, dict]  # kernel, bias and certificate
+_INITIAL_HEAD = "initial_head.npz"
 _PIECE = 1 << 20  # bytes
 
 
@@ -154,6 +156,32 @@ def load_best(run: RunDirectory, state: TrainingState) -> Weights:
         return _weights(arrays)
 
 
+def save_head(run: RunDirectory, kernel: np.ndarray, bias: np.ndarray, certificate: dict) -> None:
+    """Write the head from which a training starts.
+
+    Args:
+        run: The run directory.
+        kernel: float32 array of shape (n_features, n_classes).
+        bias: float32 array of shape (n_classes,).
+        certificate: JSON-able values about the head.
+    """
+    text = np.frombuffer(json.dumps(certificate).encode(), dtype=np.uint8)
+    _write(run / _INITIAL_HEAD, {"kernel": kernel, "bias": bias, "certificate": text})
+
+
+def load_head(run: RunDirectory) -> Head | None:
+    """Return what `save_head` wrote; None if there is no file.
+
+    Raises:
+        UserError: If the file is damaged; the message names it.
+    """
+    file = run / _INITIAL_HEAD
+    if not os.path.lexists(file):
+        return None
+    with _reading(file) as arrays:
+        return arrays["kernel"], arrays["bias"], json.loads(arrays["certificate"].tobytes())
+
+
 @contextlib.contextmanager
 def _reading(file: Path) -> Iterator[np.lib.npyio.NpzFile]:
     """Open an archive of arrays; whatever damaged it becomes one line."""
@@ -193,8 +221,8 @@ def assign_optimizer(optimizer, values: list[np.ndarray]) -> None:
 
 
 def remove(run: RunDirectory) -> None:
-    """Remove the checkpoint and the best weights of a finished run."""
-    for file in [run / CHECKPOINT, *run.path.glob("best_*.npz")]:
+    """Remove the checkpoint, the best weights and the initial head of a finished run."""
+    for file in [run / CHECKPOINT, run / _INITIAL_HEAD, *run.path.glob("best_*.npz")]:
         file.unlink(missing_ok=True)
 
 

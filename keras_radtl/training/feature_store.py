@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,7 @@ class FeatureStore:
 
     def __init__(self, folder: Path, limit: int, dtype: str = "float32"):
         self.folder, self.limit, self.dtype = Path(folder), int(limit), dtype
+        self._lock = threading.Lock()  # an entry is written once, also if two threads of a training need it
 
     def batches(
         self, key: dict, rows: int, size: int, make: Callable[[], Iterable[list[np.ndarray]]]
@@ -116,13 +118,14 @@ class FeatureStore:
         """
         key = {**key, "dtype": self.dtype}
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-        found = self._open(name, key, rows)
-        if found is None:
-            self._write(name, key, rows, _guarded(make))
+        with self._lock:
             found = self._open(name, key, rows)
             if found is None:
-                raise OSError(errno.EIO, "an entry cannot be replaced", str(self.folder / name))
-            self._prune(keep=name)
+                self._write(name, key, rows, _guarded(make))
+                found = self._open(name, key, rows)
+                if found is None:
+                    raise OSError(errno.EIO, "an entry cannot be replaced", str(self.folder / name))
+                self._prune(keep=name)
         return found
 
     def _open(self, name: str, key: dict, rows: int) -> list[np.ndarray] | None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_radtl.config import UserError
+from keras_radtl.config import PredictionConfig, UserError, require
 from keras_radtl.data.dataset import Dataset, load_dataset
 from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
+from keras_radtl.runs.notes import few_cases
 from keras_radtl.runs.progress import Progress
 from keras_radtl.training.plan import Plan
 
@@ -36,7 +37,37 @@ def read_data(plan: Plan, cache: Path) -> Dataset:
         counts = np.bincount(cases.targets[cases.targets >= 0], minlength=len(cases.classes))
         content = ", ".join(f"{count} {name}" for count, name in zip(counts, cases.classes, strict=True))
     logger.info("data: %s, %d images (%s), %d groups", cases.name, len(cases), content, len(set(cases.groups)))
+    for warning in _few_cases(dataset):
+        logger.warning("%s", warning)
     return dataset
+
+
+def _few_cases(dataset: Dataset) -> list[str]:
+    """Return warnings on validation and test cases; with folds, the test cases of all folds are evaluated together."""
+    cases, first = dataset.cases, dataset.splits[0]
+    parts = {"test": np.arange(len(cases.targets))} if first.fold else {"val": first.val, "test": first.test}
+    found = []
+    for name, indices in parts.items():
+        targets = cases.targets[indices]
+        if cases.multilabel:
+            known, counts = len(targets), np.concatenate([(targets == 1).sum(axis=0), (targets == 0).sum(axis=0)])
+        else:
+            known, counts = int((targets >= 0).sum()), np.bincount(targets[targets >= 0], minlength=len(cases.classes))
+        found.append(few_cases(name, known, int(counts.min())))
+    return [warning for warning in found if warning]
+
+
+def require_two_classes(plan: Plan, dataset: Dataset) -> None:
+    """Refuse a threshold other than 0.5 for a task that has none.
+
+    Raises:
+        UserError: Naming the number of classes.
+    """
+    cases = dataset.cases
+    if plan.prediction.threshold != PredictionConfig.threshold and (cases.multilabel or len(cases.classes) > 2):
+        several = f"{len(cases.classes)} classes, of which the most probable is predicted"
+        rule = f"0.5 for {'a multi-label task' if cases.multilabel else several}"
+        require(False, "threshold", rule, plan.prediction.threshold)
 
 
 def require_validation_auc(dataset: Dataset) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.data.sampling import Balanced, Shuffled, class_weights, label_weights, make_order
 from keras_radtl.data.split import Split
+from keras_radtl.data.views import UNCHANGED
 from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import set_trainable
@@ -131,8 +132,9 @@ def _fit_phase(job: TrainingJob, model, initial, phase: Phase, state, optimizer,
     plan, training, strategy = job.plan, job.plan.training, job.plan.strategy
     set_trainable(model, phase.layers)
     if strategy.penalty:
-        starting_point.add_penalty(model, initial, training.alpha, training.beta, strategy.penalty)
-    multipliers = make_multipliers(model, plan.group_multipliers, training.counting, strategy.auto_multipliers)
+        from_head = plan.initial_solver is not None
+        starting_point.add_penalty(model, initial, training.alpha, training.beta, strategy.penalty, from_head)
+    multipliers = make_multipliers(model, plan.group_multipliers, training.counting, plan.auto_multipliers)
     source = make_batch_source(model, job, phase.epochs)
     compile_phase(
         source.model, phase, plan.optimizer, job.loss, multipliers, scale_loss=training.precision == "mixed_float16"
@@ -173,6 +175,7 @@ def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, mu
     )  # fmt: skip
     listed = [
         callbacks.ResetDropoutSeeds(job.plan.seed),
+        *_multiplier_callbacks(multipliers, source),
         callbacks.LearningRateSchedule(rate),
         callbacks.LogPenalty(),
         callbacks.Validation(
@@ -185,11 +188,21 @@ def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, mu
     return [*listed, callbacks.TensorBoardScalars(job.run / TENSORBOARD)] if job.options.tensorboard else listed
 
 
+def _multiplier_callbacks(multipliers, source) -> list:
+    if multipliers is None:
+        return []
+    return [callbacks.LearningRateMultipliers(multipliers, lambda epoch: source.training(epoch, epoch + 1))]
+
+
 def predict_splits(job: TrainingJob, model) -> dict[str, Predictions]:
-    """Return the predictions of each split without augmentation; of the test cases only with `RunOptions.test`."""
+    """Return the predictions of each split; of the test cases only with `RunOptions.test`.
+
+    Validation and test cases are predicted by the views of the plan, training cases by the image alone.
+    """
     phases = resolve_phases(model, job.plan.phases, job.plan.training.counting)
     trained = frozenset().union(*(phase.layers for phase in phases))
     set_trainable(model, trained)  # the layers below have their initial weights in every epoch
     source = make_batch_source(model, job, epochs=1)
     parts = {name: getattr(job.split, name) for name in SPLITS if name != "test" or job.options.test}
-    return {name: Predictions(indices, source.logits(indices)) for name, indices in parts.items()}
+    views = {name: (UNCHANGED,) if name == "train" else job.plan.views for name in parts}
+    return {name: Predictions(indices, source.logits(indices, views[name])) for name, indices in parts.items()}

@@ -38,7 +38,7 @@ def training_session(seed: int, device: str, deterministic: bool) -> Iterator[Tr
         UserError: If `device` is `gpu` and TensorFlow finds no GPU.
         Stopped: after Ctrl-C or SIGTERM, until `stop.defer()` is called.
     """
-    with StopRequest(immediately=True) as stop, _preserved():
+    with StopRequest(True, "stopped before training began; run the same command again") as stop, _preserved():
         described = prepare(seed, device, deterministic)
         with import_tensorflow().device("CPU:0") if device == "cpu" else contextlib.nullcontext():
             yield TrainingSession(described, stop)

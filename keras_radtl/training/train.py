@@ -15,7 +15,8 @@ from keras_radtl.runs.files import atomic, difference, write_csv, write_json
 from keras_radtl.runs.lock import locked
 from keras_radtl.runs.run import Run
 from keras_radtl.training.build import build, describe
-from keras_radtl.training.load import read_data, require_validation_auc
+from keras_radtl.training.inner_folds import require_inner_folds
+from keras_radtl.training.load import read_data, require_two_classes, require_validation_auc
 from keras_radtl.training.plan import Plan, make_plan
 from keras_radtl.training.run_options import RunOptions
 
@@ -96,18 +97,22 @@ def _train(config: Config, options: RunOptions, action: str, dataset, backbone_c
         tempfile.TemporaryDirectory(prefix="keras_radtl-") as cache,
     ):
         from keras_radtl.models.precision import require_speedup
+        from keras_radtl.training.exact_fit import require_solver_memory
         from keras_radtl.training.phase_loop import TrainingJob
 
         logger.info("device: %s", session.device)
         require_speedup(plan.training.precision, plan.device)
         dataset = dataset or read_data(plan, Path(cache))
+        require_two_classes(plan, dataset)
         require_validation_auc(dataset)
+        require_inner_folds(plan, dataset)
         model = build(plan, dataset, dataset.splits[0].fold, backbone_cache)
+        require_solver_memory(plan, dataset, model)
         describe(plan, model)  # the last check: nothing is written before it
         run = _open(config, options, action, dataset, session.device)
         session.stop.defer()
         for split in dataset.splits:
-            model = model or build(plan, dataset, split.fold, backbone_cache)
+            model = model or build(plan, dataset, split.fold, backbone_cache, log=False)
             _train_split(TrainingJob(plan, dataset, split, run.fold(split.fold), session.stop, options), model)
             model = None
             session.stop.check(f"after fold {split.fold} of {len(dataset.splits)}" if split.fold else "after training")
@@ -143,29 +148,52 @@ def _train_split(job, model) -> None:
     import keras
 
     from keras_radtl.reports.run_figures import draw_run
+    from keras_radtl.runs.decision import decide
     from keras_radtl.runs.results import write_history, write_results
     from keras_radtl.training import checkpoint
+    from keras_radtl.training.exact_fit import fit_exactly, set_initial_head
     from keras_radtl.training.phase_loop import fit, predict_splits
 
     plan, dataset, run = job.plan, job.dataset, job.run
     if job.split.fold and run.finished:
         return
     started = time.monotonic()
-    initial = checkpoint.read_weights(model)
-    state = fit(job, model, initial)
-    checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
+    if plan.strategy.solver is not None:
+        state, parts, certificate = fit_exactly(job, model)
+    else:
+        certificate = set_initial_head(job, model)
+        initial = checkpoint.read_weights(model)
+        state = fit(job, model, initial)
+        checkpoint.assign_weights(model, initial, checkpoint.load_best(run, state))
+        parts = predict_splits(job, model)
     if job.options.save_model:
         with atomic(run / MODEL) as temporary:
             keras.Model(model.inputs[0], model.outputs[0], name=model.name).save(temporary)  # without the optimizer
     write_history(run, state.history)
-    parts = predict_splits(job, model)
-    write_results(run, dataset.cases, parts, plan.seed)
-    write_json(run / SUMMARY, _summary(job, model, state, time.monotonic() - started))
+    loss = _training_loss(job, state, parts["train"])
+    parts, learned = decide(plan.prediction.threshold, dataset.cases, parts)
+    write_results(run, dataset.cases, parts, plan.seed, loss["diverged"])
+    write_json(run / SUMMARY, _summary(job, model, state, time.monotonic() - started) | loss | certificate | learned)
     if job.options.figures:
         draw_run(run, dataset, job.split, parts, state.history, plan.augment, plan.seed)
     if job.split.fold:
         run.set_status("finished", epoch=state.epoch)
         checkpoint.remove(run)
+
+
+def _training_loss(job, state, predictions) -> dict:
+    """Return the loss of the selected epoch on the training cases, and whether the training has diverged."""
+    from keras_radtl.runs.divergence import constant_loss, has_diverged, training_loss
+
+    cases = job.dataset.cases
+    task = len(cases.classes), cases.multilabel
+    loss = training_loss(predictions.logits, cases.targets[predictions.indices], cases.multilabel)
+    diverged = has_diverged(loss, *task)
+    if diverged:
+        found = "%sthe training diverged: the loss of epoch %d on training cases is %.3g, that of equal probabilities"
+        text = f"{found} %.3g; use a lower learning rate"
+        logger.warning(text, job.prefix, state.best_epoch, loss, constant_loss(*task))
+    return {"train_loss": loss, "diverged": diverged}
 
 
 def _summary(job, model, state, seconds: float) -> dict:
@@ -191,10 +219,13 @@ def _finish(plan: Plan, dataset: Dataset, run: RunDirectory, figures: bool) -> N
 
     if dataset.splits[0].fold:
         from keras_radtl.reports.run_figures import draw_pooled
-        from keras_radtl.runs.results import pool_folds
+        from keras_radtl.runs.pooled_folds import pool_folds
+        from keras_radtl.training.exact_fit import pool_certificates
 
         folds = [run.fold(split.fold) for split in dataset.splits]
-        pooled, summary = pool_folds(run, folds, dataset.cases, plan.seed)
+        pooled, summary = pool_folds(run, folds, dataset.cases, plan.seed, plan.prediction.threshold)
+        if plan.strategy.solver is not None:
+            summary |= pool_certificates([fold.summary() for fold in folds])
         write_json(run / SUMMARY, summary)
         if figures:
             draw_pooled(run, dataset.cases, pooled)

@@ -11,6 +11,7 @@ from keras_radtl.config import (
     HeadConfig,
     ModelConfig,
     PhantomConfig,
+    PredictionConfig,
     SplitConfig,
     TrainingConfig,
     UserError,
@@ -75,6 +76,16 @@ from keras_radtl.config import (
         (TrainingConfig, {"unfreeze": "top"}, "unfreeze"),
         (TrainingConfig, {"unfreeze": "top-1"}, "unfreeze"),
         (TrainingConfig, {"unfreeze": "last2"}, "unfreeze"),
+        (PredictionConfig, {"tta": "flip"}, "tta"),
+        (PredictionConfig, {"tta": "views:0"}, "tta"),
+        (PredictionConfig, {"tta": "views:65"}, "tta"),
+        (PredictionConfig, {"threshold": 0.0}, "threshold"),
+        (PredictionConfig, {"threshold": 1.0}, "threshold"),
+        (PredictionConfig, {"threshold": "nan"}, "threshold"),
+        (PredictionConfig, {"threshold": "accuracy:0.9"}, "threshold"),
+        (PredictionConfig, {"threshold": "sensitivity:0"}, "threshold"),
+        (PredictionConfig, {"threshold": "sensitivity:nan"}, "threshold"),
+        (PredictionConfig, {"threshold": "specificity"}, "threshold"),
         (Config, {"seed": -1}, "seed"),
         (Config, {"seed": 2**31}, "seed"),
         (Config, {"device": "tpu"}, "device"),
@@ -93,6 +104,24 @@ def test_l2_of_the_head_excludes_l2_sp():
 @pytest.mark.parametrize("unfreeze", ["none", "all", "top1", "top12", "layers:10"])
 def test_valid_values_of_unfreeze(unfreeze):
     assert TrainingConfig(unfreeze=unfreeze).unfreeze == unfreeze
+
+
+@pytest.mark.parametrize("threshold", [0.3, "0.3", "youden", "sensitivity:0.95", "specificity:1"])
+def test_valid_values_of_the_threshold(threshold):
+    expected = 0.3 if threshold == "0.3" else threshold
+    assert PredictionConfig(threshold=threshold).threshold == expected
+    assert Config.preset(threshold=threshold).prediction.threshold == expected
+
+
+@pytest.mark.parametrize("tta", ["none", "flips", "rotations", "views:1", "views:64"])
+def test_valid_values_of_tta(tta):
+    assert Config.preset(tta=tta).prediction.tta == tta
+
+
+def test_augmented_views_need_an_augmentation():
+    with pytest.raises(UserError, match="^`tta` must be none, flips or rotations without augmentation"):
+        Config.preset(tta="views:4", augment="none")
+    assert Config.preset(tta="flips", augment="none").prediction.tta == "flips"
 
 
 @pytest.mark.parametrize("window", ["image", "full", "0:255", "1000:3000"])

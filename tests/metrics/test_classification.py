@@ -226,3 +226,21 @@ def test_kappa_matches_scikit_learn():
 def test_invalid_input_raises(targets, probabilities, words):
     with pytest.raises(ValueError, match=words):
         classification_metrics(targets, probabilities, ("no", "yes"))
+
+
+def test_threshold_changes_what_is_predicted_and_nothing_else():
+    random = np.random.default_rng(0)
+    targets, scores = random.integers(0, 2, 80), np.round(random.uniform(size=80), 2)
+    usual = classification_metrics(targets, binary(scores), ("no", "yes"), replicates=50)
+    for threshold in (0.31, np.where(np.arange(80) < 40, 0.2, 0.7)):
+        found = classification_metrics(targets, binary(scores), ("no", "yes"), replicates=50, threshold=threshold)
+        called = scores >= threshold
+        assert found["sensitivity"].value == np.mean(called[targets == 1])
+        assert found["specificity"].value == np.mean(~called[targets == 0])
+        assert found["accuracy"].value == np.mean(called == targets)
+        assert all(found[name] == usual[name] for name in ("auc", "average_precision", "brier", "log_loss"))
+
+
+def test_threshold_is_for_two_classes():
+    with pytest.raises(ValueError, match="`threshold` must be None with 3 classes"):
+        classification_metrics([0, 1, 2], np.eye(3), ("a", "b", "c"), threshold=0.3)

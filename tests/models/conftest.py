@@ -10,7 +10,7 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 import numpy as np
 import pytest
 
-LARGE = {"densenet121", "inception_v3", "inception_resnet_v2"}
+LARGE = {"densenet121", "inception_v3", "inception_resnet_v2", "resnet50"}
 _MODEL_FIXTURES = {"small_classifier", "application", "case"}
 
 

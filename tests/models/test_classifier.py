@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from keras_radtl.models.groups import group_table, set_trainable, trainable_laye
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
 from keras_radtl.models.layers.heads import make_head
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
+from keras_radtl.models.prefix import cut
 
-LITE = ModelConfig(weights="none", head=HeadConfig("linear"))
+TINY = ModelConfig("tiny", weights="none", head=HeadConfig("linear"))
 keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras on NumPy 2
 
-# The smallest backbone is tested with all combinations of interest, the others with fewer.
+# The smallest backbone is tested with all combinations of interest, the others with fewer. The inner loop tries every
+# third combination of a backbone.
 SMALLEST = [
     *(("linear", unfreeze, b) for unfreeze in ("none", "top1", "all") for b in ("inference", "adapt")),
     *((head, unfreeze, "inference") for head in ("nonlinear", "conv", "conv_skip") for unfreeze in ("none", "all")),
@@ -33,7 +36,11 @@ RESNET50 = [
 ]
 OTHERS = [("nonlinear", "none", "adapt"), ("conv_skip", "top1", "inference")]
 CASES = {"efficientnet_lite0": SMALLEST, "resnet50": RESNET50}
-BATTERY = [(name, *case) for name in BACKBONES for case in CASES.get(name, OTHERS)]
+BATTERY = [
+    pytest.param(name, *case, marks=[pytest.mark.slow] * (number % 3 > 0))
+    for name in BACKBONES
+    for number, case in enumerate(CASES.get(name, OTHERS))
+]
 
 
 def build(seed=0, size=32, channels=3, num_classes=2, **options):
@@ -135,29 +142,28 @@ def test_initial_weights_depend_on_the_seed_but_not_on_the_global_seed(tiny_back
     assert not any(np.array_equal(a, b) for a, b in kernels)
 
 
-def test_grayscale_images_are_repeated_to_three_channels(small_classifier, images):
-    gray, rgb = build(channels=1, scaling="tf"), small_classifier("efficientnet_lite0")
-    gray.set_weights(rgb.get_weights())
+def test_grayscale_images_are_repeated_to_three_channels(tiny_backbone, images):
+    gray, rgb = build(backbone="tiny", channels=1), build(backbone="tiny")
     pixels = images(gray)
     np.testing.assert_allclose(gray(pixels), rgb(np.repeat(pixels, 3, axis=-1)), rtol=1e-5, atol=1e-6)
 
 
-def test_a_single_output_is_only_allowed_for_multilabel_tasks():
-    assert build_classifier(LITE, 1, (32, 48, 1), 0, multilabel=True).output_shape == (None, 1)
+def test_a_single_output_is_only_allowed_for_multilabel_tasks(tiny_backbone):
+    assert build_classifier(TINY, 1, (32, 48, 1), 0, multilabel=True).output_shape == (None, 1)
     with pytest.raises(UserError, match="`num_classes` must be >= 2. Received: num_classes=1"):
-        build_classifier(LITE, 1, (32, 32, 1), 0)
+        build_classifier(TINY, 1, (32, 32, 1), 0)
 
 
-def test_logits_stay_float32_under_mixed_precision(images):
+def test_logits_stay_float32_under_mixed_precision(tiny_backbone, images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = build()
+        model = build(backbone="tiny")
         logits = model(images(model))
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.output.dtype == "float32"
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
-    assert model.get_layer("head_activation").output.dtype == "bfloat16"
+    assert model.get_layer("last_relu").output.dtype == "bfloat16"
     assert model.get_layer("scaling").output.dtype == "float32"
 
 
@@ -182,6 +188,7 @@ def test_invalid_configurations_are_refused(options, message):
         build(**options)
 
 
+@pytest.mark.slow
 def test_the_features_of_two_backbones_are_concatenated(pair, small_classifier, images):
     assert pair.get_layer("features").output.shape == (None, 2560)
     single = features_of(small_classifier("efficientnet_lite0"), start="scaling")
@@ -251,7 +258,8 @@ def test_saved_classifiers_give_equal_logits_in_a_new_process(tmp_path, pair, sm
         )
 
 
-@pytest.mark.parametrize("name", ["resnet50", pytest.param("densenet121", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet50", "densenet121"])
 def test_torch_checkpoints_use_the_torch_architecture(name, tmp_path):
     checkpoint = tmp_path / "weights.pth"
     checkpoint.touch()
@@ -277,3 +285,67 @@ def test_two_backbones_have_separate_weights(images):
     single = build_classifier(ModelConfig(head=HeadConfig("linear")), 2, (32, 32, 3), seed=0)
     assert len(reports) == 1
     np.testing.assert_array_equal(features_of(model, "backbone2_")(images(model)), features_of(single)(images(model)))
+
+
+def test_stage_pooling_gives_means_and_standard_deviations_of_every_stage(small_classifier):
+    name = "efficientnet_lite0"
+    spec, average = BACKBONES[name], small_classifier(name)
+    head = HeadConfig("linear", pooling="stages")
+    model = build(backbone=name, scaling="tf", head=head)
+    names = [la.name for la in model.layers if la.weights and la.name != "head"]
+    for layer in names:
+        model.get_layer(layer).set_weights(average.get_layer(layer).get_weights())
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    maps = keras.Model(model.input, [model.get_layer(last).output for _, last in spec.stages])(images)
+    expected = [f(m.numpy(), axis=(1, 2)) for m in maps for f in (np.mean, np.std)]
+    pooled = keras.Model(model.input, model.get_layer("pooling").output)(images).numpy()
+    np.testing.assert_allclose(pooled, np.concatenate(expected, axis=1), atol=1.1e-3, rtol=1e-3)
+    assert {row.group: row.parameters for row in group_table(model)[:-1]} == {
+        row.group: row.parameters for row in group_table(average)[:-1]
+    }
+
+
+@pytest.mark.parametrize("unfreeze", ["none", "top2"])
+def test_a_model_with_stage_pooling_is_divided_at_the_lowest_trainable_layer(unfreeze):
+    model = build(backbone="efficientnet_lite0", scaling="tf", head=HeadConfig("linear", pooling="stages"))
+    set_trainable(model, trainable_layers(model, unfreeze))
+    parts = cut(model)
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(parts.upper(parts.lower(images)), model(images))
+    assert parts.lower.count_params() + parts.upper.count_params() == model.count_params()
+
+
+SIZES = "efficientnet_lite0+efficientnet_lite1+efficientnet_lite2"
+
+
+def test_each_of_three_backbones_sees_the_images_at_its_own_size():
+    model = build(backbone=SIZES, size=52, scaling="lite")
+    shapes = [model.get_layer(f"backbone{i}_scaling").output.shape[1:] for i in (1, 2, 3)]
+    assert shapes == [(45, 45, 3), (48, 48, 3), (52, 52, 3)]  # 224, 240 and 260 of 260
+    assert model.get_layer("features").output.shape == (None, 3 * 1280)
+
+
+def test_each_of_three_backbones_equals_a_single_one_at_its_size():
+    model = build(backbone=SIZES, size=52, scaling="lite")
+    image = np.random.default_rng(0).integers(0, 256, (52, 52, 3), np.uint8)
+    features = keras.Model(model.input, model.get_layer("features").output)(image[None]).numpy()
+    for i, side in enumerate((45, 48, 52)):
+        single = build(backbone=f"efficientnet_lite{i}", size=side, scaling="lite")
+        for layer in single.layers:
+            if layer.weights and layer.name != "head":
+                layer.set_weights(model.get_layer(f"backbone{i + 1}_{layer.name}").get_weights())
+        resized = cv2.resize(image.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+        scaled = (resized[None] - 127) / 128
+        maps = keras.Model(single.get_layer("scaling").output, single.get_layer("pooling").output)(scaled)
+        np.testing.assert_allclose(features[:, 1280 * i : 1280 * (i + 1)], maps, rtol=1e-3, atol=1e-4)
+
+
+def test_images_too_small_for_one_of_the_backbones_are_refused():
+    with pytest.raises(UserError, match="at least 37 pixels for EfficientNet-Lite0. Received: image_size=36"):
+        build(backbone=SIZES, size=36)
+    build(backbone=SIZES, size=37)
+
+
+def test_backbones_of_one_size_see_the_images_as_they_are():
+    model = build(backbone="resnet50+vgg19", size=32)
+    assert all("size" not in model.get_layer(f"backbone{i}_scaling").get_config() for i in (1, 2))

@@ -9,47 +9,6 @@ from matplotlib.figure import Figure
 from keras_radtl.config import UserError
 from keras_radtl.reports.model_comparison import compare_models
 
-HEAD = "case,path,group,split,label,predicted,logit_benign,logit_malignant,prob_benign,prob_malignant"
-
-
-def scored(seed, effect, n=60):
-    generator = np.random.default_rng(seed)
-    targets = np.arange(n) % 3 == 0
-    return targets.astype(int), np.round(
-        1 / (1 + np.exp(-(generator.normal(size=n) + effect * targets - effect / 2))), 4
-    )
-
-
-@pytest.fixture
-def bare(tmp_path):
-    """Return a function that writes a CSV with case, label and score."""
-
-    def write(name, targets, scores, order=None):
-        rows = [f"case {i},{targets[i]},{scores[i]}" for i in (range(len(targets)) if order is None else order)]
-        path = tmp_path / name
-        path.write_text("\n".join(["case,label,score", *rows]) + "\n")
-        return path
-
-    return write
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Return a function that makes a run directory with test predictions, two cases a patient."""
-
-    def write(name, targets, scores, split="test"):
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        names = ("benign", "malignant")
-        rows = [
-            f"case {i},case {i}.png,patient {i // 2},{split},{names[target]},benign,0,0,{1 - score},{score}"
-            for i, (target, score) in enumerate(zip(targets, scores, strict=True))
-        ]
-        (folder / f"predictions_{split}.csv").write_text("\n".join([HEAD, *rows]) + "\n")
-        return folder
-
-    return write
-
 
 class Run:
     """What a run has: a path."""
@@ -58,9 +17,11 @@ class Run:
         self.path = path
 
 
-def test_the_function_takes_runs_and_paths(tmp_path, run, bare):
+def test_the_function_takes_runs_and_paths(tmp_path, write_predictions, write_scores, scored):
     targets, a = scored(0, 2.0)
-    found = compare_models(Run(run("first", targets, a)), bare("second.csv", targets, scored(1, 1.0)[1]), alpha=0.1)
+    found = compare_models(
+        Run(write_predictions("first", targets, a)), write_scores("second.csv", targets, scored(1, 1.0)[1]), alpha=0.1
+    )
     assert list(found.auc.index) == ["first", "second"] and found.auc["n"].tolist() == [60, 60]
     (pair,) = found.pairs.to_dict("records")
     assert pair["difference"] == found.auc["auc"]["first"] - found.auc["auc"]["second"]
@@ -71,9 +32,9 @@ def test_the_function_takes_runs_and_paths(tmp_path, run, bare):
     assert repr(found).startswith("<ModelComparison of 60 cases, AUC: first 0.")
 
 
-def test_a_clustered_comparison_names_every_method(run):
+def test_a_clustered_comparison_names_every_method(write_predictions, scored):
     targets, a = scored(0, 2.0)
-    folders = [run(name, targets, scored(seed, 1.0)[1]) for seed, name in enumerate("abc")]
+    folders = [write_predictions(name, targets, scored(seed, 1.0)[1]) for seed, name in enumerate("abc")]
     found = compare_models(*folders, clustered=True, mcnemar="exact", auc_scale="plain")
     text = str(found)
     assert "AUC with 95 % interval (DeLong, clustered, plain)" in text
@@ -85,10 +46,10 @@ def test_a_clustered_comparison_names_every_method(run):
     assert f"[{found.auc['ci_low']['a']:.3f}, {found.auc['ci_high']['a']:.3f}]" in labels[0].get_text()
 
 
-def test_a_missing_value_has_its_reason_below_the_table(bare):
+def test_a_missing_value_has_its_reason_below_the_table(write_scores):
     targets = [1, 0, 0, 0]
     scores = {"a": [0.9, 0.1, 0.2, 0.3], "b": [0.2, 0.1, 0.9, 0.3], "c": [0.5] * 4}
-    text = str(compare_models(*(bare(f"{name}.csv", targets, values) for name, values in scores.items())))
+    text = str(compare_models(*(write_scores(f"{name}.csv", targets, values) for name, values in scores.items())))
     assert "  a - b: no test: fewer than two positives or negatives" in text
     assert "no interval: all scores are equal" in text and "Newcombe" in text
     assert "All AUCs equal: no test" in text
@@ -117,9 +78,9 @@ def test_groups_that_differ_or_are_missing(tmp_path):
         compare_models(write("one.csv", "pppp"), none, clustered=True)
 
 
-def test_scores_that_are_no_probabilities_are_noted(bare, caplog):
+def test_scores_that_are_no_probabilities_are_noted(write_scores, caplog, scored):
     targets, a = scored(0, 2.0)
-    logits, other = bare("logits.csv", targets, np.round(a * 8 - 4, 3)), bare("a.csv", targets, a)
+    logits, other = write_scores("logits.csv", targets, np.round(a * 8 - 4, 3)), write_scores("a.csv", targets, a)
     with caplog.at_level("INFO"):
         compare_models(other, logits)
         compare_models(other, logits, threshold=0.0)
@@ -128,9 +89,11 @@ def test_scores_that_are_no_probabilities_are_noted(bare, caplog):
     assert len(notes) == 1 and "logits.csv" in notes[0] and "`threshold` changes that" in notes[0]
 
 
-def test_the_curves_are_drawn_on_given_axes(tmp_path, bare):
+def test_the_curves_are_drawn_on_given_axes(tmp_path, write_scores, scored):
     axes = Figure().subplots()
-    found = compare_models(bare("a.csv", *scored(0, 2.0)), bare("b.csv", scored(0, 2.0)[0], scored(1, 1.0)[1]))
+    found = compare_models(
+        write_scores("a.csv", *scored(0, 2.0)), write_scores("b.csv", scored(0, 2.0)[0], scored(1, 1.0)[1])
+    )
     assert found.plot_roc(axes) is axes
     labels = [text.get_text().split(":")[0] for text in axes.get_legend().get_texts()]
     assert labels == ["a", "b"]
@@ -147,7 +110,7 @@ def test_the_curves_are_drawn_on_given_axes(tmp_path, bare):
         ({"positive": "zz"}, "`positive` must be a class of a run. Received: 'zz'; the labels are 0 and 1"),
     ],
 )
-def test_wrong_arguments_are_named(bare, options, message):
-    path = bare("a.csv", *scored(0, 1.0))
+def test_wrong_arguments_are_named(write_scores, options, message, scored):
+    path = write_scores("a.csv", *scored(0, 1.0))
     with pytest.raises(UserError, match=message):
         compare_models(path, path, **options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.reports.run_text import group_text, metrics_table, show_run
 from keras_radtl.runs.directory import RunDirectory
 from keras_radtl.runs.files import write_csv, write_json
@@ -36,6 +35,39 @@ def test_folds(run):
     assert "test AUC by fold: 0.750, 0.500" in text and str(run.path / "fold_*" / "model.keras") in text
 
 
+def test_both_aucs_of_folds_are_explained(run):
+    write_json(run / "summary.json", CLASSIFIER | {"fold_auc": [0.75, 0.5]})
+    auc = METRICS["test"]["auc"]
+    write_json(run / "metrics.json", {"test": {"auc": auc, "auc_fold_mean": auc | {"value": 0.625}}})
+    lines = show_run(run).splitlines()
+    assert any(line.split() == ["auc_fold_mean", "0.625", "[0.800,", "0.950]"] for line in lines)
+    assert "auc: of the pooled test predictions of all folds; auc_fold_mean: mean of the test AUC of each fold" in lines
+
+
+THRESHOLD = {"value": 0.3, "rule": "youden", "sensitivity": 0.9, "specificity": 0.85}
+
+
+def test_threshold_is_in_the_table_with_its_validation_rates(run):
+    write_json(run / "summary.json", ONE_SPLIT | {"threshold": THRESHOLD})
+    lines = show_run(run).splitlines()
+    assert "threshold  0.300" in [line.rstrip() for line in lines]
+    assert "threshold: youden on validation cases (sensitivity 0.900, specificity 0.850 there)" in lines
+
+
+def test_thresholds_of_folds(run):
+    folds = {"fold_auc": [0.75, 0.5], "fold_threshold": [0.4, 0.2], "threshold": THRESHOLD}
+    write_json(run / "summary.json", CLASSIFIER | folds)
+    text = show_run(run)
+    assert "threshold  0.200 to 0.400, by fold" in text
+    assert "youden on validation cases of each fold; for new images 0.300, on those of all folds (sensitivity" in text
+
+
+def test_given_threshold_has_no_note(run):
+    write_json(run / "summary.json", ONE_SPLIT | {"threshold": THRESHOLD | {"rule": "0.3"}})
+    text = show_run(run)
+    assert "threshold  0.300" in text and "validation cases" not in text
+
+
 def test_excluded_files_are_counted(run):
     write_csv(run / "rejected.csv", ["path", "reason"], [["a.png", "empty"], ["b.png", "empty"]])
     assert f"excluded: 2 files, see {run / 'rejected.csv'} for the reasons" in show_run(run)
@@ -56,29 +88,12 @@ def test_metrics_have_a_column_for_each_split():
     ]
 
 
-def notes(targets, scores, groups=None):
-    """Return the lines below the table of the metrics of a binary split."""
-    probabilities = [[1 - score, score] for score in scores]
-    found = classification_metrics(targets, probabilities, ("no", "yes"), groups, replicates=50)
-    return metrics_table({"test": {name: metric._asdict() for name, metric in found.items()}}).splitlines()[10:]
-
-
-def test_few_cases_and_missing_intervals_are_explained_below_the_table():
-    few = notes([0, 0, 1], [0.1, 0.2, 0.7])
-    assert few[0] == "WARNING: test: 3 cases, 1 of one class; intervals are wide or missing"
-    assert few[1].startswith("test, brier, log_loss: no interval: undefined in ")
-    assert notes([0] * 12, [i / 30 for i in range(12)]) == [
-        "WARNING: test: 12 cases, 0 of one class; intervals are wide or missing",
-        "test, auc: undefined: no positive case",
-        "test, f1, sensitivity, balanced_accuracy, average_precision: undefined: no case of class yes",
+def test_notes_are_below_the_table():
+    few = {"value": 0.5, "ci_low": None, "ci_high": None, "n": 3, "method": "no interval: one positive case"}
+    assert metrics_table({"train": {"auc": few}, "test": {"auc": few}}, ("val", "test")).splitlines()[2:] == [
+        "WARNING: test: 3 cases; intervals are wide or missing",
+        "test, auc: no interval: one positive case",
     ]
-
-
-def test_clustered_intervals_are_named_below_the_table():
-    targets, scores = [0, 1] * 20, [(7 * i % 40) / 40 for i in range(40)]
-    assert notes(targets, scores) == []
-    clustered = notes(targets, scores, groups=[i // 4 for i in range(40)])
-    assert clustered == ["test: intervals are clustered, since groups (patients) have several cases"]
 
 
 def test_layer_groups_have_totals():

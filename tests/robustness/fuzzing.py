@@ -6,10 +6,30 @@ import os
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from keras_radtl.config import UserError
 
 SECONDS = 10  # of one example
+EDITS = st.lists(  # relative place, kind and bytes of each edit of a file
+    st.tuples(st.floats(0, 1), st.sampled_from(["set", "cut", "insert", "end"]), st.binary(min_size=1, max_size=4)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def damaged(content: bytes, edits) -> bytes:
+    """Return the content of a file after the edits."""
+    data = bytearray(content)
+    for place, how, new in edits:
+        at = int(place * len(data))
+        if how == "end":
+            del data[at:]
+        elif how == "cut":
+            del data[at : at + len(new)]
+        else:
+            data[at : at + (len(new) if how == "set" else 0)] = new
+    return bytes(data)
 
 
 def check_message(error: Exception) -> None:

@@ -8,6 +8,8 @@ import os
 import signal
 import tempfile
 import time
+from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,25 @@ pytestmark = [
     pytest.mark.usefixtures("tiny_backbone"),
 ]
 SECONDS = 10
+SAMPLE = 10  # the inner loop tries one of this many
 TINY_TUNE = Path(__file__).parents[1] / "search" / "tiny_tune.py"
 WORK = (  # what begins the work of a command
     "training.train.read_data", "runs.trained_model._load_model", "reports.model_comparison.read_scored_cases",
     "reports.analysis.as_result_table", "data.phantoms.generate.phantoms", "search.search.TrialProcess",
     "sweeps.execute._count_cases",
 )  # fmt: skip
+
+
+def sample() -> set[str]:
+    """Return the cases of the inner loop: from each table and for each command, the first fast one and every tenth."""
+    alike = defaultdict(list)
+    for name, case in CASES.items():
+        if not case.slow:
+            alike[name.partition(":")[0], case.command].append(name)
+    return set(chain.from_iterable(names[::SAMPLE] for names in alike.values()))
+
+
+INNER_LOOP = sample()
 
 
 def main_of(command: str):
@@ -69,7 +84,7 @@ def place(tmp_path, shared, monkeypatch) -> Place:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * case.slow) for name, case in CASES.items()]
+    "name", [name if name in INNER_LOOP else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 )
 def test_bad_input_is_one_line_and_leaves_nothing(name, place, untouched, monkeypatch, capfd):
     case = CASES[name]
@@ -95,8 +110,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, place, untouched, monkey
 
 
 def test_the_corpus_is_large_and_leaves_the_valid_inputs_as_they_are(untouched):
-    assert len(CASES) >= 600
-    assert {case.command for case in CASES.values()} == {
+    commands = {
         "fit", "evaluate", "predict", "audit", "compare", "analyze", "sweep", "tune", "phantoms", "models", "doctor",
     }  # fmt: skip
+    assert len(CASES) >= 3000 and len(INNER_LOOP) >= 300
+    for names in (CASES, INNER_LOOP):
+        assert {CASES[name].command for name in names} == commands
     untouched()

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from fuzzing import fuzz
+from fuzzing import EDITS, damaged, fuzz
 from hypothesis import strategies as st
 
 from keras_radtl.models.weights.hdf5 import open_weights
@@ -18,24 +18,6 @@ from keras_radtl.models.weights.torch_checkpoint import read_torch_checkpoint
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 CHECKPOINTS = [(REFERENCE / name).read_bytes() for name in ("torch_small.pt", "torch_small_old.pt")]
-EDITS = st.lists(
-    st.tuples(st.floats(0, 1), st.sampled_from(["set", "cut", "insert", "end"]), st.binary(min_size=1, max_size=4)),
-    min_size=1,
-    max_size=3,
-)
-
-
-def damaged(content: bytes, edits) -> bytes:
-    data = bytearray(content)
-    for place, how, new in edits:
-        at = int(place * len(data))
-        if how == "end":
-            del data[at:]
-        elif how == "cut":
-            del data[at : at + len(new)]
-        else:
-            data[at : at + (len(new) if how == "set" else 0)] = new
-    return bytes(data)
 
 
 def pickle_of(checkpoint: bytes) -> tuple[str, bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,6 +42,24 @@ def test_metrics_are_those_of_the_logits(folder):
     assert found.cases.classes == ("dark", "bright") and found.predictions.logits.shape == (10, 2)
     assert found.metrics.loc["accuracy", "value"] == pytest.approx(0.8) and found.metrics.loc["auc", "n"] == 10
     assert found.values == split_metrics(found.cases, found.predictions, 0)
+
+
+def test_threshold_of_the_run_is_used(folder):
+    data = DataConfig(path=str(folder), image_size=16, channels="grey")
+    trained = Brightness(data, ("dark", "bright"), False, (16, 16, 1), (), 4, threshold=0.9999)
+    found = evaluate_models(trained, data, seed=0)
+    assert found.metrics.loc["sensitivity", "value"] == 0 and found.metrics.loc["specificity", "value"] == 1
+    assert (
+        found.metrics.loc["auc", "value"]
+        == evaluate_models(replace(trained, threshold=None), data, 0).values["auc"]["value"]
+    )
+
+
+def test_few_cases_are_a_warning(folder, caplog):
+    data = DataConfig(path=str(folder), image_size=16, channels="grey")
+    found = evaluate_models(Brightness(data, ("dark", "bright"), False, (16, 16, 1), (), 4), data, seed=0)
+    few = "test: 10 cases, 5 of one class; intervals are wide or missing"
+    assert caplog.messages[-1] == few and found.notes[0] == f"WARNING: {few}" and few in found._repr_html_()
 
 
 def table(classes, targets, **options) -> CaseTable:

@@ -35,6 +35,21 @@ def test_second_sigterm_is_only_recorded():
     assert stop.code == TERMINATED
 
 
+def test_the_inner_request_handles_a_signal_and_the_outer_one_knows_it():
+    with StopRequest(immediately=True) as outer, StopRequest() as inner:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (outer.code, inner.code) == (TERMINATED, TERMINATED)
+
+
+def test_no_exception_handler_of_a_library_catches_it():
+    with pytest.raises(Stopped, match="^stopped; no file is half-written") as error, StopRequest(immediately=True):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            pytest.fail("the library went on")
+    assert error.value.code == TERMINATED
+
+
 def test_handlers_are_restored():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with StopRequest():

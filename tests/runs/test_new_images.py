@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from keras_radtl.config import DataConfig, UserError
+from keras_radtl.metrics.logit_calibration import Calibration
 from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.new_images import list_images, predict_images
 from keras_radtl.runs.trained_model import TrainedModel
@@ -55,6 +58,26 @@ def test_probabilities_are_of_the_mean_logits_and_spread_is_over_folds(write_ima
 def test_multi_label_predictions_are_labels_above_one_half(write_image):
     found = predict_images(trained(multilabel=True), [str(write_image("a.png"))])
     assert found.predicted == ("yes",) and found.probabilities.sum() == pytest.approx(1)
+
+
+def test_folds_are_calibrated_before_they_are_averaged(write_image):
+    calibrations = tuple(
+        Calibration(temperature, (-offset, offset)) for temperature, offset in [(1, 0), (2, 1), (3, 2)]
+    )
+    files = [str(write_image(f"{i}.png", seed=i)) for i in range(3)]
+    found = predict_images(replace(trained(), calibrations=calibrations), files)
+    raw = trained().fold_logits(Folds.seen[-1]).astype(float)
+    each = np.array([raw[0], raw[1] / 2 + [-1, 1], raw[2] / 3 + [-2, 2]])
+    np.testing.assert_allclose(found.logits, each.mean(axis=0), rtol=1e-6)
+    spread = np.std([to_probabilities(one, False) for one in each], axis=0, ddof=1)
+    np.testing.assert_allclose(found.spread, spread, rtol=1e-5)
+
+
+def test_class_is_predicted_from_the_threshold_on(write_image):
+    file = [str(write_image("a.png"))]
+    probability = predict_images(trained(), file).probabilities[0, 1]
+    for threshold, name in ((probability, "yes"), (np.nextafter(probability, 1), "no"), (None, "yes")):
+        assert predict_images(replace(trained(), threshold=threshold), file).predicted == (name,)
 
 
 def test_unreadable_file_is_named(tmp_path):

@@ -13,12 +13,17 @@ METRIC = {"value": 0.5, "ci_low": None, "ci_high": None, "n": 8, "method": "none
 SUMMARY = {"classes": ["a", "b"], "multilabel": False, "image_shape": [8, 8, 1]}
 ONE = SUMMARY | {"epochs": 2, "best_epoch": 1, "monitor": "val_auc"}
 FOLDS = SUMMARY | {"fold_auc": [0.5, None]}
+THRESHOLD = {"value": 0.3, "rule": "youden", "sensitivity": 0.9, "specificity": 0.8}
+CALIBRATION = {"temperature": 2.0, "offset": [0.5, -0.5]}
 VALID = [
     (read_status, {"state": "running", "epoch": 3}),
     (read_status, {"state": "finished"}),
     (read_summary, ONE),
     (read_summary, FOLDS),
     (read_summary, ONE | {"multilabel": True, "classes": ["a"]}),
+    (read_summary, ONE | {"threshold": THRESHOLD}),
+    (read_summary, FOLDS | {"fold_threshold": [0.3, 0.4], "fold_calibration": [CALIBRATION, None]}),
+    (read_summary, FOLDS | {"fold_calibration": [CALIBRATION | {"temperature": [2.0, 3.0]}] * 2}),
     (read_metrics, {"test": {"auc": METRIC}}),
     (read_environment, {}),
 ]
@@ -37,6 +42,14 @@ DAMAGED = [
     (read_summary, ONE | {"image_shape": [8, 1e9, 1]}, "image_shape"),
     (read_summary, ONE | {"monitor": []}, "monitor"),
     (read_summary, FOLDS | {"fold_auc": 3}, "fold_auc"),
+    (read_summary, ONE | {"threshold": THRESHOLD | {"value": None}}, "threshold"),
+    (read_summary, ONE | {"threshold": THRESHOLD | {"rule": 3}}, "threshold"),
+    (read_summary, ONE | {"threshold": THRESHOLD, "classes": ["a", "b", "c"]}, "threshold"),
+    (read_summary, FOLDS | {"fold_threshold": [0.3]}, "fold_threshold"),
+    (read_summary, FOLDS | {"fold_calibration": [CALIBRATION]}, "fold_calibration"),
+    (read_summary, FOLDS | {"fold_calibration": [None, CALIBRATION | {"temperature": 0}]}, "fold_calibration"),
+    (read_summary, FOLDS | {"fold_calibration": [None, CALIBRATION | {"offset": [1.0]}]}, "fold_calibration"),
+    (read_summary, FOLDS | {"fold_calibration": [None, CALIBRATION | {"temperature": [2.0]}]}, "fold_calibration"),
     (read_metrics, {}, "metrics"),
     (read_metrics, {"test": {}}, "test"),
     (read_metrics, {"test": {"auc": {}}}, "test"),

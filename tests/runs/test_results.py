@@ -11,10 +11,9 @@ from keras_radtl.config import UserError
 from keras_radtl.data.table import CaseTable
 from keras_radtl.metrics.classification import classification_metrics
 from keras_radtl.runs.directory import RunDirectory
-from keras_radtl.runs.files import read_csv, read_json, write_json
+from keras_radtl.runs.files import read_csv, read_json
 from keras_radtl.runs.results import (
     Predictions,
-    pool_folds,
     prediction_columns,
     prediction_rows,
     read_logits,
@@ -80,24 +79,6 @@ def test_metrics_exclude_cases_without_label(tmp_path):
     for name, metric in expected.items():
         assert found[name]["value"] == pytest.approx(metric.value, rel=1e-12) and found[name]["n"] == metric.n
     assert write_results(RunDirectory(tmp_path), table(), {"test": EVERY}, 3) == read_json(tmp_path / "metrics.json")
-
-
-def test_pooled_folds_are_in_table_order(tmp_path):
-    run = RunDirectory(tmp_path)
-    folds = [run.fold(1), run.fold(2)]
-    for fold, indices in zip(folds, ([1, 4, 6, 7, 2], [0, 3, 5]), strict=True):
-        metrics = write_results(fold, table(), {"test": Predictions(np.array(indices), LOGITS[indices])}, 0)
-        assert metrics["test"]["auc"]["value"] is not None
-        summary = {"classes": ["benign", "malignant"], "multilabel": False, "image_shape": [8, 8, 1], "parameters": 7}
-        summary |= {"monitor": "val_auc", "precision": "float32", "jit_compile": False, "epochs": 2, "best_epoch": 1}
-        write_json(
-            fold / "summary.json", {**summary, "best_val_auc": 0.5 + fold.path.name.count("2") / 4, "seconds": 1.5}
-        )
-    pooled, summary = pool_folds(run, folds, table(), 0)
-    assert np.array_equal(pooled.logits, LOGITS) and [
-        row["case"] for row in read_csv(run / "predictions_test.csv")
-    ] == list(CASES)
-    assert summary["fold_val_auc"] == [0.5, 0.75] and len(summary["fold_auc"]) == 2 and summary["seconds"] == 3.0
 
 
 def test_learning_rates_are_in_a_file_of_their_own(tmp_path):

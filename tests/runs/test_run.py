@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,14 @@ def test_attributes(run, run_of_folds, single):
     assert run_of_folds.folds == 2 and len(run_of_folds.models) == 2 and len(run.models) == 1
 
 
+def test_threshold_is_that_of_the_summary(run, run_of_folds):
+    assert run.threshold == run.summary["threshold"] and run.threshold["rule"] == "0.5"
+    val = run.predictions("val")
+    sensitivity = (val["predicted"] == CLASSES[1])[val["label"] == CLASSES[1]].mean()
+    assert run.threshold["sensitivity"] == sensitivity == run.metrics["val"].loc["sensitivity", "value"]
+    assert run_of_folds.threshold["value"] == 0.5 and "auc_fold_mean" in run_of_folds.metrics["test"].index
+
+
 def test_metrics_are_tables_of_metrics_json(run, run_of_folds, single):
     assert list(run.metrics) == ["train", "val", "test"] and list(run_of_folds.metrics) == ["test"]
     for split, values in read_json(single / "metrics.json").items():
@@ -53,6 +62,28 @@ def test_metrics_are_tables_of_metrics_json(run, run_of_folds, single):
 def test_history_has_a_row_per_epoch_and_fold(run, run_of_folds):
     assert run.history["epoch"].tolist() == [1, 2] and {"phase", "loss", "val_auc"} <= set(run.history.columns)
     assert list(run_of_folds.history.columns)[0] == "fold" and run_of_folds.history["fold"].tolist() == [1, 2]
+
+
+def test_a_fold_is_opened_with_the_configuration_of_its_run(run_of_folds, folded, pictures, tmp_path, capsys):
+    from keras_radtl.evaluate import main as evaluate
+
+    fold = load_run(folded / "fold_2")
+    assert fold.config == run_of_folds.config and fold.folds == 0 and len(fold.models) == 1
+    assert fold.metrics["test"].loc["auc", "value"] == run_of_folds.summary["fold_auc"][1]
+    images = pictures / CLASSES[0]
+    written = predict_command(folded / "fold_2", images, tmp_path / "fold.csv")
+    found = predict_images(
+        replace(run_of_folds.trained, models=run_of_folds.models[1:], calibrations=()), list_images(images)
+    )
+    np.testing.assert_allclose(
+        [float(row[f"prob_{CLASSES[1]}"]) for row in written], found.probabilities[:, 1], atol=1e-6
+    )
+    assert evaluate([str(folded / "fold_2")]) == 0 and "fold_2" in capsys.readouterr().out
+
+
+def test_a_fold_that_does_not_exist_is_no_run(folded):
+    with pytest.raises(UserError, match="fold_9 is not a run directory: it has no config.json"):
+        load_run(folded / "fold_9")
 
 
 def test_predict_agrees_with_the_command(run, single, pictures, tmp_path):
@@ -72,6 +103,8 @@ def test_predict_with_folds_has_the_standard_deviation(run_of_folds, folded, pic
     assert list(found.columns) == columns and found["path"].tolist() == list(map(str, files))
     written = predict_command(folded, files[0], tmp_path / "a.csv")
     np.testing.assert_allclose(found["prob_benign mass"][:1], float(written[0]["prob_benign mass"]), rtol=1e-6)
+    for name in CLASSES:
+        assert float(written[0][f"sd_{name}"]) == pytest.approx(found[f"sd_{name}"][0], rel=1e-5)
     logits = predict_images(run_of_folds.trained, list_images(files)).logits
     np.testing.assert_allclose(found[f"prob_{CLASSES[1]}"], to_probabilities(logits, False)[:, 1])
     assert (found[f"sd_{CLASSES[0]}"] > 0).all()

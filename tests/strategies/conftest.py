@@ -7,14 +7,23 @@ import pytest
 
 
 @pytest.fixture
-def classifier(tiny_backbone):
-    """Return a new tiny classifier with a linear head for two classes."""
+def make_classifier(tiny_backbone):
+    """Return a function that builds a tiny classifier with a linear head for two classes."""
     from keras_radtl.config import HeadConfig, ModelConfig
     from keras_radtl.models.classifier import build_classifier
 
-    return build_classifier(
-        ModelConfig(backbone="tiny", weights="none", head=HeadConfig("linear")), 2, (16, 16, 1), seed=0
-    )
+    def make(batchnorm="inference", dropout=0.0):
+        head = HeadConfig("linear", input_dropout=dropout)
+        config = ModelConfig(backbone="tiny", weights="none", batchnorm=batchnorm, head=head)
+        return build_classifier(config, 2, (16, 16, 1), seed=0)
+
+    return make
+
+
+@pytest.fixture
+def classifier(make_classifier):
+    """Return a new tiny classifier with a linear head for two classes."""
+    return make_classifier()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Learning-rate multipliers by layer group and by relative gradient norm, with all optimizers."""
+"""Learning-rate multipliers by layer group and by relative gradient norm of layers and tensors, with all optimizers."""
 
 from __future__ import annotations
 
@@ -90,9 +90,134 @@ def test_means_are_computed_over_the_steps_of_an_epoch():
     for first in (1.0, 0.5):
         norms.observe([np.full((2, 2), first), np.ones((2, 2))], variables)
     assert list(norms.means().values()) == pytest.approx([0.75, 1.0])
-    norms.begin_epoch()
+    norms.begin_epoch(None, None)
     norms.observe([np.ones((2, 2)), np.full((2, 2), 0.25)], variables)
     assert list(norms.means().values()) == pytest.approx([1.0, 0.25])
+
+
+def compiled(model, optimizer="adam", scale_loss=False, **options):
+    """Compile a classifier whose layers are all trainable, with multipliers by tensor; return the multipliers."""
+    everything = frozenset(la.name for la in model.layers if la.weights and la.name != "head")
+    set_trainable(model, everything)
+    multipliers = make_multipliers(model, (), "stages", "tensor")
+    settings = optimizer_settings(TrainingConfig(optimizer=optimizer, **options))
+    compile_phase(model, Phase("all", everything, 1, 0.01), settings, make_loss(False), multipliers, scale_loss)
+    return multipliers
+
+
+def dataset(batch, size=1, count=8):
+    """Return a function that returns the first images of a batch in batches, with unequal case weights."""
+    import tensorflow as tf
+
+    images, targets = batch
+    weights = np.linspace(0.5, 2, len(targets), dtype=np.float32)
+    return lambda: tf.data.Dataset.from_tensor_slices((images[:count], targets[:count], weights[:count])).batch(size)
+
+
+def expected_ratios(model, batches):
+    """Return mean ||gradient|| / ||weights|| of each trainable variable, from a loss that is written out here."""
+    import tensorflow as tf
+
+    norms = {variable.path: [] for variable in model.trainable_variables}
+    for images, targets, weights in batches:
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            each = tf.reduce_logsumexp(logits, axis=1) - tf.gather(logits, targets, batch_dims=1)
+            loss = tf.reduce_sum(each * weights) / len(targets)
+        gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+        for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+            norms[variable.path].append(np.sqrt((gradient.numpy().astype(float) ** 2).sum()))
+    with np.errstate(divide="ignore"):
+        return {v.path: np.mean(norms[v.path]) / np.linalg.norm(v.numpy()) for v in model.trainable_variables}
+
+
+@pytest.mark.parametrize("batchnorm", ["inference", "adapt"])
+def test_tensors_have_their_mean_ratio_over_five_batches(make_classifier, batch, batchnorm):
+    """Seven batches are offered, the last two must not count; BatchNorm and the head's bias of 0 are not compared."""
+    model = make_classifier(batchnorm)
+    norms, offered = compiled(model), dataset(batch, size=1, count=7)
+    norms.begin_epoch(model, offered)
+    ratios = expected_ratios(model, list(offered())[:5])
+    compared = {path: ratio for path, ratio in ratios.items() if "_bn/" not in path and path != "head/logits/bias"}
+    expected = {path: ratio / max(compared.values()) for path, ratio in compared.items()}
+    expected |= {path: 0.0 for path in ratios if "_bn/" in path} | {"head/logits/bias": 1.0}
+    found = norms.means()
+    assert found.keys() == expected.keys() and sum("_bn/" in path for path in found) == 6
+    assert found == pytest.approx(expected, rel=1e-4) and len(set(found.values())) > 4
+    for variable in model.trainable_variables:
+        assert float(norms.scale(variable)) == pytest.approx(expected[variable.path], rel=1e-4)
+
+
+def test_a_small_bias_is_a_tensor_of_its_own(classifier, batch):
+    norms = compiled(classifier)
+    classifier.get_layer("head").logits.bias.assign([0.001, -0.001])
+    norms.begin_epoch(classifier, dataset(batch))
+    ratios = expected_ratios(classifier, list(dataset(batch)())[:5])
+    assert max((path for path in ratios if "_bn/" not in path), key=ratios.get) == "head/logits/bias"
+    kernel = ratios["head/logits/kernel"] / ratios["head/logits/bias"]
+    assert norms.means()["head/logits/bias"] == 1.0
+    assert norms.means()["head/logits/kernel"] == pytest.approx(kernel, rel=1e-4)
+
+
+def test_an_epoch_may_have_fewer_than_five_batches(classifier, batch):
+    norms, two = compiled(classifier), dataset(batch, size=3, count=5)
+    norms.begin_epoch(classifier, two)
+    ratios = expected_ratios(classifier, two())
+    expected = ratios["stem_conv/kernel"] / ratios["last_conv/kernel"]
+    assert norms.means()["stem_conv/kernel"] / norms.means()["last_conv/kernel"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_measurement_changes_no_variable(make_classifier, batch):
+    model = make_classifier("adapt", dropout=0.5)
+    norms = compiled(model)
+    everything = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    before = [variable.numpy().copy() for variable in everything]
+    norms.begin_epoch(model, dataset(batch))
+    assert all(np.array_equal(value, variable.numpy()) for value, variable in zip(before, everything, strict=True))
+    model.train_on_batch(*batch)
+    moved = {v.path for value, v in zip(before, everything, strict=True) if not np.array_equal(value, v.numpy())}
+    assert {"stem_bn/moving_mean", "stem_conv/kernel"} <= moved and "stem_bn/gamma" not in moved
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "radam", "sgd"])
+def test_multipliers_by_tensor_scale_the_updates(classifier, batch, weights, optimizer):
+    """The update of each tensor is its multiplier times the update without multipliers, BatchNorm stays as it is."""
+    initial, changes = classifier.get_weights(), []
+    norms = compiled(classifier, optimizer, weight_decay=0.1, weight_decay_mode="decoupled")
+    for multipliers in (norms, None):
+        classifier.set_weights(initial)
+        if multipliers is None:
+            settings = optimizer_settings(TrainingConfig(optimizer=optimizer, weight_decay=0.1))
+            compile_phase(classifier, Phase("all", frozenset(), 1, 0.01), settings, make_loss(False))
+        else:
+            norms.begin_epoch(classifier, dataset(batch))
+        before = weights(classifier)
+        classifier.train_on_batch(*batch)
+        changes.append({path: value - before[path] for path, value in weights(classifier).items()})
+    scaled, plain = changes
+    for path, multiplier in norms.means().items():
+        np.testing.assert_allclose(scaled[path], multiplier * plain[path], rtol=1e-3, atol=2e-7)
+        assert (multiplier == 0) == ("_bn/" in path) and np.abs(plain[path]).max() > 1e-4
+
+
+def test_float16_measures_the_same_norms(make_classifier, batch):
+    """Small gradients are zero in float16 unless the loss is scaled."""
+    from keras_radtl.models.precision import dtype_policy
+
+    def measured(model, scale_loss=False):
+        norms = compiled(model, scale_loss=scale_loss)
+        model.get_layer("head").logits.kernel.assign(1e-6 * initial)
+        norms.begin_epoch(model, dataset(batch))
+        return {path: value for path, value in norms.means().items() if "conv" in path}
+
+    single = make_classifier()
+    with dtype_policy("mixed_float16"):
+        half = make_classifier()
+    half.set_weights(single.get_weights())
+    initial = single.get_layer("head").logits.kernel.numpy()
+    expected = measured(single)
+    assert measured(half, scale_loss=True) == pytest.approx(expected, rel=0.05)
+    assert measured(half) != pytest.approx(expected, rel=0.05)
 
 
 def test_group_multipliers_start_at_the_head_and_the_last_one_repeats(classifier):
@@ -119,7 +244,7 @@ def test_group_multipliers_scale_the_updates_in_training(classifier, batch, weig
         training = TrainingConfig(optimizer=optimizer, group_rates=group_rates)
         everything = frozenset(la.name for la in classifier.layers if la.weights and la.name != "head")
         set_trainable(classifier, everything)
-        multipliers = make_multipliers(classifier, training.group_rates, "stages", False)
+        multipliers = make_multipliers(classifier, training.group_rates, "stages", None)
         phase, settings = Phase("all", everything, 1, 0.01), optimizer_settings(training)
         compile_phase(classifier, phase, settings, make_loss(False), multipliers)
         before = weights(classifier)
@@ -147,10 +272,10 @@ def test_group_decay_gives_its_powers():
 
 
 def test_the_last_multiplier_repeats(classifier):
-    short, long = (make_multipliers(classifier, f, "stages", False) for f in ((1.0, 0.5), (1.0, 0.5, 0.5, 0.5)))
+    short, long = (make_multipliers(classifier, f, "stages", None) for f in ((1.0, 0.5), (1.0, 0.5, 0.5, 0.5)))
     assert short.means() == long.means() and len(set(short.means().values())) == 2
 
 
 def test_there_are_no_multipliers_by_default(classifier):
     assert group_multipliers(TrainingConfig(), ("stem",)) == ()
-    assert make_multipliers(classifier, (), "stages", auto_multipliers=False) is None
+    assert make_multipliers(classifier, (), "stages", auto_multipliers=None) is None

@@ -153,7 +153,9 @@ def test_adamw_with_coupled_weight_decay_is_refused():
         optimizer("adamw", weight_decay=0.1, weight_decay_mode="coupled")
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name", ["adam", *(pytest.param(n, marks=pytest.mark.slow) for n in OPTIMIZERS if n != "adam")]
+)
 def test_training_does_not_leak_graphs(name):
     """The sum of gradients over replicas in Keras would keep the graph and variables of each model."""
 

@@ -93,14 +93,18 @@ def test_a_dry_run_writes_nothing(tmp_path, write_list):
     assert not result.folder.exists()
 
 
+def test_runs_without_a_study_need_an_output_and_a_list_of_run_specs(tmp_path):
+    with pytest.raises(UserError, match="`output` must be given"):
+        run_sweep([RunSpec("one", Config(), {})])
+    with pytest.raises(UserError, match="study.*sequence of RunSpec"):
+        run_sweep(["grid176"], tmp_path)
+
+
+@pytest.mark.slow
 def test_runs_without_a_study(tmp_path):
     data = {"image_size": 32, "phantoms": {"count": 20, "image_size": 32}}
     config = update(Config(), {"data": data, "split": {"folds": 100}, "model": {"weights": "none"}})
     runs = [RunSpec("many", config, {"clf": "linear"})]
-    with pytest.raises(UserError, match="`output` must be given"):
-        run_sweep(runs)
-    with pytest.raises(UserError, match="study.*sequence of RunSpec"):
-        run_sweep(["grid176"], tmp_path)
     result = run_sweep(runs, tmp_path / "sweep")
     assert list(result.failed) == ["many"] and "folds" in result.failed["many"] and "1 failed" in repr(result)
 

@@ -33,6 +33,17 @@ def test_shared_activations_count_once():
     assert folds == pytest.approx(4 * 1280 * 5 * (training * 4 + 100), abs=5)
 
 
+LINEAR = {"model": {"head": {"name": "linear"}}}
+EXACT = {"training": {"strategy": "probe"}, **LINEAR}
+
+
+def test_folds_of_an_exact_fit_share_their_features():
+    for split in ({}, {"folds": 5}):
+        assert disk_bytes([run("a", split=split, **EXACT)], 100, False)[0] == 4 * 1280 * 100 * 5
+    flips = {"prediction": {"tta": "flips"}}
+    assert disk_bytes([run("a", **EXACT, **flips)], 100, False)[0] == 4 * 1280 * 100 * 6
+
+
 def test_saved_models_count():
     head = {"model": {"head": {"name": "conv_skip", "ratio": 1.0, "filters": 16}}}
     with_models, without = (disk_bytes([run("a", **head)], 100, kept)[1] for kept in (True, False))
@@ -82,6 +93,21 @@ def test_time_of_frozen_runs():
     assert seconds(run("a"), shared, per_process=1) == pytest.approx(2 * (10 + read) + first + later)
     adapt = run("a", model={"batchnorm": "adapt"})
     assert seconds(adapt) == pytest.approx(10 + read + again), "batch statistics cannot be stored"
+
+
+def test_time_of_exact_fits():
+    machine, read = speed(build=2.0, trace=3.0, image=0.1), 100 * 0.01
+    solving = 1e-9 * 80 * 5 * 1280**2
+    folds = run("a", split={"folds": 5}, **EXACT)
+    each = 5 * (2.0 + 0.3 + solving)
+    first = 3.0 + 5 * 100 * 0.1
+    assert run_seconds([folds], 100, machine, True, 16) == pytest.approx(read + first + each)
+    later = run("b", split={"folds": 5}, **{**EXACT, "training": {**EXACT["training"], "class_weight": "balanced"}})
+    assert run_seconds([folds, later], 100, machine, True, 16) == pytest.approx(read + first + 2 * each)
+    assert run_seconds([folds], 100, machine, False, 16) == pytest.approx(read + 5 * first + each)
+    start, plain = (run("c", **LINEAR, training={"initial_head": name}) for name in ("probe", "kaiming"))
+    more = run_seconds([start], 100, machine, True, 16) - run_seconds([plain], 100, machine, True, 16)
+    assert more == pytest.approx(3.0 + 5 * 75 * 0.1)
 
 
 def test_time_of_folds():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -55,6 +58,49 @@ def test_stored_activations_and_pixels_give_equal_logits_and_batches(job, model)
     for (x, y, w), (features, targets, weights) in zip(pixels.training(0, 2), stored.training(0, 2), strict=True):
         assert np.array_equal(y, targets) and np.array_equal(w, weights)
         assert np.array_equal(stored._lower.step(x), features)
+
+
+def test_cache_below_a_folder_that_cannot_be_searched_is_reported_once(job, model, tmp_path, monkeypatch, caplog):
+    closed, made = tmp_path / "closed", job()
+    closed.mkdir()
+    monkeypatch.setenv("KERAS_RADTL_CACHE", str(closed / "cache"))
+    stat, mkdir, statvfs = os.stat, os.mkdir, os.statvfs
+
+    def refusing(function):  # as for a user who may not search the folder; a superuser may search any
+        def call(path, *args, **kwargs):
+            if isinstance(path, (str, os.PathLike)) and str(path).startswith(f"{closed}{os.sep}"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return function(path, *args, **kwargs)
+
+        return call
+
+    for name, function in (("stat", stat), ("mkdir", mkdir), ("statvfs", statvfs)):
+        monkeypatch.setattr(os, name, refusing(function))
+    val = made.split.val
+    found = [make_batch_source(model, made, 2).logits(val) for _ in range(2)]
+    assert all(np.array_equal(logits, PixelSource(model, made).logits(val)) for logits in found)
+    assert caplog.text.count("cannot be written (Permission denied)") == 1
+
+
+@pytest.mark.parametrize("tta", ["flips", "rotations", "views:2"])
+def test_stored_activations_and_pixels_give_equal_logits_of_views(job, model, tmp_path, tta):
+    made = job({"prediction": {"tta": tta}})
+    stored, pixels = make_batch_source(model, made, 1), PixelSource(model, made)
+    test, views = made.split.test, made.plan.views
+    averaged = stored.logits(test, views)
+    assert np.array_equal(averaged, pixels.logits(test, views)) and entries(tmp_path) == len(views)
+    images = made.dataset.pixels[test]
+    each = [np.asarray(model(view.change(images), training=False)) for view in views]
+    np.testing.assert_allclose(averaged, np.mean(each, axis=0), atol=1e-5)
+    assert np.abs(averaged - stored.logits(test)).max() > 1e-3, "views differ from the image"
+
+
+def test_stored_views_are_read_again(job, model, monkeypatch):
+    made = job({"prediction": {"tta": "views:2"}})
+    first = make_batch_source(model, made, 1).logits(made.split.test, made.plan.views)
+    again = make_batch_source(model, made, 1)
+    monkeypatch.setattr(again._lower, "step", None)
+    assert np.array_equal(again.logits(made.split.test, made.plan.views), first)
 
 
 def test_epochs_have_different_augmented_images(job, model):

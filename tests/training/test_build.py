@@ -58,6 +58,14 @@ def test_phases_are_logged_with_their_epochs(plan, tiny_data, caplog):
     assert lines == ["phase classifier: 1 epoch, learning rate 0.01", "phase all: 3 epochs, learning rate 0.01"]
 
 
+def test_each_fold_but_the_first_is_built_without_a_log(plan, tiny_data, caplog):
+    caplog.set_level("INFO")
+    build(plan(), tiny_data, 1)
+    assert [line for line in caplog.messages if line.startswith("Head ")] and len(caplog.messages) == 1
+    build(plan(), tiny_data, 2, log=False)
+    assert len(caplog.messages) == 1
+
+
 def test_insufficient_memory_is_an_error(plan, tiny_data, monkeypatch):
     from keras_radtl.models import memory
 

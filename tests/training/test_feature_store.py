@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,25 @@ def test_entry_is_shared(store):
     source = Source()
     FeatureStore(store.folder, 10**6).fetch({"epoch": 0}, 10, source)
     assert source.calls == 0
+
+
+def test_two_threads_write_an_entry_once(store):
+    """A training reads ahead in another thread while multipliers are measured on the same activations."""
+    started, source = threading.Barrier(2), Source()
+
+    def slow():
+        for batch in source():
+            time.sleep(0.02)
+            yield batch
+
+    def fetch(_):
+        started.wait()
+        return store.fetch({"epoch": 0}, 10, slow)
+
+    with ThreadPoolExecutor(2) as pool:
+        for first, _ in pool.map(fetch, range(2)):
+            assert np.array_equal(first, A)
+    assert source.calls == 1 and len(entries(store)) == 1
 
 
 @pytest.mark.parametrize("other", [{"epoch": 1}, {"epoch": 0, "seed": 0}, {"epoch": "0"}])

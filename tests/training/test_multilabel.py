@@ -45,7 +45,7 @@ def fit(labelled, kind, output, *options):
     return main([*OPTIONS, "--data", str(labelled / f"{kind}.csv"), *labels, "--output", str(output), *options])
 
 
-@pytest.mark.parametrize("kind", ["columns", "lists"])
+@pytest.mark.parametrize("kind", ["columns", pytest.param("lists", marks=pytest.mark.slow)])
 def test_multi_label_run(kind, labelled, tiny_backbone, tmp_path, caplog):
     caplog.set_level("INFO")
     options = ("--class-weight", "balanced", "--set", "training.loss=focal")
@@ -91,3 +91,13 @@ def test_multi_label_model_predicts_images(labelled, tiny_backbone, tmp_path):
     assert (loaded.classes, loaded.multilabel) == (LABELS, True)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), np.uint8)
     assert loaded.logits(pixels).shape == (3, 2)
+
+
+def test_exact_probe_of_labels(labelled, tiny_backbone, tmp_path, outcome):
+    options = ("--strategy", "probe", "--unfreeze", "none", "--class-weight", "balanced", "--inner-folds", "3")
+    for name in ("run", "again"):
+        assert fit(labelled, "columns", tmp_path / name, *options, *(["--no-reuse"] if name == "again" else [])) == 0
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "again")
+    summary = read_json(tmp_path / "run" / "summary.json")
+    assert summary["converged"] and summary["multilabel"] and summary["best_val_auc"] > 0.5
+    assert read_json(tmp_path / "run" / "metrics.json")["val"]["auc"]["value"] == pytest.approx(summary["best_val_auc"])

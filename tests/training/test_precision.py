@@ -73,7 +73,9 @@ def test_stored_activations_equal_pixels(precision, optimizer, run):
     assert np.array_equal(logits(run("stored", **options)), logits(run("pixels", reuse=False, **options)))
 
 
-@pytest.mark.parametrize("strategy", ["lp_ft", "auto_rgn", "l2_sp"])
+@pytest.mark.parametrize(
+    "strategy", ["lp_ft", *(pytest.param(name, marks=pytest.mark.slow) for name in ("auto_rgn", "l2_sp"))]
+)
 def test_strategies_with_a_scaled_loss(strategy, run):
     finished = run("run", precision="mixed_float16", strategy=strategy)
     history = read_csv(finished / "history.csv")

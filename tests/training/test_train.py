@@ -51,7 +51,7 @@ def test_equal_seeds_give_equal_bits(whole, go, tmp_path, outcome):
         assert other[name] != first[name]
 
 
-@pytest.mark.parametrize("training", [{"unfreeze": "top1"}, LP_FT], ids=["top1", "lp_ft"])
+@pytest.mark.parametrize("training", [pytest.param({"unfreeze": "top1"}, marks=SLOW), LP_FT], ids=["top1", "lp_ft"])
 def test_stored_activations_do_not_change_the_result(whole, go, tmp_path, outcome, training):
     assert outcome(go(tmp_path / "run", training, reuse=False)) == whole(training)
 
@@ -72,7 +72,9 @@ PLAIN = {"augment": {"rotation": 0, "shift": 0, "shear": 0, "zoom": 0, "horizont
 
 
 @pytest.mark.parametrize(
-    "training", [{"unfreeze": "top1"}, {"unfreeze": "none", "batch_size": 8}], ids=["top1", "none"]
+    "training",
+    [pytest.param({"unfreeze": "top1"}, marks=SLOW), {"unfreeze": "none", "batch_size": 8}],
+    ids=["top1", "none"],
 )
 def test_shared_activations_of_unaugmented_epochs_do_not_change_the_result(go, tmp_path, outcome, training):
     stored, pixels = (outcome(go(tmp_path / str(reuse), training, PLAIN, reuse=reuse)) for reuse in (True, False))
@@ -94,11 +96,12 @@ def test_shared_activations_do_not_change_real_backbones(go, tmp_path, outcome, 
 @pytest.mark.parametrize(
     ("training", "epochs"),
     [
-        (LP_FT, [0, 2]),
-        (LP_FT, [1]),
+        pytest.param(LP_FT, [0, 2], marks=SLOW),
+        pytest.param(LP_FT, [1], id="lp_ft"),
         pytest.param(LP_FT, [3], marks=SLOW),
         pytest.param({"optimizer": "sgd", "weight_decay": 0.01, "weight_decay_mode": "coupled"}, [3], marks=SLOW),
         pytest.param({"strategy": "auto_rgn", "optimizer": "adamw", "schedule": "cosine"}, [2], marks=SLOW),
+        pytest.param({"strategy": "auto_rgn", "auto_rgn": "tensor", "batch_size": 8, "epochs": 2}, [1], marks=SLOW),
         pytest.param({"strategy": "l2_sp", "optimizer": "radam"}, [2], marks=SLOW),
         pytest.param({"strategy": "g_fl", "patience": 1, "phase_epochs": [3, 3, 3]}, [2], marks=SLOW),
         pytest.param(

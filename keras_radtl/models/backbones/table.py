@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones import efficientnet_lite, torch_variants
+from keras_radtl.models.backbones.efficientnet_lite import EfficientNetLite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,17 +134,21 @@ _RESNET50 = BackboneSpec(
     torch_build=torch_variants.resnet50_torch,
 )
 
-_EFFICIENTNET_LITE0 = BackboneSpec(
-    name="efficientnet_lite0",
-    display_name="EfficientNet-Lite0",
-    build=efficientnet_lite.efficientnet_lite0,
-    image_size=224,
-    minimum_size=efficientnet_lite.MINIMUM_SIZE,
-    features=efficientnet_lite.FEATURES,
-    scalings={"imagenet": "lite"},
-    stages=efficientnet_lite.STAGES,
-    gradcam_layers=("head_activation",),
-)
+
+
+def _lite(variant: EfficientNetLite) -> BackboneSpec:
+    return BackboneSpec(
+        name=variant.name,
+        display_name=variant.display_name,
+        build=variant.build,
+        image_size=variant.image_size,
+        minimum_size=efficientnet_lite.MINIMUM_SIZE,
+        features=efficientnet_lite.FEATURES,
+        scalings={"imagenet": "lite"},
+        stages=variant.stages,
+        gradcam_layers=("head_activation",),
+    )
+
 
 _DENSENET121 = BackboneSpec(
     name="densenet121",
@@ -224,7 +229,14 @@ _VGG19 = BackboneSpec(
 
 BACKBONES: dict[str, BackboneSpec] = {
     spec.name: spec
-    for spec in (_RESNET50, _EFFICIENTNET_LITE0, _DENSENET121, _INCEPTION_V3, _INCEPTION_RESNET_V2, _VGG19)
+    for spec in (
+        _RESNET50,
+        *map(_lite, efficientnet_lite.VARIANTS),
+        _DENSENET121,
+        _INCEPTION_V3,
+        _INCEPTION_RESNET_V2,
+        _VGG19,
+    )
 }
 _ALIASES = {"irv2": "inception_resnet_v2"}
 

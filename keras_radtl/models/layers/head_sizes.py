@@ -10,7 +10,8 @@ With F features, C classes, hidden ratio r, k filters, kernel size s and dropout
 | conv | Conv1D(k, s, no bias) - BN - LeakyReLU - Dropout(p) - Flatten - then as `nonlinear`, with h for r F |
 | conv_skip | as `conv`, with ReLU(BN(Dense(n, no bias)(features))) added after Flatten |
 
-With `pooling="flatten"`, the features are all values of the last feature map instead of the mean of each channel.
+With `pooling="flatten"`, the features are all values of the last feature map instead of the mean of each channel; with
+`pooling="stages"`, the mean and standard deviation of each channel after each stage of the backbone.
 `input_dropout` and `l2` add no parameters.
 
 Reference:

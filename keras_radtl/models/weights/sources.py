@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from keras_radtl.config import UserError
-from keras_radtl.models.backbones.efficientnet_lite import package_checkpoint
+from keras_radtl.models.backbones.efficientnet_lite import VARIANTS
 
 if TYPE_CHECKING:
     from keras_radtl.models.backbones.table import BackboneSpec
@@ -45,6 +45,7 @@ IMAGENET_FILES = {
     ),
     "vgg19": KerasFile("vgg19", "vgg19" + _NOTOP, "253f8cb515780f3b799900260a226db6"),
 }
+PACKAGES = {variant.name: variant for variant in VARIANTS}  # backbones whose ImageNet weights come with a package
 RADIMAGENET_NAMES = {
     "resnet50": "ResNet50",
     "densenet121": "DenseNet121",
@@ -79,8 +80,8 @@ def find_weights(spec: BackboneSpec, weights: str, weights_dir: str | Path | Non
         UserError: If the weights do not exist for the backbone, or the file cannot be found or downloaded.
     """
     if weights == "imagenet":
-        if spec.name == "efficientnet_lite0":
-            return FoundWeights("imagenet", Path(package_checkpoint()))
+        if spec.name in PACKAGES:
+            return FoundWeights("imagenet", Path(PACKAGES[spec.name].checkpoint()))
         if spec.name in IMAGENET_FILES:
             return FoundWeights("imagenet", _keras_file(IMAGENET_FILES[spec.name], spec.display_name), pinned=True)
         raise UserError(f"There are no ImageNet weights for {spec.display_name}")

@@ -78,12 +78,12 @@ SCHEMES: dict[str, tuple[Callable[[], dict[str, str]], ...]] = {
         lambda: densenet121_modules("0."),
         lambda: densenet121_modules(part="{kind}.{number}"),
     ),
-    "efficientnet_lite0": (efficientnet_lite.torch_modules,),
+    **{variant.name: (variant.torch_modules,) for variant in efficientnet_lite.VARIANTS},
 }
 EPSILONS = {  # BatchNorm epsilon of the checkpoints
     "resnet50": torch_variants.BATCHNORM_EPSILON,
     "densenet121": torch_variants.BATCHNORM_EPSILON,
-    "efficientnet_lite0": efficientnet_lite.BATCHNORM_EPSILON,
+    **{variant.name: efficientnet_lite.BATCHNORM_EPSILON for variant in efficientnet_lite.VARIANTS},
 }
 
 

@@ -13,6 +13,8 @@ from keras_radtl.models.layers.scalings import SCALINGS
 PARAMETERS = {
     "resnet50": 23_587_712,
     "efficientnet_lite0": 3_413_024,
+    "efficientnet_lite1": 4_189_344,
+    "efficientnet_lite2": 4_869_168,
     "densenet121": 7_037_504,
     "inception_v3": 21_802_784,
     "inception_resnet_v2": 54_336_736,
@@ -39,7 +41,7 @@ def test_backbones_have_the_names_used_in_publications(given, name):
 
 def test_an_unknown_backbone_is_refused_with_the_known_names():
     with pytest.raises(
-        UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, densenet121"
+        UserError, match="Unknown backbone 'resnet18'. Known: resnet50, efficientnet_lite0, efficientnet_lite1"
     ):
         get_backbone("resnet18")
 

@@ -10,7 +10,7 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.table import BACKBONES, get_backbone
-from keras_radtl.models.weights.sources import IMAGENET_FILES, RADIMAGENET_NAMES, find_weights
+from keras_radtl.models.weights.sources import IMAGENET_FILES, PACKAGES, RADIMAGENET_NAMES, find_weights
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_urls_and_hashes_equal_those_in_keras():
 
 
 def test_every_backbone_has_an_imagenet_source():
-    assert set(IMAGENET_FILES) | {"efficientnet_lite0"} == set(BACKBONES)
+    assert set(IMAGENET_FILES) | set(PACKAGES) == set(BACKBONES)
 
 
 def test_a_cached_file_is_used_offline(offline, monkeypatch):

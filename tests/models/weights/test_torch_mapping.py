@@ -16,8 +16,9 @@ from keras_radtl.models.weights.torch_mapping import (
     to_keras_layout,
 )
 
-CONVOLUTIONS = {"resnet50": 53, "densenet121": 120, "efficientnet_lite0": 49}  # published numbers of layers
-NORMALIZATIONS = {"resnet50": 53, "densenet121": 121, "efficientnet_lite0": 49}
+LITE = {f"efficientnet_lite{number}": count for number, count in enumerate((49, 64, 64))}  # 3 per block, 1 fewer, and 2
+CONVOLUTIONS = {"resnet50": 53, "densenet121": 120, **LITE}  # published numbers of layers
+NORMALIZATIONS = {"resnet50": 53, "densenet121": 121, **LITE}
 SCHEME_CASES = [(name, scheme) for name, schemes in SCHEMES.items() for scheme in schemes]
 
 
@@ -58,7 +59,7 @@ def test_module_names_of_torchvision_and_radimagenet():
     assert densenet121_modules()["conv3_block12_2_conv"] == "features.denseblock2.denselayer12.conv2"
     assert densenet121_modules("0.")["pool2_bn"] == "0.transition1.norm"
     assert densenet121_modules(part="{kind}.{number}")["conv2_block1_0_bn"] == "features.denseblock1.denselayer1.norm.1"
-    assert efficientnet_lite.torch_modules()["block7a_project_bn"] == "_blocks.15._bn2"
+    assert efficientnet_lite.VARIANTS[0].torch_modules()["block7a_project_bn"] == "_blocks.15._bn2"
 
 
 def test_missing_tensors_are_refused():
@@ -77,7 +78,7 @@ def test_a_deeper_network_is_refused():
 def test_other_checkpoints_and_backbones_are_refused():
     with pytest.raises(UserError, match="not a checkpoint of densenet121; its first tensor is 'conv1.weight'"):
         map_torch_tensors("densenet121", tensor_names(resnet50_modules()), "x.pt")
-    with pytest.raises(UserError, match="only supported for resnet50, densenet121, efficientnet_lite0. Received: x.pt"):
+    with pytest.raises(UserError, match="only supported for resnet50, densenet121, efficientnet_lite0, efficientnet_lite1, efficientnet_lite2. Received: x.pt"):
         map_torch_tensors("vgg19", {}, "x.pt")
 
 

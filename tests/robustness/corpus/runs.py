@@ -63,6 +63,8 @@ VALUES = {  # wrong values of right JSON, by file
         {"fold_auc": 3},
         {"fold_auc": [0.5, 0.5]},
         {"fold_auc": "x"},
+        {"threshold": 0.5},
+        {"threshold": {"value": "x", "rule": "youden", "sensitivity": 1.0, "specificity": 1.0}},
     ],
     "status.json": [{"state": ...}, {"state": "running"}, {"state": 3}, {"state": ["finished"]}, {"state": "done"}],
     "config.json": [
@@ -150,7 +152,14 @@ def _folds() -> Iterator[Case]:
         "predict",
         PREDICT,
         "fold_3",
-        change("summary.json", {"fold_auc": [0.5] * 3}, "folds"),
+        change("summary.json", {"fold_auc": [0.5] * 3, "fold_calibration": ..., "fold_diverged": ...}, "folds"),
+    )
+    yield Case(
+        "predict with folds, fewer calibrations",
+        "predict",
+        PREDICT,
+        "summary.json",
+        change("summary.json", {"fold_calibration": [None]}, "folds"),
     )
 
 
