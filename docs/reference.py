@@ -27,6 +27,7 @@ from keras_radtl.config.arguments import ARGUMENTS, Argument
 MODULES = {
     "keras_radtl.metrics": "Metrics",
     "keras_radtl.stats": "Statistics",
+    "keras_radtl.baselines": "Baselines",
     "keras_radtl.figures": "Figures",
     "keras_radtl.layers": "Layers",
 }

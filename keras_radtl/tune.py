@@ -90,7 +90,7 @@ def show(result, config) -> str:
 
 def _run(argv: Sequence[str] | None) -> int:
     arguments = parser().parse_args(argv)
-    config = config_from(arguments)
+    config = config_from(arguments, default="quickstart")  # whose values a search can vary
     if arguments.print_config:
         sys.stdout.write(dumps(config))
         return 0

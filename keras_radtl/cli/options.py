@@ -83,7 +83,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add `--preset`, `--config`, `--set`, `--print-config` and a flag for each short name of a configuration key."""
     order = "applied in this order: preset, file, flags, --set; the defaults below are those of the preset quickstart"
     group = parser.add_argument_group("configuration", order)
-    group.add_argument("--preset", help=f"a named configuration: {', '.join(PRESETS)} (default: quickstart)")
+    text = "default: recommended for your data; quickstart for simulated images, or with another head or training"
+    group.add_argument("--preset", help=f"a named configuration: {', '.join(PRESETS)} ({text})")
     group.add_argument("--config", metavar="FILE", help="JSON or YAML, such as the config.json of a run")
     text = "set any configuration key, such as augment.rotation=0; may be repeated"
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=text)
@@ -107,19 +108,20 @@ def _default_text(argument: Argument, defaults: Config) -> str:
     return f" (default: {'none' if value in (None, ()) else value})"
 
 
-def config_from(arguments: argparse.Namespace, study: Mapping | None = None) -> Config:
+def config_from(arguments: argparse.Namespace, study: Mapping | None = None, default: str | None = None) -> Config:
     """Return the configuration that the options of `add_config_options` describe.
 
     Args:
         arguments: Parsed options.
         study: Nested values of a study, which override the preset and are overridden by file and flags.
+        default: The preset if none is named; None: as for `Config.preset`.
     Raises:
         UserError: If an option or key is not valid; the message names it.
     """
     file = load_values(arguments.config) if arguments.config else {}
     scripts = arguments.radimagenet_flags
     study = study or {}
-    default = study.get("preset", "quickstart" if scripts is None else "radimagenet")
+    default = study.get("preset", default if scripts is None else "radimagenet")
     preset = file.get("preset", default) if arguments.preset is None else arguments.preset
     layers = [study, file, read_radimagenet_flags(scripts) if scripts is not None else {}]
     if arguments.augment:

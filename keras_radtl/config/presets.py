@@ -19,13 +19,16 @@ Differences from the studies:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from keras_radtl.config.errors import UserError, shown
+from keras_radtl.config.serialization import merge
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SIMULATED = "phantoms"  # `data.path` of the simulated images
 _NO_CHANGES = {"rotation": 0.0, "shift": 0.0, "shear": 0.0, "zoom": 0.0, "horizontal_flip": False}
 _RADIMAGENET_CHANGES = {
     "rotation": 10.0, "shift": 0.1, "zoom": 0.1, "horizontal_flip": True,
@@ -38,6 +41,14 @@ _QUICKSTART = {
     "model": {"backbone": "efficientnet_lite0", "weights": "imagenet", "head": {"name": "conv_skip", "filters": 4}},
     "training": {"unfreeze": "top2", "epochs": 8, "batch_size": 32, "learning_rate": 2e-4, "schedule": "cosine"},
 }
+_RECOMMENDED = {
+    "model": {
+        "backbone": "efficientnet_lite0+efficientnet_lite1+efficientnet_lite2", "weights": "imagenet",
+        "head": {"name": "linear", "pooling": "stages"},
+    },
+    "training": {"strategy": "probe"},
+    "prediction": {"tta": "flips"},
+}  # fmt: skip
 
 
 def _bacon(weights: str, positive: str | None, ratio: float, kernel_size: int, learning_rate: float) -> dict:
@@ -104,6 +115,7 @@ _CBIS = {
 
 PRESETS: dict[str, dict] = {
     "quickstart": _QUICKSTART,
+    "recommended": _RECOMMENDED,
     "breast": _bacon("imagenet", "malignant", ratio=1.0, kernel_size=2, learning_rate=5e-4),
     "acl": _bacon("imagenet", None, ratio=0.5, kernel_size=4, learning_rate=1e-3),
     "breast_radimagenet": _bacon("radimagenet", "malignant", ratio=1.0, kernel_size=2, learning_rate=5e-4),
@@ -117,6 +129,7 @@ PRESETS: dict[str, dict] = {
 
 TITLES = {  # title and source of each preset
     "quickstart": ("a few minutes on a laptop, on simulated breast ultrasound", "this package"),
+    "recommended": ("an exact probe on the stages of three backbones, for a few hundred images", "this package"),
     "breast": ("best breast-ultrasound model of BACON, ImageNet weights", "arXiv 2508.17567, table 6, and its code"),
     "acl": ("best knee-MRI model of BACON, ImageNet weights", "arXiv 2508.17567, table 7, and its code"),
     "breast_radimagenet": ("breast with RadImageNet weights", "arXiv 2508.17567, table 6"),
@@ -137,7 +150,9 @@ _EXACT = {  # what an exact solver needs
     },
     "training": {"unfreeze": "none", "loss": "cross_entropy", "sampling": "none", "initial_head": "kaiming"},
 }  # fmt: skip
-STRATEGY_VALUES = {"probe": _EXACT}  # by strategy: values that replace those of the preset
+STRATEGY_VALUES = {"probe": _EXACT}  # by strategy: values that replace those of a preset with another strategy
+_OF_PROBE = {"views", "inner_folds", "one_standard_error", "batch_size", "class_weight", "precision", "deterministic"}
+_OF_BACKBONE = {"backbone", "weights", "weights_dir", "scaling", "head"}
 
 
 def list_presets() -> pd.DataFrame:
@@ -148,28 +163,52 @@ def list_presets() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
 
 
-def preset_values(name: str, own_data: bool = True) -> dict:
-    """Return the nested values of a preset.
+def default_preset(changes: Mapping) -> str:
+    """Return the preset of a configuration that names none.
+
+    It is `quickstart` for simulated images and `recommended` for all other data. Values of `model` and `training` that
+    the strategy of `recommended` does not use are for a recipe of one's own: they change `quickstart`.
+
+    Args:
+        changes: Nested values by section and key.
+    """
+    if not _other_data(changes):
+        return "quickstart"
+    training, model = (_table(changes, name) for name in ("training", "model"))
+    other = set(training) - _OF_PROBE - ({"strategy"} if training.get("strategy") == "probe" else set())
+    other |= set(model) - _OF_BACKBONE | set(_table(model, "head")) - {"pooling"}
+    return "quickstart" if other else "recommended"
+
+
+def _other_data(changes: Mapping) -> bool:
+    """Return whether changes name data other than the simulated images of the package."""
+    return _table(changes, "data").get("path", SIMULATED) != SIMULATED
+
+
+def _table(values: Mapping, name: str) -> Mapping:
+    table = values.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def preset_values(name: str, changes: Mapping) -> dict:
+    """Return the nested values of a preset on which changes are made.
+
+    Keys such as the positive class apply only to the data of the preset, and are omitted if the changes name other
+    data. If the changes name a strategy that cannot use the values of the preset, those of `STRATEGY_VALUES` replace
+    them.
 
     Args:
         name: One of `PRESETS`.
-        own_data: Whether to include the keys that apply only to the data of the study.
+        changes: Nested values by section and key.
     Raises:
         UserError: If the name is unknown; the message lists the known ones.
     """
     if not isinstance(name, str) or name not in PRESETS:  # a configuration file may contain any type
         raise UserError(f"Unknown preset {shown(name)}. Known: {', '.join(PRESETS)}")
     values = PRESETS[name]
-    if own_data:
-        return values
-    own = OWN_DATA.get(name, _OWN_DATA)
-    return {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in own}}
-
-
-def strategy_values(name: object) -> dict:
-    """Return the nested values with which a strategy replaces those of a preset; empty for most strategies.
-
-    Args:
-        name: Name of the strategy; of a configuration file, so it may have any type.
-    """
-    return STRATEGY_VALUES.get(name, {}) if isinstance(name, str) else {}
+    if "path" in _table(changes, "data") and _other_data(changes):
+        own = OWN_DATA.get(name, _OWN_DATA)
+        values = {**values, "data": {key: value for key, value in values.get("data", {}).items() if key not in own}}
+    before, after = (_table(layer, "training").get("strategy") for layer in (values, changes))
+    known = isinstance(after, str) and after != before  # a configuration file may contain any type
+    return merge(values, STRATEGY_VALUES.get(after, {}) if known else {})

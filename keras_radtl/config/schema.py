@@ -14,7 +14,7 @@ from keras_radtl.config.data_sections import AugmentConfig, DataConfig, SplitCon
 from keras_radtl.config.errors import require
 from keras_radtl.config.fields import SEED, check_fields, count_in, number, one_of
 from keras_radtl.config.prediction import PredictionConfig
-from keras_radtl.config.presets import PRESETS, preset_values, strategy_values
+from keras_radtl.config.presets import PRESETS, default_preset, preset_values
 from keras_radtl.config.serialization import merge, update
 
 
@@ -157,11 +157,12 @@ class Config:
             check(self)
 
     @classmethod
-    def preset(cls, name: str = "quickstart", /, **overrides: object) -> Config:
+    def preset(cls, name: str | None = None, /, **overrides: object) -> Config:
         """Return the configuration of a preset with changes.
 
         Args:
-            name: One of `list_presets()`.
+            name: One of `list_presets()`; None: `quickstart` for simulated images, `recommended` for other data,
+                unless values of `model` or `training` are set that `recommended` does not use.
             overrides: Values by short name (`data="BUSI"`, `folds=5`, `learning_rate=1e-4`) or dotted key
                 (`**{"augment.rotation": 0}`), or tables by section (`training={"epochs": 3}`).
         Raises:
@@ -170,37 +171,25 @@ class Config:
         return cls.from_layers(name, expand(overrides))
 
     @classmethod
-    def from_layers(cls, preset: str, *layers: Mapping) -> Config:
+    def from_layers(cls, preset: str | None, *layers: Mapping) -> Config:
         """Return the configuration of a preset, overridden by nested values; later layers take precedence.
 
-        All layers are applied at once, since some values are valid only together. `OWN_DATA` of a preset, such as its
-        positive class, applies only to the data of the preset. A strategy in `STRATEGY_VALUES` replaces the values of
-        the preset that it cannot use.
+        All layers are applied at once, since some values are valid only together (see `presets.preset_values`).
 
         Args:
-            preset: One of `list_presets()`.
+            preset: One of `list_presets()`; None as for `preset`.
             layers: Nested values by section and key.
         Raises:
             UserError: If a key or value is not valid; the message names the key, the rule and the value.
         """
         changes = merge(*layers)
-        values = preset_values(preset, own_data="path" not in _table(changes, "data") or _own(changes))
-        strategy = strategy_values(_table(merge(values, changes), "training").get("strategy"))
-        return update(cls(), merge({"preset": preset}, values, strategy, changes))
+        name = default_preset(changes) if preset is None else preset
+        return update(cls(), merge({"preset": name}, preset_values(name, changes), changes))
 
     @property
     def split_seed(self) -> int:
         """Seed of the split: `split.seed`, or the seed of the run if that is None."""
         return self.seed if self.split.seed is None else self.split.seed
-
-
-def _table(values: Mapping, name: str) -> Mapping:
-    table = values.get(name)
-    return table if isinstance(table, Mapping) else {}
-
-
-def _own(changes: Mapping) -> bool:
-    return _table(changes, "data")["path"] == DataConfig.path
 
 
 CHECKS: list[

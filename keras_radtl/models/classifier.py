@@ -3,9 +3,9 @@
     image (uint8) -> scaling -> backbone layers -> pooling -> head (float32 logits)
 
 Backbone layers have the names of `keras.applications`. Names that Keras numbers over the whole session are renumbered
-from the start of the backbone, so the same configuration always gives the same names. With several backbones, the layer
-names begin with `backbone1_`, `backbone2_` and so on, and the layer `features` concatenates the pooled vectors. Backbones
-of different pretraining sizes see the same images at different sizes (`input_sizes`).
+from the start of the backbone, so the same configuration always gives the same names. With several backbones, their
+layer names begin with `backbone1_`, `backbone2_` and so on, and the layer `features` concatenates the pooled vectors.
+Backbones of different pretraining sizes see the same images at different sizes (`input_sizes`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Layer groups of a classifier: their layers, which of them are trainable, and a summary table.
 
 The scaling layers of a classifier name its backbones, so a model loaded from a file has the same groups as the saved
-one. With several backbones, groups are paired from the output backwards, so that `top1` unfreezes the last group of each.
+one. With several backbones, groups are paired from the output backwards: `top1` unfreezes the last group of each.
 """
 
 from __future__ import annotations

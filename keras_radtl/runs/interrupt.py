@@ -44,7 +44,7 @@ class StopRequest:
 
     def __init__(self, immediately: bool = False, message: str = AT_ONCE):
         self.code = 0
-        self._old = {}
+        self._old: dict = {}
         self._outer: StopRequest | None = None
         self._immediately, self._message = immediately, message
 

@@ -20,7 +20,8 @@ VALUES = {
     "--learning-rate": "0.5", "--optimizer": "sgd", "--weight-decay": "0.1", "--weight-decay-mode": "coupled",
     "--schedule": "beta", "--patience": "2", "--total-patience": "4", "--monitor": "val_loss", "--loss": "focal",
     "--class-weight": "balanced", "--sampling": "balanced", "--precision": "mixed_bfloat16", "--seed": "7",
-    "--device": "cpu",
+    "--device": "cpu", "--tta": "flips", "--threshold": "youden", "--pooling": "stages", "--initial-head": "zero",
+    "--views": "3", "--inner-folds": "4",
 }  # fmt: skip
 EVERY = [(row.flag, row.key, row.kind) for rows in ARGUMENTS.values() for row in rows]
 
@@ -44,6 +45,12 @@ def test_default_is_the_preset_quickstart():
 @pytest.mark.parametrize(("flag", "key", "kind"), EVERY)
 def test_each_flag_sets_its_key(flag, key, kind):
     assert at(parse(flag, VALUES[flag]), key) == kind(VALUES[flag])
+
+
+def test_threshold_is_a_number_or_a_rule():
+    assert parse("--threshold", "0.3").prediction.threshold == 0.3
+    assert parse("--set", "prediction.threshold=0.3").prediction.threshold == 0.3
+    assert parse("--threshold", "sensitivity:0.95").prediction.threshold == "sensitivity:0.95"
 
 
 @pytest.mark.parametrize(("flag", "key", "kind"), [row for row in EVERY if row[2] is not str])

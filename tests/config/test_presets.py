@@ -16,11 +16,11 @@ from keras_radtl.training.plan import make_plan
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_names_exist_and_preset_has_a_title_and_source(name):
     config = Config.preset(name)
-    spec = get_backbone(config.model.backbone)
-    assert config.model.weights in spec.weights
-    spec.boundaries(config.training.counting)
+    for spec in map(get_backbone, config.model.backbone.split("+")):
+        assert config.model.weights in spec.weights
+        spec.boundaries(config.training.counting)
+        get_scaling(config.model.scaling or spec.scalings[config.model.weights])
     get_strategy(config.training.strategy)
-    get_scaling(config.model.scaling or spec.scalings[config.model.weights])
     assert config.preset_name == name and config.data.path == "phantoms"
     assert TITLES[name][1], "its source"
 
@@ -109,7 +109,7 @@ def test_own_data_of_the_quickstart():
 
 
 def test_unknown_preset_is_an_error():
-    with pytest.raises(UserError, match="Unknown preset 'mri'. Known: quickstart, breast, acl, breast_radimagenet"):
+    with pytest.raises(UserError, match="Unknown preset 'mri'. Known: quickstart, recommended, breast, acl"):
         Config.preset("mri")
 
 
@@ -118,6 +118,7 @@ def test_unknown_preset_is_an_error():
     [
         pytest.param("breast", marks=pytest.mark.slow),
         pytest.param("radimagenet", marks=pytest.mark.slow),
+        "recommended",
         "fts",
         "cbis",
     ],
@@ -132,3 +133,30 @@ def test_preset_of_each_study_trains_on_other_data(name, tiny_backbone, pictures
         options += ["--unfreeze", "top1"]
     options += ["--folds", "2"] if Config.preset(name).split.folds else []
     assert main(options) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, "quickstart"),
+        ({"data": "phantoms", "folds": 5}, "quickstart"),
+        ({"data": "BUSI", "positive": "malignant", "folds": 5}, "recommended"),
+        ({"data": "BUSI", "backbone": "resnet50", "views": 3, "image_size": 128}, "recommended"),
+        ({"data": "BUSI", "strategy": "probe", "pooling": "average"}, "recommended"),
+        ({"data": "BUSI", "unfreeze": "top2"}, "quickstart"),
+        ({"data": "BUSI", "strategy": "lp_ft"}, "quickstart"),
+        ({"data": "BUSI", "head": "conv_skip"}, "quickstart"),
+    ],
+)
+def test_own_data_have_the_recommended_preset_unless_another_recipe_is_chosen(values, name):
+    assert Config.preset(**values) == Config.preset(name, **values)
+
+
+def test_the_recommended_preset_suits_any_data():
+    config = Config.preset("recommended", data="folder")
+    assert (config.data.positive, config.data.image_size, config.training.strategy) == (None, None, "probe")
+
+
+def test_a_strategy_replaces_only_what_a_preset_of_another_strategy_has():
+    assert Config.preset("cbis", strategy="probe").model.head.pooling == "average"
+    assert Config.preset("recommended", strategy="probe").model.head.pooling == "stages"

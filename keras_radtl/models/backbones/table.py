@@ -135,7 +135,6 @@ _RESNET50 = BackboneSpec(
 )
 
 
-
 def _lite(variant: EfficientNetLite) -> BackboneSpec:
     return BackboneSpec(
         name=variant.name,

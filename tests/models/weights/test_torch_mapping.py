@@ -78,7 +78,9 @@ def test_a_deeper_network_is_refused():
 def test_other_checkpoints_and_backbones_are_refused():
     with pytest.raises(UserError, match="not a checkpoint of densenet121; its first tensor is 'conv1.weight'"):
         map_torch_tensors("densenet121", tensor_names(resnet50_modules()), "x.pt")
-    with pytest.raises(UserError, match="only supported for resnet50, densenet121, efficientnet_lite0, efficientnet_lite1, efficientnet_lite2. Received: x.pt"):
+    with pytest.raises(
+        UserError, match="only supported for resnet50, densenet121, efficientnet_lite0, .*. Received: x.pt"
+    ):
         map_torch_tensors("vgg19", {}, "x.pt")
 
 

@@ -101,6 +101,8 @@ PAIRS = {  # not of one key
     "too many rates": ("training.group_rates=[1,1,1,1,1,1,1]", "group_rates"),
     "phases": ("training={strategy: lp_ft, phase_epochs: [1]}", "phase_epochs"),
     "penalty and l2": ("{training: {strategy: l2_sp}}", ""),
+    "threshold above 1": ("prediction.threshold=1.5", "threshold"),
+    "unknown rule of the threshold": ("prediction.threshold=accuracy:0.9", "threshold"),
     "a fold of one": ("split.folds=1", "folds"),
     "more folds than groups": ("split.folds=90", "folds"),
     "home of nobody": ("data.path=~nosuchuser/x", "nosuchuser"),
