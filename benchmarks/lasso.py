@@ -91,6 +91,7 @@ def saga_until(matrix: np.ndarray, targets: np.ndarray, C: float, objective: flo
     passes = 5
     while True:
         seconds, fits = timed(partial(saga, matrix, targets, C, passes))
+        print(f"SAGA, {passes} passes:", summary(seconds, fits), file=sys.stderr)
         reached = fits[-1].certificate.objective <= 1.001 * objective
         if reached or passes >= MOST_PASSES:
             return {**summary(seconds, fits), "reached": reached}
@@ -124,6 +125,7 @@ def main() -> None:
     one = summary(*timed(lambda: [fit_lasso(matrix, targets, C, solver=solver)]))
     values = path_values(matrix, targets, arguments.steps, arguments.largest)
     path = summary(*timed(lambda: lasso_path(matrix, targets, values, solver=solver)))
+    print(f"{solver}:", one, path, sep="\n", file=sys.stderr)
     memory = (peak() - before) / matrix.nbytes
     saga_one = saga_until(matrix, targets, C, one["objective"])
     saga_last = summary(*timed(partial(saga, matrix, targets, values[-1], arguments.passes)))

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from keras_radtl.strategies.table import list_strategies
     from keras_radtl.studies.run import run_sweep
     from keras_radtl.studies.search import run_search
+    from keras_radtl.training.baseline import train_baseline
     from keras_radtl.training.train import load_data, train
 
 __all__ = [  # the public names, each imported when it is first used
@@ -61,6 +62,7 @@ __all__ = [  # the public names, each imported when it is first used
     "load_data",  # read, check and split images: a Dataset
     "build_classifier",  # a keras.Model from uint8 images to logits
     "train",  # train and test; returns a Run
+    "train_baseline",  # lasso or logistic regression on pixels or features; returns a Run
     "load_run",  # open a finished run
     "Run",  # metrics, history, figures, models and predictions of a run
     "load_model",  # the keras.Model in a file model.keras
@@ -85,6 +87,7 @@ _MODULES = {
     "keras_radtl.studies.search": ["run_search"],
     "keras_radtl.strategies.table": ["list_strategies"],
     "keras_radtl.studies.run": ["run_sweep"],
+    "keras_radtl.training.baseline": ["train_baseline"],
     "keras_radtl.training.train": ["load_data", "train"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -10,6 +10,7 @@ from keras_radtl.version import __version__
 
 COMMANDS = {
     "fit": "train, test and describe a classifier",
+    "baseline": "train a lasso, logistic regression or probe, or run a simulation",
     "evaluate": "show the metrics of a run, or evaluate it on other labelled images",
     "predict": "predict new images with a run",
     "audit": "check images and labels: duplicates, label conflicts, unusable files, groups",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError, dumps
+from keras_radtl.config.wording import as_flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
-from keras_radtl.cli.wording import as_flags
+from keras_radtl.config.wording import as_flags
 from keras_radtl.version import __version__
 
 

@@ -14,6 +14,7 @@ from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.config import dumps
 from keras_radtl.runs.directory import RUNS, default_output
+from keras_radtl.training.run_options import RunOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,14 +42,7 @@ def parser():
 def _run(argv: Sequence[str] | None) -> None:
     arguments = parser().parse_args(argv)
     config = config_from(arguments)
-    if arguments.print_config:
-        sys.stdout.write(dumps(config))
-        return
-    from keras_radtl.reports.run_text import show_run
-    from keras_radtl.training.train import train
-
-    run = train(
-        config,
+    options = RunOptions(
         arguments.output or default_output(config),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -57,7 +51,13 @@ def _run(argv: Sequence[str] | None) -> None:
         feature_cache_size=arguments.feature_cache_size,
         feature_dtype=arguments.feature_dtype,
     )
-    sys.stdout.write(show_run(run.directory))
+    if arguments.print_config:
+        sys.stdout.write(dumps(config))
+        return
+    from keras_radtl.reports.run_text import show_run
+    from keras_radtl.training.train import train_run
+
+    sys.stdout.write(show_run(train_run(config, options)))
 
 
 if __name__ == "__main__":

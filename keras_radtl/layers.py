@@ -16,6 +16,7 @@ from keras_radtl.reproducibility import import_tensorflow
 import_tensorflow()  # first, without its messages
 
 from keras_radtl.models.layers.batchnorm import BackboneBatchNormalization
+from keras_radtl.models.layers.grey_pixels import GreyPixels
 from keras_radtl.models.layers.heads import ConvHead, ConvSkipHead, LinearHead, NonLinearHead
 from keras_radtl.models.layers.pixel_scaling import PixelScaling
 from keras_radtl.models.layers.stage_pooling import StagePooling
@@ -30,6 +31,7 @@ __all__ = [
     "BackboneBatchNormalization",
     "ConvHead",
     "ConvSkipHead",
+    "GreyPixels",
     "LinearHead",
     "MaskedBinaryCrossentropy",
     "NonLinearHead",

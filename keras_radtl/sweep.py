@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, given_flags, make_parser
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError, dumps
+from keras_radtl.config.wording import as_flags
 from keras_radtl.studies.table import get_study, known_studies
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.study import Factor, Study
@@ -120,12 +120,11 @@ def _run(argv: Sequence[str] | None) -> int:
 def _sweep(arguments: argparse.Namespace, study: Study) -> int:
     from keras_radtl.sweeps.sweep import get_engine, list_runs, prepare_sweep
 
-    runs = list_runs(study, choices_from(arguments, study))
+    runs, options = list_runs(study, choices_from(arguments, study)), _options(arguments, study)
     if arguments.print_config:
         sys.stdout.write(dumps(runs[0].config))
         return 0
     engine = get_engine(arguments.engine, arguments.ray_address)
-    options = _options(arguments, study)
     sweep = prepare_sweep(study, runs, arguments.output, options, arguments.skip_missing)
     if sweep.unfinished:
         sys.stderr.write(f"{sweep.describe_disk()}\n")
@@ -135,7 +134,7 @@ def _sweep(arguments: argparse.Namespace, study: Study) -> int:
         sys.stdout.writelines(f"{run.name}\n" for run in sweep.available)
         return 0
     result = sweep.execute(engine)
-    sys.stdout.write(result.text)
+    sys.stdout.write(as_flags(result.text, [factor.name for factor in study.every_factor]))
     return 1 if result.failed else 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import add_config_options, config_from, make_parser
 from keras_radtl.config import dumps
+from keras_radtl.config.wording import as_flags
 from keras_radtl.search.settings import ALGORITHMS
 
 SETTINGS = ("algorithm", "max_epochs", "trials", "factor", "min_epochs", "iterations", "keep", "retries")
@@ -112,10 +113,10 @@ def _run(argv: Sequence[str] | None) -> int:
         feature_cache_size=arguments.feature_cache_size,
         **{name: getattr(arguments, name) for name in SETTINGS},
     )
-    sys.stdout.write(show(result, config))
+    sys.stdout.write(as_flags(show(result, config)))
     if result.problem:
         sys.stdout.flush()
-        sys.stderr.write(f"incomplete: {result.problem}\n")
+        sys.stderr.write(as_flags(f"incomplete: {result.problem}\n"))
     return 1 if result.problem else 0
 
 

@@ -23,10 +23,11 @@ FLOORS = (  # a room may import its own floor and those before it
     {"config", "reproducibility", "system"},
     {"data"},
     {"models"},
+    {"baselines"},
     {"strategies"},
     {"runs"},
     {"reports"},
-    {"training", "baselines"},
+    {"training"},
     {"sweeps", "search"},
     {"studies"},
 )

@@ -135,7 +135,7 @@ def test_commands_in_the_pages_exist_with_their_options(modules, line, tmp_path,
     words = shlex.split(line, comments=True)
     command = words[2].removeprefix("keras_radtl.")
     assert command in COMMANDS
-    known = re.findall(r"--[a-z][a-z-]*", modules[0].help_text(command, *words[3:4] * (command == "sweep")))
+    known = re.findall(r"--[a-zA-Z][a-z0-9-]*", modules[0].help_text(command, *words[3:4] * (command == "sweep")))
     assert {word for word in words if word.startswith("--")} <= set(known)
 
 

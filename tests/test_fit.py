@@ -109,6 +109,13 @@ def test_print_config_prints_a_configuration_file(capsys, tmp_path):
     assert capsys.readouterr().out == text and json.loads(text)["training"]["epochs"] == 3
 
 
+def test_print_config_refuses_what_fit_refuses(capsys):
+    for option, value in (("--feature-cache-size", "-1"), ("--feature-dtype", "int8"), ("--backbone", "nope")):
+        assert main(["--print-config", option, value]) == 2
+        found = capsys.readouterr()
+        assert not found.out and found.err.startswith("error: ") and value in found.err
+
+
 def test_default_folder_has_preset_or_data_and_hash():
     quickstart = Config.preset("quickstart")
     assert re.fullmatch(r"quickstart-[0-9a-f]{6}", default_output(quickstart).name)

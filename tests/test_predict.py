@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
+from keras_radtl.config import UserError
 from keras_radtl.predict import main
 from keras_radtl.runs.new_images import list_images
 from keras_radtl.runs.run import load_run
@@ -44,6 +45,23 @@ def test_images_of_a_folder_are_sorted(pictures):
     files = list_images([str(pictures)])
     assert len(files) == 60
     assert files == sorted(files)
+
+
+def test_a_folder_has_the_images_that_fit_reads(tmp_path, caplog):
+    for name in ("a.png", "a_mask.png", "b_Mask.PNG", ".c.png", "__MACOSX/d.png", "sub_mask/e.png", "f.txt"):
+        (tmp_path / "images" / "benign" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / "benign" / name).touch()
+    folder = str(tmp_path / "images")
+    with caplog.at_level("INFO"):
+        files = list_images([folder])
+    assert files == [f"{folder}/benign/a.png", f"{folder}/benign/sub_mask/e.png"]
+    assert caplog.messages == [f"{folder}: excluded: files with _mask in their name: 2"]
+    mask = f"{folder}/benign/a_mask.png"
+    assert list_images([mask]) == [mask]
+    for name in ("a.png", "sub_mask/e.png"):
+        (tmp_path / "images" / "benign" / name).unlink()
+    with pytest.raises(UserError, match="no image .*; excluded files with _mask in their name: 2"):
+        list_images([folder])
 
 
 def test_default_output_is_the_terminal(run, pictures, capsys):

@@ -22,7 +22,8 @@ def build(scaled):
 
 def register() -> None:
     """Add the backbone "tiny" to the table of backbones."""
-    from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec
+    from keras_radtl.models.backbones.spec import BackboneSpec
+    from keras_radtl.models.backbones.table import BACKBONES
 
     stages = tuple((name, f"{name}_relu") for name in ("stem", "middle", "last"))
     BACKBONES["tiny"] = BackboneSpec(

@@ -24,6 +24,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from scipy.special import expit
@@ -173,6 +174,19 @@ def path_values(features: np.ndarray, targets, steps: int, largest: float, l1_ra
     return np.geomspace(least, largest, steps)
 
 
+def require_package(solver: str) -> None:
+    """Require that the package of a solver is installed.
+
+    Raises:
+        UserError: If it is not; the message says how to install it.
+    """
+    if solver == "skglm" and find_spec("skglm") is None:
+        raise UserError(
+            '`solver="skglm"` needs the package skglm: pip install "keras_radtl[lasso]". `solver="newton"` needs no '
+            "further package"
+        )
+
+
 def null_loss(signs: np.ndarray) -> float:
     """Return the sum of log-losses of the prevalence, n times its entropy in nats."""
     share = np.mean(signs > 0)
@@ -228,15 +242,11 @@ def _saga(problem: _Problem, limit: int | None, coef: np.ndarray, intercept: flo
 
 
 def _skglm(problem: _Problem, limit: int | None, coef: np.ndarray, intercept: float) -> _Solution:
-    try:
-        from skglm.datafits import Logistic
-        from skglm.penalties import L1
-        from skglm.solvers import ProxNewton
-    except ImportError:
-        raise UserError(
-            '`solver="skglm"` needs the package skglm: pip install "keras_radtl[lasso]". `solver="newton"` needs no '
-            "further package"
-        ) from None
+    require_package("skglm")
+    from skglm.datafits import Logistic
+    from skglm.penalties import L1
+    from skglm.solvers import ProxNewton
+
     require(problem.l1_ratio == 1, "l1_ratio", 'exactly 1 with `solver="skglm"`', problem.l1_ratio)
     features = np.asfortranarray(problem.features)
     kind, cases = features.dtype, len(features)

@@ -8,21 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import UserError
 from keras_radtl.config.errors import one_line, shown
+from keras_radtl.config.wording import FlagFormatter, as_flags
 from keras_radtl.runs.interrupt import AT_ONCE, INTERRUPTED, Stopped, StopRequest
 
 USER_ERROR = 2
-_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a disk that fails
-_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EIO)  # a path that cannot be used
-
-
-class _Formatter(logging.Formatter):
-    """Messages of the library with arguments written as flags."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return as_flags(super().format(record))
+_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)  # a disk that fails
+_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)  # a path that cannot be used
 
 
 def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None) -> int:
@@ -39,7 +32,7 @@ def run_command(function: Callable[[Sequence[str] | None], int | None], argv: Se
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("%(message)s"))
+    handler.setFormatter(FlagFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     with StopRequest(immediately=True) as stop:
         try:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keras_radtl.cli.radimagenet_flags import read_radimagenet_flags
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, load_values
 from keras_radtl.config.arguments import ARGUMENTS, AUGMENTATIONS, Argument, floats, ints
 from keras_radtl.config.errors import shown
 from keras_radtl.config.fields import TEXT
 from keras_radtl.config.presets import PRESETS
 from keras_radtl.config.serialization import get_key, is_optional, nested
+from keras_radtl.config.wording import as_flags
 from keras_radtl.version import __version__
 
 _RULES = {int: "an integer", float: "a number", ints: "a list of integers", floats: "a list of numbers"}

@@ -46,7 +46,7 @@ _RECOMMENDED = {
         "backbone": "efficientnet_lite0+efficientnet_lite1+efficientnet_lite2", "weights": "imagenet",
         "head": {"name": "linear", "pooling": "stages"},
     },
-    "training": {"strategy": "probe"},
+    "training": {"strategy": "probe", "views": 1},
     "prediction": {"tta": "flips"},
 }  # fmt: skip
 
@@ -144,13 +144,23 @@ TITLES = {  # title and source of each preset
 }
 OWN_DATA = {"quickstart": ("positive", "image_size")}  # keys of `data` that apply only to the preset's own data
 _OWN_DATA = ("positive",)  # of all other presets
-_EXACT = {  # what an exact solver needs
+_EXACT: dict[str, dict] = {  # what an exact solver needs
     "model": {
         "batchnorm": "inference", "head": {"name": "linear", "pooling": "average", "input_dropout": 0.0, "l2": 0.0},
     },
     "training": {"unfreeze": "none", "loss": "cross_entropy", "sampling": "none", "initial_head": "kaiming"},
 }  # fmt: skip
-STRATEGY_VALUES = {"probe": _EXACT}  # by strategy: values that replace those of a preset with another strategy
+_BASELINE = {  # a baseline on pixels
+    "augment": _NO_CHANGES | {"vertical_flip": False, "brightness": 0.0, "contrast": 0.0, "blur": 0.0},
+    "model": {
+        **_EXACT["model"], "backbone": "pixels", "weights": "none", "scaling": None,
+        "head": {**_EXACT["model"]["head"], "pooling": "flatten"},
+    },
+    "training": {**_EXACT["training"], "views": 1, "class_weight": "none", "precision": "float32"},
+    "prediction": {"tta": "none"},
+}  # fmt: skip
+# by strategy: values that replace those of a preset with another strategy
+STRATEGY_VALUES: dict[str | None, dict] = {"probe": _EXACT, "lasso": _BASELINE, "logistic": _BASELINE}
 _OF_PROBE = {"views", "inner_folds", "one_standard_error", "batch_size", "class_weight", "precision", "deterministic"}
 _OF_BACKBONE = {"backbone", "weights", "weights_dir", "scaling", "head"}
 
@@ -175,7 +185,8 @@ def default_preset(changes: Mapping) -> str:
     if not _other_data(changes):
         return "quickstart"
     training, model = (_table(changes, name) for name in ("training", "model"))
-    other = set(training) - _OF_PROBE - ({"strategy"} if training.get("strategy") == "probe" else set())
+    same = training.get("strategy") == _table(_RECOMMENDED, "training")["strategy"]
+    other = set(training) - _OF_PROBE - ({"strategy"} if same else set())
     other |= set(model) - _OF_BACKBONE | set(_table(model, "head")) - {"pooling"}
     return "quickstart" if other else "recommended"
 

@@ -13,6 +13,7 @@ from keras_radtl.config.arguments import expand
 from keras_radtl.config.data_sections import AugmentConfig, DataConfig, SplitConfig
 from keras_radtl.config.errors import require
 from keras_radtl.config.fields import SEED, check_fields, count_in, number, one_of
+from keras_radtl.config.lasso_section import LassoConfig
 from keras_radtl.config.prediction import PredictionConfig
 from keras_radtl.config.presets import PRESETS, default_preset, preset_values
 from keras_radtl.config.serialization import merge, update
@@ -62,15 +63,17 @@ class ModelConfig:
 class TrainingConfig:
     """Fine-tuning strategy, epochs, optimizer, loss and sampling."""
 
-    #: fixed (see `unfreeze`) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn | probe
+    #: fixed (see `unfreeze`) | ft | lp | g_lf | g_fl | lp_ft | l1_sp | l2_sp | auto_rgn | probe | lasso | logistic
     strategy: str = "fixed"
     #: weights of the head at the start: kaiming (normal, variance 2 / fan-in) | zero | probe (the optimum of the
     #: strategy probe on the training cases)
     initial_head: str = "kaiming"
-    views: int = number(5, "[1, 100]")  #: probe: views of each image, the image itself and augmented copies
+    #: probe: views of each image, the image itself and augmented copies; test-time views (`tta`) are added
+    views: int = number(5, "[1, 100]")
     inner_folds: int = number(5, "[2, 100]")  #: probe: folds of the cross-validation that chooses the penalty
     #: probe: choose the strongest penalty within one standard error of the best one
     one_standard_error: bool = False
+    lasso: LassoConfig = field(default_factory=LassoConfig)
     #: number of epochs of each phase; empty: `epochs` divided among the phases
     phase_epochs: tuple[int, ...] = number((), "[1, 100000]")
     #: l1_sp, l2_sp: penalty factor of the distance of the backbone to its initial weights

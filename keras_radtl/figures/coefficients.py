@@ -89,6 +89,7 @@ def plot_differences(axes, differences, magnitude: float | None = None):
     axes.axvline(values.mean(), color="C3", linewidth=1.5, label=text)
     axes.set(xlabel="mean absolute difference of coefficients", ylabel="rounds")
     axes.margins(y=0.25)
+    axes.locator_params(axis="x", nbins=5)
     axes.legend(fontsize=8, loc="upper right")
     return axes
 

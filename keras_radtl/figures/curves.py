@@ -39,7 +39,9 @@ def plot_roc(axes, targets, scores, label: str = "", confidence: float = 0.95, g
         axes.plot(curve.false_positive_rate, curve.sensitivity, label=text, linewidth=1.5)
     _reference(axes, [0, 1], [0, 1], "_chance")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    axes.legend(fontsize=8, loc="lower right")
+    curves = len(axes.get_legend_handles_labels()[1])
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12)}  # the text of several curves would hide them
+    axes.legend(fontsize=8, **({"loc": "lower right"} if curves <= 2 else below))
     return axes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras_radtl.figures.labels import label_text
 
 
-def plot_history(axes, history: list[dict], columns, title: str):
+def plot_history(axes, history: list[dict], columns, ylabel: str):
     """Draw columns of a training history over the epochs.
 
     Vertical lines mark the start of each phase after the first and the epoch with the highest validation AUC.
@@ -14,7 +14,7 @@ def plot_history(axes, history: list[dict], columns, title: str):
         axes: Matplotlib axes.
         history: One dict per epoch with the keys `epoch`, `phase`, `val_auc` and those in `columns`.
         columns: Names of the columns. Those that start with `val_` are drawn as solid lines, the others dashed.
-        title: Title of the axes.
+        ylabel: What the columns measure.
 
     Returns:
         The axes.
@@ -35,7 +35,7 @@ def plot_history(axes, history: list[dict], columns, title: str):
             )
     best = max(history, key=lambda row: (row["val_auc"], -row["epoch"]))
     axes.axvline(best["epoch"], color="tab:green", linewidth=0.8, linestyle=":", label=f"best epoch {best['epoch']}")
-    axes.set(title=label_text(title, 80), xlabel="epoch")
+    axes.set(xlabel="epoch", ylabel=label_text(ylabel, 80))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=8)
     return axes

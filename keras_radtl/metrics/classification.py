@@ -209,8 +209,10 @@ def _losses(targets: np.ndarray, probabilities: np.ndarray, cases: Cases) -> dic
     tiny = np.finfo(np.float64).eps
     log_loss = -np.log(np.clip(probabilities[np.arange(n), targets], tiny, 1 - tiny))
     return {
-        "brier": mean_loss(squares[:, 1] if num_classes == 2 else squares.sum(axis=1), cases),
-        "log_loss": mean_loss(log_loss, cases),
+        "brier": mean_loss(squares[:, 1], cases, highest=1.0)
+        if num_classes == 2
+        else mean_loss(squares.sum(axis=1), cases, highest=2.0),
+        "log_loss": mean_loss(log_loss, cases, highest=-np.log(tiny)),
     }
 
 

@@ -106,12 +106,15 @@ def jackknife_metrics(statistic: Statistic, scales: Mapping[str, str], cases: Ca
     }
 
 
-def mean_loss(values: np.ndarray, cases: Cases, reason: str = "undefined") -> Metric:
-    """Return the mean of losses, an array of shape (n,), or (n, k) for the mean of k means; NaN where unknown."""
+def mean_loss(values: np.ndarray, cases: Cases, reason: str = "undefined", highest: float = np.inf) -> Metric:
+    """Return the mean of losses, an array of shape (n,), or (n, k) for the mean of k means; NaN where unknown.
+
+    `highest` is the highest possible loss of a case, the limit of the interval.
+    """
     values = values.reshape(len(values), -1)
     if np.isnan(values).all(axis=0).any():
         return Metric(None, None, None, len(values), reason)
-    value, interval = studentized_mean(values, *_how(cases), cases.replicates, cases.seed)
+    value, interval = studentized_mean(values, *_how(cases), cases.replicates, cases.seed, highest)
     return Metric(value, interval.ci_low, interval.ci_high, len(values), interval.method)
 
 

@@ -98,7 +98,8 @@ def fit_label_calibration(targets: ArrayLike, logits: ArrayLike) -> Calibration:
         known = ~np.isnan(target)
         found.append(fit_calibration(target[known], np.stack([np.zeros(known.sum()), logit[known]], axis=1)))
     offsets = tuple(calibration.offset[1] - calibration.offset[0] for calibration in found)
-    return Calibration(tuple(float(calibration.temperature) for calibration in found), offsets)
+    temperatures = np.array([calibration.temperature for calibration in found], dtype=np.float64)
+    return Calibration(tuple(temperatures.tolist()), offsets)
 
 
 def calibrate_logits(logits: ArrayLike, calibration: Calibration) -> np.ndarray:

@@ -97,8 +97,8 @@ def multilabel_metrics(
         "sensitivity": mean_rate(hits[:labelled], n, cases, reason),
         "specificity": mean_rate(hits[labelled:], n, cases, reason),
         "balanced_accuracy": mean_rate(hits, n, cases, reason),
-        "brier": mean_loss(losses, cases, reason),
-        "log_loss": mean_loss(log_losses, cases, reason),
+        "brier": mean_loss(losses, cases, reason, 1.0),
+        "log_loss": mean_loss(log_losses, cases, reason, -np.log(tiny)),
         **_ranked(targets, probabilities, cases, reason),
     }
     return {name: found[name] for name in MULTILABEL_METRICS}

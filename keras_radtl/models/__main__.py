@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from keras_radtl.cli.app import run_command
 from keras_radtl.cli.options import make_parser
 from keras_radtl.config import HeadConfig, ModelConfig
-from keras_radtl.models.backbones.table import BACKBONES, BackboneSpec, get_backbone
+from keras_radtl.models.backbones.spec import BackboneSpec
+from keras_radtl.models.backbones.table import BACKBONES, get_backbone
 
 BACKBONE_COLUMNS = (
     "backbone", "parameters", "features", "image size", "minimum size", "weights (scaling)", "Grad-CAM layers",

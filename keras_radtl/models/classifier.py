@@ -17,8 +17,14 @@ import keras
 
 from keras_radtl.config import ModelConfig, UserError
 from keras_radtl.models.backbone_cache import Backbones, build_backbones
-from keras_radtl.models.backbones.branches import Branch, branches, require_image_size, require_weight_files
-from keras_radtl.models.backbones.table import POOLING
+from keras_radtl.models.backbones.branches import (
+    Branch,
+    branches,
+    require_image_size,
+    require_weight_files,
+    warn_assumed_scalings,
+)
+from keras_radtl.models.backbones.spec import POOLING
 from keras_radtl.models.groups import HEAD
 from keras_radtl.models.layers.heads import make_head
 from keras_radtl.models.layers.stage_pooling import StagePooling
@@ -66,6 +72,8 @@ def build_classifier(
         UserError: If a name is unknown, the images are too small, the pretrained weights cannot be loaded, or the
             head does not fit in memory.
     """
+    if load_weights:
+        warn_assumed_scalings(branches(config))
     return assemble_classifier(config, num_classes, image_shape, seed, multilabel, load_weights, make_backbones).model
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.branches import join_groups
-from keras_radtl.models.backbones.table import BackboneSpec, get_backbone
+from keras_radtl.models.backbones.spec import BackboneSpec
+from keras_radtl.models.backbones.table import get_backbone
 
 if TYPE_CHECKING:
     import keras

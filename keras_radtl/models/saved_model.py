@@ -34,7 +34,7 @@ def load_model(path: str | Path) -> keras.Model:
     import keras
 
     from keras_radtl.models import losses  # noqa: F401  registers
-    from keras_radtl.models.layers import batchnorm, heads, pixel_scaling  # noqa: F401
+    from keras_radtl.models.layers import batchnorm, grey_pixels, heads, pixel_scaling, stage_pooling  # noqa: F401
 
     try:
         return keras.saving.load_model(path, compile=False)

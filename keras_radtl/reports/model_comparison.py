@@ -18,6 +18,7 @@ from keras_radtl.config.errors import shown
 from keras_radtl.reports.comparison_text import comparison_text
 from keras_radtl.reports.data_frames import html_tables, rows_frame
 from keras_radtl.reports.figure_files import new_figure, new_shown_figure, save_figure
+from keras_radtl.runs.divergence import ADVICE
 from keras_radtl.runs.files import write_json
 from keras_radtl.runs.predictions import ScoredCases, align, common_groups, read_scored_cases
 from keras_radtl.stats.model_comparison import Comparison, ModelResult, PairResult, compare_scores
@@ -136,6 +137,9 @@ def compare_models(
     read = align([read_scored_cases(path, split, positive) for path in paths])
     if positive not in ("", "1") and not any(model.classes for model in read):
         raise UserError(f"`positive` must be a class of a run. Received: {shown(positive)}; the labels are 0 and 1")
+    for model in read:
+        if model.diverged:
+            logger.warning("%s: %s", model.source, ADVICE)
     groups = _groups(read, clustered)
     _note_threshold(read, threshold)
     scores = {name: model.scores for name, model in zip(_unique_names(paths, read), read, strict=True)}

@@ -7,6 +7,7 @@ import numpy as np
 from keras_radtl.config import AugmentConfig
 from keras_radtl.data.augment import augment_image, sample_parameters
 from keras_radtl.models.probabilities import to_probabilities
+from keras_radtl.reports.baseline_figures import draw_coefficients
 from keras_radtl.reports.figure_files import new_figure, save_figure
 from keras_radtl.runs.directory import FIGURES, RunDirectory
 
@@ -27,13 +28,14 @@ def draw_run(
     """
     from keras_radtl.figures.history import plot_history
 
-    figure = new_figure(10, 4)
-    left, right = figure.subplots(1, 2)
-    plot_history(left, history, ["loss", "val_loss"], "loss")
-    plot_history(right, history, ["val_auc", "val_accuracy"], "validation")
+    figure = new_figure(13, 4)
+    panels = (["loss", "val_loss"], "loss"), (["val_auc"], "validation AUC"), (["val_accuracy"], "validation accuracy")
+    for axes, (columns, ylabel) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        plot_history(axes, history, columns, ylabel)
     save_figure(figure, run / FIGURES / "history.png")
     _draw_rates(run, [row for row in history if "rates" in row])
     _draw_samples(run, dataset, split, augment, seed)
+    draw_coefficients(run, dataset, split)
     draw_predictions(run, dataset.cases, {name: parts[name] for name in ("val", "test")})
 
 
@@ -53,12 +55,14 @@ def draw_predictions(run: RunDirectory, table, parts: dict) -> None:
     from keras_radtl.figures.confusion import plot_confusion
     from keras_radtl.figures.curves import plot_roc
 
-    figure = new_figure(5, 5)
-    axes = figure.subplots()
-    for name, predictions in parts.items():
+    columns = [1] if len(table.classes) == 2 and not table.multilabel else range(len(table.classes))
+    panels = 1 if len(columns) == 1 else len(parts)  # the curves of several classes have a panel for each split
+    figure = new_figure(5 * panels, 5 if len(columns) == 1 else 4.5 + 0.18 * len(columns))
+    every = figure.subplots(1, panels, squeeze=False)[0]
+    for number, (name, predictions) in enumerate(parts.items()):
+        axes = every[number % panels]
         probabilities = to_probabilities(predictions.logits, table.multilabel)
         targets = table.targets[predictions.indices]
-        columns = [1] if len(table.classes) == 2 and not table.multilabel else range(len(table.classes))
         for column in columns:
             known, truth = _against_rest(table, targets, column)
             label = name if len(columns) == 1 else f"{name}, {table.classes[column]}"

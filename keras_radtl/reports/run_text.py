@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from keras_radtl.reports.baseline_text import baseline_lines
 from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.directory import FIGURES, MODEL, REJECTED, RunDirectory
 from keras_radtl.runs.files import read_csv
@@ -29,6 +30,7 @@ def show_run(run: RunDirectory, splits: Sequence[str] = ("val", "test")) -> str:
         lines += [f"test AUC by fold: {', '.join('-' if value is None else f'{value:.3f}' for value in each)}"]
     else:
         lines += [f"best epoch {summary['best_epoch']} of {summary['epochs']} by {MONITORS[summary['monitor']]}"]
+    lines += baseline_lines(summary)
     if (run / REJECTED).is_file():
         count = len(read_csv(run / REJECTED))
         lines.append(f"excluded: {count} file{'s' * (count != 1)}, see {run / REJECTED} for the reasons")

@@ -18,6 +18,7 @@ from keras_radtl.config import UserError
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # first characters of cells that a spreadsheet would evaluate
 TEMPORARY = ".tmp-"  # prefix of the names of unfinished files
+DIGITS = 9  # of a float in a CSV; they distinguish all float32 numbers
 _LARGEST = 1 << 28  # bytes of a file that is read at once
 
 
@@ -37,8 +38,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None:  # as for a failed write
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # after the error that counts
+            temporary.unlink()
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the unfinished files that a killed process has left directly in a folder."""
+    for file in folder.glob(f"{TEMPORARY}*"):
+        if file.is_file():
+            file.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -101,17 +114,17 @@ def read_text(path: str | Path) -> str:
 
 
 def csv_cell(value) -> str:
-    """Return the text of one CSV cell; text that a spreadsheet would evaluate gets a leading apostrophe."""
+    """Return the text of one CSV cell: floats with `DIGITS` significant digits, and an apostrophe before formulas."""
     if isinstance(value, str):
         return "'" + value if value[:1] in FORMULA else value
     if value is None:
         return ""
     is_float = isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f")
-    return repr(float(value)) if is_float else str(value)
+    return repr(float(f"{value:.{DIGITS}g}")) if is_float else str(value)
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file atomically; floats keep all digits (see `csv_cell`)."""
+    """Write a CSV file atomically; cells are those of `csv_cell`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import UserError, require
-from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, is_image_name
+from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, is_hidden_name, is_image_name, is_mask_name
 from keras_radtl.data.table import CaseTable, Rejected
 from keras_radtl.models.probabilities import predicted_classes, to_probabilities
 from keras_radtl.runs.divergence import ADVICE
@@ -52,7 +52,8 @@ def list_images(paths: Sequence[str | Path] | str | Path) -> list[str]:
     """Return image files in the given order; a folder is replaced by the images in it and its subfolders.
 
     Args:
-        paths: Files and folders; the images of a folder are sorted by path, without hidden files and folders.
+        paths: Files and folders. The images of a folder are sorted by path, without hidden files and folders and
+            files with `_mask` in their name, whose number is logged; such files can be given themselves.
     Raises:
         UserError: If a path does not exist or a folder contains no image.
     """
@@ -60,10 +61,7 @@ def list_images(paths: Sequence[str | Path] | str | Path) -> list[str]:
     for path in map(str, [paths] if isinstance(paths, (str, Path)) else paths):
         try:
             if os.path.isdir(path) and not is_image_name(path):
-                found = sorted(_images(path))
-                if not found:
-                    raise UserError(f"{path} contains no image ({', '.join(IMAGE_SUFFIXES)})")
-                files += found
+                files += _without_masks(path, sorted(_images(path)))
             elif os.lstat(path):
                 files.append(path)
         except OSError as error:
@@ -71,6 +69,18 @@ def list_images(paths: Sequence[str | Path] | str | Path) -> list[str]:
         except ValueError as error:  # a NUL byte, or text that is not Unicode
             raise error if isinstance(error, UserError) else UserError(f"No such file or folder: {path!r}") from None
     return files
+
+
+def _without_masks(folder: str, found: list[str]) -> list[str]:
+    """Return the images found in a folder that `fit` would read, and log how many masks are excluded."""
+    images = [path for path in found if not is_mask_name(os.path.basename(path))]
+    masks = f"files with _mask in their name: {len(found) - len(images)}"
+    if not images:
+        detail = f"; excluded {masks}" if found else ""
+        raise UserError(f"{folder} contains no image ({', '.join(IMAGE_SUFFIXES)}){detail}")
+    if len(found) > len(images):
+        logger.info("%s: excluded: %s", folder, masks)
+    return images
 
 
 def _images(folder: str) -> Iterator[str]:
@@ -81,9 +91,9 @@ def _images(folder: str) -> Iterator[str]:
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         names += [name for name in folders if is_image_name(name)]
-        folders[:] = [name for name in folders if not name.startswith(".") and not is_image_name(name)]
+        folders[:] = [name for name in folders if not is_hidden_name(name) and not is_image_name(name)]
         for name in names:
-            if is_image_name(name) and not name.startswith("."):
+            if is_image_name(name) and not is_hidden_name(name):
                 yield os.path.join(parent, name)
 
 

@@ -70,6 +70,7 @@ def _resolve(path: str | Path, argument: str) -> Path:
     except UnicodeEncodeError:
         encodable = False
     require(encodable and text.strip() != "", argument, "a path", text)
+    require(not text.startswith("~"), argument, "a path with the home folder written out instead of ~", text)
     require(
         len(os.fsencode(os.path.abspath(text))) <= _LONGEST_PATH,
         argument,

@@ -13,10 +13,11 @@ import numpy as np
 from keras_radtl.config import UserError
 from keras_radtl.config.errors import listed, shown
 from keras_radtl.data.sources.rows import Rows, read_rows
+from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.directory import CONFIG, STATUS, SUMMARY, RunDirectory, predictions_name
 from keras_radtl.runs.files import FORMULA
 
-_PROBABILITY = "prob_"
+_PROBABILITY, _LOGIT = "prob_", "logit_"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class ScoredCases:
         groups: Group of each case; empty if the file has no groups.
         excluded: Number of cases that were excluded because they have no label.
         classes: Class names of a run, the labels of the file; empty if they are 0 and 1.
+        diverged: Whether the training of the run has diverged.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ScoredCases:
     groups: tuple[str, ...] = ()
     excluded: int = 0
     classes: tuple[str, ...] = ()
+    diverged: bool = False
 
 
 def read_scored_cases(path: str | Path, split: str = "test", positive: str = "") -> ScoredCases:
@@ -73,11 +76,12 @@ def read_scored_cases(path: str | Path, split: str = "test", positive: str = "")
     if not any(name.startswith(_PROBABILITY) for name in rows.header):
         raise UserError(f"{file}: needs the columns case,label,score. Received: {listed(rows.header)}")
     _require_columns(rows, ("case", "label"))
-    if _is_multilabel(file.parent, path.is_dir()):
+    summary = _summary(file.parent, path.is_dir())
+    if summary.get("multilabel"):
         raise UserError(
             f"{file}: belongs to a multi-label run; write a CSV with case,label,score for one of its labels"
         )
-    return _from_run(path, rows, positive)
+    return replace(_from_run(path, rows, positive), diverged=bool(summary.get("diverged")))
 
 
 def _check_finished(path: Path) -> None:
@@ -86,14 +90,14 @@ def _check_finished(path: Path) -> None:
         raise UserError(f"{path}: the run is not finished; resume it, or name the file of its predictions")
 
 
-def _is_multilabel(folder: Path, whole_run: bool) -> bool:
-    """Return whether a run has several labels per case; a file that is named itself needs no readable summary."""
+def _summary(folder: Path, whole_run: bool) -> dict:
+    """Return the summary of a run, empty without one; a file that is named itself needs no readable summary."""
     try:
-        return _is_run(folder) and RunDirectory(folder).summary()["multilabel"]
+        return RunDirectory(folder).summary() if _is_run(folder) else {}
     except UserError:
         if whole_run:
             raise
-        return False
+        return {}
 
 
 def _is_run(folder: Path) -> bool:
@@ -200,8 +204,21 @@ def _from_run(path: Path, rows: Rows, positive: str) -> ScoredCases:
             where = labelled.where(index)
             raise UserError(f"{where}: 'label' must be one of {listed(classes)}. Received: {shown(label)}")
     targets = np.array([label == positive for label in labels])
-    found = _scored(path, labelled, targets, _numbers(labelled, _PROBABILITY + positive))
+    found = _scored(path, labelled, targets, _probabilities(labelled, classes, positive))
     return replace(found, excluded=len(all_labels) - len(labels), classes=classes)
+
+
+def _probabilities(rows: Rows, classes: Sequence[str], positive: str) -> np.ndarray:
+    """Return the probabilities of a class, with all digits if the logits of the file give the same probabilities.
+
+    The digits of the file do not order cases that are almost certainly positive.
+    """
+    rounded, columns = _numbers(rows, _PROBABILITY + positive), [_LOGIT + name for name in classes]
+    if not set(columns) <= set(rows.header):
+        return rounded
+    logits = np.stack([_numbers(rows, column) for column in columns], axis=1).astype(np.float32)
+    exact = to_probabilities(logits, multilabel=False)[:, list(classes).index(positive)]
+    return exact if np.allclose(exact, rounded, rtol=0, atol=1e-8) else rounded
 
 
 def _scored(path: Path, rows: Rows, targets: np.ndarray, scores: np.ndarray) -> ScoredCases:

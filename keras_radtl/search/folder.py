@@ -18,7 +18,7 @@ from pathlib import Path
 
 from keras_radtl.config import Config, UserError, to_dict
 from keras_radtl.runs.directory import CONFIG, METRICS, STATUS, SUMMARY, RunDirectory
-from keras_radtl.runs.files import difference, read_json, write_json
+from keras_radtl.runs.files import TEMPORARY, difference, read_json, remove_temporary, write_json
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space
 
@@ -28,6 +28,7 @@ TRIALS = "trials"
 TABLE = "trials.csv"
 BEST = "best_config.json"
 LOG = "trials.log"
+_LOCK = ".worker.lock"  # of its worker
 _EXECUTION = ("keep", "retries")  # settings that do not affect which trials are drawn
 logger = logging.getLogger(__name__)
 
@@ -40,11 +41,13 @@ class TrialResult:
         val_auc: Validation AUC of the best epoch.
         best_epoch: The best epoch, counted from 1.
         seconds: Duration of training and prediction.
+        diverged: Whether the training diverged.
     """
 
     val_auc: float
     best_epoch: int
     seconds: float
+    diverged: bool = False
 
 
 def describe_search(config: Config, space: Space, settings: TunerSettings, data_sha256: str) -> dict:
@@ -88,7 +91,7 @@ class SearchFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"`output` must be a folder. Received: {self.path}, a file")
-        found = [name for name in os.listdir(self.path) if name != LOG] if self.path.exists() else []
+        found = self._found() if self.path.exists() else []
         if found and SEARCH not in found:
             raise UserError(
                 f"`output` must be a new or empty folder. Received: {self.path}, which contains other files"
@@ -96,12 +99,17 @@ class SearchFolder:
         if found and not overwrite and not any(self.path.glob("search-*/")):
             self._description()
         self.path.mkdir(parents=True, exist_ok=True)
+        remove_temporary(self.path)
         return not found
 
     def discard(self) -> None:
         """Remove the folder if it contains only the log."""
-        if set(os.listdir(self.path)) <= {LOG}:
+        if not self._found():
             shutil.rmtree(self.path)
+
+    def _found(self) -> list[str]:
+        """Return the names in the folder, without those that a search may leave before it writes its description."""
+        return [name for name in os.listdir(self.path) if name not in (LOG, _LOCK) and not name.startswith(TEMPORARY)]
 
     def claim(self, description: dict, overwrite: bool) -> Path:
         """Write the description of a search, or check it against the search in the folder.
@@ -156,7 +164,8 @@ class SearchFolder:
             if not run.finished or difference(read_json(run / CONFIG), to_dict(config)):
                 return None
             summary, value = read_json(run / SUMMARY), read_json(run / METRICS)["val"]["auc"]["value"]
-            return TrialResult(float(value), int(summary["best_epoch"]), float(summary["seconds"]))
+            diverged = bool(summary.get("diverged"))
+            return TrialResult(float(value), int(summary["best_epoch"]), float(summary["seconds"]), diverged)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

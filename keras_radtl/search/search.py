@@ -153,8 +153,10 @@ class _Search:
         if old is not None and old.status == "completed":
             return old
         result = self.folder.result(trial.trial_id, tuner.trial_config(trial))
-        details = (result.best_epoch, result.seconds) if result is not None else (None, None)
-        return replace(row, val_auc=trial.score, best_epoch=details[0], seconds=details[1])
+        row = replace(row, val_auc=trial.score)
+        if result is None:
+            return row
+        return replace(row, best_epoch=result.best_epoch, seconds=result.seconds, diverged=result.diverged)
 
     def _left(self) -> str:
         """Return the remaining time: a constant per trial and a time per epoch, from the trials of this process."""

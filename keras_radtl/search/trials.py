@@ -10,7 +10,7 @@ from keras_radtl.reports.text_table import text_table
 from keras_radtl.runs.directory import MODEL
 from keras_radtl.runs.files import write_csv
 
-_FIRST = ("trial", "status", "epochs", "bracket", "round", "val_auc", "best_epoch", "seconds")
+_FIRST = ("trial", "status", "epochs", "bracket", "round", "val_auc", "best_epoch", "seconds", "diverged")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class TrialRow:
         bracket: bracket of Hyperband; None for other tuners.
         round: round within the bracket; None for other tuners.
         error: why the trial failed.
+        diverged: whether the training diverged; None unless the trial is completed.
     """
 
     trial: str
@@ -40,6 +41,7 @@ class TrialRow:
     bracket: int | None = None
     round: int | None = None
     error: str = ""
+    diverged: bool | None = None
 
 
 def write_trials(path: Path, rows: Sequence[TrialRow], keys: Sequence[str]) -> None:
@@ -82,7 +84,7 @@ def search_disk_bytes(weights: int, trainable: int, cases: int, trials: int, kee
 
 
 def show_trials(rows: Sequence[TrialRow], keys: Sequence[str], count: int = 5) -> str:
-    """Return the best trials and all failed trials as text.
+    """Return the best trials and all trials that diverged or failed as text.
 
     Args:
         rows: all trials.
@@ -97,6 +99,8 @@ def show_trials(rows: Sequence[TrialRow], keys: Sequence[str], count: int = 5) -
         for row in best
     ]
     lines, failed = [text_table([header, *cells])], failures(rows)
+    diverged = [row.trial for row in rows if row.diverged]
+    lines += [f"diverged: {', '.join(diverged)}"] if diverged else []
     lines += [f"failed: {len(failed)} of {len(rows)}"] if failed else []
     return "\n".join([*lines, *(f"  {row.trial}: {row.error}" for row in failed)])
 

@@ -19,6 +19,7 @@ from keras_radtl.stats.intervals import (
     student_quantile,
 )
 
+FEWEST_GROUPS = 10  # with fewer, most bootstrap samples repeat a few values, and studentized means have no bounds
 MOST_BLOCKS = 1000  # more groups are left out in this many blocks of several groups
 SCALES = {"logit": (0.0, 1.0), "fisher": (-1.0, 1.0)}  # lowest and highest value by name
 
@@ -83,7 +84,13 @@ def _transformed(value: float, samples: np.ndarray, scale: str, confidence: floa
 
 
 def studentized_mean(
-    values: np.ndarray, codes: np.ndarray, confidence: float, clustered: bool, replicates: int = 2000, seed: int = 0
+    values: np.ndarray,
+    codes: np.ndarray,
+    confidence: float,
+    clustered: bool,
+    replicates: int = 2000,
+    seed: int = 0,
+    highest: float = np.inf,
 ) -> tuple[float, Interval]:
     """Estimate the mean over columns of the means of known values, with a studentized bootstrap interval.
 
@@ -95,9 +102,10 @@ def studentized_mean(
         clustered: whether `codes` are groups of cases; for the text of `method`.
         replicates: number of bootstrap samples.
         seed: random seed.
+        highest: highest possible value; the upper bound is at most this.
 
     Returns:
-        The mean, and its `Interval`, whose lower bound is at least 0.
+        The mean, and its `Interval`, whose lower bound is at least 0; without bounds if there are fewer than 10 groups.
     """
     count, known = int(codes.max()) + 1, ~np.isnan(values)
     filled = np.where(known, values, 0.0)
@@ -107,6 +115,10 @@ def studentized_mean(
     if count < 2 or not error[0] > 1e-12 * abs(mean[0]):
         reason = "only one group" if count < 2 else "all values are equal"
         return float(mean[0]), Interval(None, None, f"no interval: {reason}")
+    if count < FEWEST_GROUPS:
+        what = "groups" if clustered else "cases"
+        text = f"no interval: {count} {what}, and the bootstrap needs at least {FEWEST_GROUPS}"
+        return float(mean[0]), Interval(None, None, text)
     parts = [_mean_and_error(weights, sums, sizes) for weights in bootstrap_weights(np.arange(count), replicates, seed)]
     means, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
     usable = errors > 1e-12 * abs(mean[0])  # NaN, and samples of one group drawn several times, are not
@@ -116,7 +128,7 @@ def studentized_mean(
     student = (means[usable] - mean[0]) / errors[usable]
     low, high = np.quantile(student, [(1 - confidence) / 2, (1 + confidence) / 2])
     name = f"bootstrap{', clustered' * clustered}, studentized ({replicates} samples)"
-    bounds = max(0.0, float(mean[0] - high * error[0])), float(mean[0] - low * error[0])
+    bounds = max(0.0, float(mean[0] - high * error[0])), min(highest, float(mean[0] - low * error[0]))
     return float(mean[0]), Interval(*bounds, name)
 
 

@@ -163,17 +163,12 @@ class Fits:
 
     def _preconditioner(self, p: np.ndarray, l2: float):
         """Return a function that multiplies points by the inverse of an approximate Hessian, the mean of all fits."""
-        from scipy.linalg import cho_factor, cho_solve
-
         bend = (self._weights * p * (1 - p)).mean(axis=(1, 2))
         curvature = max(bend.sum(), 1e-12)
-        roots = np.float32(self.matrix * np.sqrt(bend)[:, None])
-        hessian = (roots.T @ roots).astype(np.float64)
-        hessian[np.diag_indices_from(hessian)] += l2
-        factor = cho_factor(hessian, overwrite_a=True, check_finite=False)
+        inverse = _inverse(np.float32(self.matrix * np.sqrt(bend)[:, None]), l2)
 
         def precondition(point: Point) -> Point:
-            flat = cho_solve(factor, point.weights.reshape(len(hessian), -1), check_finite=False)
+            flat = inverse(point.weights.reshape(len(point.weights), -1))
             return Point(flat.reshape(point.weights.shape), point.bias / curvature)
 
         return precondition
@@ -220,3 +215,28 @@ class Fits:
                 break
             length = np.where(short, length / 2, length)
         return length
+
+
+def _inverse(roots: np.ndarray, l2: float):
+    """Return a function that multiplies a matrix by the inverse of roots^T roots + l2 I.
+
+    The smaller of the two Gram matrices is factored; with fewer rows than columns, by Woodbury's identity.
+
+    Args:
+        roots: float32 array of shape (n_rows, n_features).
+        l2: Strength of the penalty, positive.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    wide = len(roots) < roots.shape[1]
+    gram = (roots @ roots.T if wide else roots.T @ roots).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += l2
+    factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+    if not wide:
+        return lambda values: cho_solve(factor, values, check_finite=False)
+
+    def apply(values: np.ndarray) -> np.ndarray:
+        inner = cho_solve(factor, roots @ np.float32(values), check_finite=False)
+        return (values - roots.T @ np.float32(inner)) / l2
+
+    return apply

@@ -64,7 +64,7 @@ def _solve(rows: Rows, folds: np.ndarray, one_standard_error: bool) -> Solution:
         "path": path,
     }
     raw = rows.unstandardised(whole.unstandardised(best.point))
-    return Solution(*(rows.as_outputs(values) for values in (*raw, logits)), certificate)
+    return Solution(*(rows.as_outputs(values) for values in (*raw, logits)), certificate, ("l2",))
 
 
 def _path(rows: Rows, parts: np.ndarray) -> tuple[list[dict], list[tuple[np.ndarray, Point]]]:

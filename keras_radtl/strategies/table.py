@@ -56,6 +56,8 @@ class Strategy:
         auto_multipliers: Whether relative gradient norms set learning-rate multipliers.
         solver: Function that finds the optimum of a linear head on the features of the frozen backbone (see
             `solvers`), instead of a training by epochs. None means a training.
+        baseline: Whether the solver is a statistical baseline: it is fitted on the training cases only, without
+            augmentation, for two classes, and may have more features than cases.
     """
 
     title: str
@@ -64,6 +66,12 @@ class Strategy:
     penalty: int | None = None
     auto_multipliers: bool = False
     solver: Solver | None = None
+    baseline: bool = False
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the solver learns from validation cases, and its inner cross-validation predicts them."""
+        return self.solver is not None and not self.baseline
 
 
 def _fixed(groups: Sequence[str], unfreeze: str) -> list[Step]:
@@ -86,6 +94,18 @@ def _solve_probe(*problem) -> Solution:
     from keras_radtl.strategies.probe import solve_probe  # NumPy is not needed to plan a run
 
     return solve_probe(*problem)
+
+
+def _solve_lasso(*problem) -> Solution:
+    from keras_radtl.strategies.baseline_solvers import solve_lasso
+
+    return solve_lasso(*problem)
+
+
+def _solve_logistic(*problem) -> Solution:
+    from keras_radtl.strategies.baseline_solvers import solve_logistic
+
+    return solve_logistic(*problem)
 
 
 def _probe_then_full(groups: Sequence[str], unfreeze: str) -> list[Step]:
@@ -119,6 +139,15 @@ STRATEGIES: dict[str, Strategy] = {
         "full fine-tuning, learning rates by relative gradient norm (FTS 3.1.8)", _full, auto_multipliers=True
     ),
     "probe": Strategy("L2 logistic regression on frozen features, solved exactly", _exact, solver=_solve_probe),
+    "lasso": Strategy(
+        "logistic lasso on pixels or frozen features, with a certificate", _exact, solver=_solve_lasso, baseline=True
+    ),
+    "logistic": Strategy(
+        "logistic regression by maximum likelihood on pixels or frozen features",
+        _exact,
+        solver=_solve_logistic,
+        baseline=True,
+    ),
 }
 
 

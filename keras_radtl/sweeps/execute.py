@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from keras_radtl.config import DataConfig, UserError
+from keras_radtl.runs.files import remove_temporary
 from keras_radtl.runs.lock import locked
 from keras_radtl.runs.progress import Progress, clock
 from keras_radtl.sweeps.estimate import TimeLeft, disk_bytes, run_seconds
@@ -96,6 +97,7 @@ def execute_sweep(
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.path):
         folder.check(runs)
+        remove_temporary(folder.path)
         results = Results(folder, runs, skipped)
         done = {row["name"] for row in results.with_status(FINISHED)}
         left = order_runs([run for run in runs if run.name not in done and run.name not in skipped])
@@ -135,7 +137,8 @@ def _execute(left: list[RunSpec], results: Results, folder: SweepFolder, options
 def _outcome(row: dict) -> str:
     if row["status"] != FINISHED:
         return f"{row['status']}: {row.get('error', '')}"
-    return f"AUC val {_three(row.get('val_auc'))} test {_three(row.get('test_auc'))}"
+    mark = "  diverged" * bool(row.get("diverged"))
+    return f"AUC val {_three(row.get('val_auc'))} test {_three(row.get('test_auc'))}{mark}"
 
 
 def _three(value: float | None) -> str:

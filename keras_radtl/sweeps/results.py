@@ -14,7 +14,8 @@ from keras_radtl.sweeps.run_list import RunSpec
 TABLE_METRICS = ("auc", "accuracy", "f1", "log_loss")
 COLUMNS = (
     *(f"{split}_{'loss' if name == 'log_loss' else name}" for split in ("val", "test") for name in TABLE_METRICS),
-    "fold_auc_mean", "fold_auc_sd", "best_epoch", "epochs", "parameters", "seconds", "status", "error",
+    "fold_auc_mean", "fold_auc_sd", "best_epoch", "epochs", "parameters", "seconds", "diverged", "status",
+    "error",
 )  # fmt: skip
 FINISHED, FAILED, SKIPPED, OPEN = "finished", "failed", "skipped", "open"
 NO_LEVEL = "none"  # cell of a factor that does not apply to a run; an empty cell would exclude it from analyses
@@ -81,7 +82,9 @@ def _metrics(directory: RunDirectory) -> dict:
         for name in TABLE_METRICS
         if split in metrics
     }
-    found |= {name: summary[name] for name in ("best_epoch", "epochs", "parameters", "seconds") if name in summary}
+    found |= {
+        name: summary[name] for name in ("best_epoch", "epochs", "parameters", "seconds", "diverged") if name in summary
+    }
     folds = summary.get("fold_auc")
     if folds and None not in folds:
         found |= {"fold_auc_mean": float(np.mean(folds)), "fold_auc_sd": float(np.std(folds, ddof=1))}

@@ -40,6 +40,8 @@ def _ending(results: Results) -> str:
         for status in (SKIPPED, FAILED)
         for row in results.with_status(status)
     ]
+    diverged = [row["name"] for row in results.with_status(FINISHED) if row.get("diverged")]
+    lines += [f"diverged: {', '.join(diverged)}; use a lower learning rate"] if diverged else []
     return "\n".join([*lines, f"runs:     {counts(results.rows.values())}", f"results:  {results.folder.results}"])
 
 

@@ -60,7 +60,8 @@ def make_head_source(model, job, images: int) -> FeatureSource:
     parts = Cut(
         keras.Model(model.inputs[0], features, name="lower"), keras.Model(features, model.outputs[0], name="upper")
     )
-    return FeatureSource(parts, job, _open_store(job, parts.lower, images) if job.options.reuse else None)
+    stored = job.options.reuse and bool(parts.lower.weights)  # pixels are at hand already
+    return FeatureSource(parts, job, _open_store(job, parts.lower, images) if stored else None)
 
 
 def _open_store(job, lower, images: int) -> FeatureStore | None:

@@ -43,10 +43,11 @@ def build(plan: Plan, dataset: Dataset, fold: int, backbone_cache=None, log: boo
 
 
 def _log_parts(plan: Plan, built, num_classes: int) -> None:
-    from keras_radtl.models.backbones.branches import branches
+    from keras_radtl.models.backbones.branches import branches, warn_assumed_scalings
     from keras_radtl.models.groups import HEAD
     from keras_radtl.models.layers.head_sizes import head_parameters
 
+    warn_assumed_scalings(branches(plan.model))
     loaded = [branch for branch in branches(plan.model) if branch.weights != "none"]
     for branch, report in zip(loaded, built.reports, strict=True):
         logger.info("%s: %s", branch.spec.display_name, report)

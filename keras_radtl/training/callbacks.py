@@ -92,12 +92,13 @@ class Validation(keras.callbacks.Callback):
         score: Function (targets, probabilities) -> AUC, averaged over classes or labels.
         multilabel: Whether targets are 0, 1 or NaN for each label.
         gamma: Exponent of the focal loss in `val_loss`; 0: cross-entropy. `val_loss` is not weighted by class.
+        prefix: Beginning of each log line, such as `fold 1/5  `.
     """
 
-    def __init__(self, predict, targets, score, multilabel: bool, gamma: float = 0.0):
+    def __init__(self, predict, targets, score, multilabel: bool, gamma: float = 0.0, prefix: str = ""):
         super().__init__()
         self.predict, self.targets, self.score, self.multilabel = predict, targets, score, multilabel
-        self.gamma = gamma
+        self.gamma, self.prefix = gamma, prefix
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
@@ -123,8 +124,8 @@ class Validation(keras.callbacks.Callback):
         predicted = probabilities.argmax(axis=1)
         logs["val_accuracy"] = float((predicted == self.targets).mean())
         if len(np.unique(predicted)) == 1:
-            text = "epoch %d: all validation cases are predicted as one class; try another learning rate or more epochs"
-            logger.warning(text, epoch + 1)
+            text = "all validation cases are predicted as one class; try another learning rate or more epochs"
+            logger.warning("%sepoch %d: %s", self.prefix, epoch + 1, text)
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -195,15 +196,18 @@ class SaveCheckpoint(keras.callbacks.Callback):
 class EpochReport(keras.callbacks.Callback):
     """Advance the progress bar after each batch, and write a line with the metrics after each epoch.
 
+    The time left is that of all epochs of this fold and of the folds after it.
+
     Args:
         progress: The `Progress` of the training.
         epochs: Number of epochs of all phases.
         prefix: Beginning of each line, such as `fold 1/5  `.
+        later_folds: Number of folds that are trained after this one.
     """
 
-    def __init__(self, progress, epochs: int, prefix: str = ""):
+    def __init__(self, progress, epochs: int, prefix: str = "", later_folds: int = 0):
         super().__init__()
-        self.progress, self.epochs, self.prefix = progress, epochs, prefix
+        self.progress, self.epochs, self.prefix, self.later_folds = progress, epochs, prefix, later_folds
         self._durations = []
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -216,8 +220,9 @@ class EpochReport(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.monotonic() - self._start
         self._durations.append(seconds)
-        later = self._durations[1:] or self._durations  # the first epoch also compiles
-        left = (self.epochs - epoch - 1) * sum(later) / len(later)
+        first, later = self._durations[0], self._durations[1:] or self._durations  # the first epoch also compiles
+        each = sum(later) / len(later)
+        left = (self.epochs - epoch - 1) * each + self.later_folds * (first + (self.epochs - 1) * each)
         mark = " *" if logs.get("improved") else ""
         self.progress.write_line(
             f"{self.prefix}epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.4f}  val_loss {logs['val_loss']:.4f}  "

@@ -1,9 +1,11 @@
 """Exact fits of a linear head on the features of the frozen backbone, and the initial weights of the head.
 
-A strategy with a solver is fitted on all training and validation cases. The strength of its penalty is chosen by
+The strategy `probe` is fitted on all training and validation cases. The strength of its penalty is chosen by
 cross-validation over inner folds of these cases, and the logits of the validation cases are those of that
 cross-validation: each is predicted by a head that did not learn from it nor from another case of its group. Training
-cases are predicted by the final head, as in every other run.
+cases are predicted by the final head, as in every other run. A head learns from the test-time views of an image, by
+which it will predict, and from augmented copies. The statistical baselines are fitted on the training cases
+only, and validation cases or inner folds of the training cases choose the strength of their penalty.
 
 Training by epochs may start from such a head (`initial_head`). It is then fitted on the training cases alone, since
 the validation cases select the epoch.
@@ -25,7 +27,8 @@ from keras_radtl.metrics.multilabel import multilabel_auc
 from keras_radtl.models.groups import HEAD
 from keras_radtl.models.memory import available_memory
 from keras_radtl.models.probabilities import mean_loss, to_probabilities
-from keras_radtl.runs.directory import TENSORBOARD
+from keras_radtl.runs.directory import COEFFICIENTS, TENSORBOARD
+from keras_radtl.runs.files import atomic
 from keras_radtl.runs.progress import Progress
 from keras_radtl.runs.results import Predictions
 from keras_radtl.strategies.solvers import Solution, Solver, SolverSettings
@@ -37,6 +40,19 @@ from keras_radtl.training.plan import Plan
 logger = logging.getLogger(__name__)
 
 _COPIES = 3  # of the float64 matrices of an exact fit, at most
+_COPIES_OF_BASELINE = 5  # of the float32 matrix
+_SHOWN = ("l2", "gradient_norm", "C", "relative_gap", "sparsity", "pseudo_r2")  # of a certificate, in the log
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+_POOLED = {  # how the certificates of folds become that of the run
+    "l2": _middle, "C": _middle, "gradient_norm": max, "duality_gap": max, "relative_gap": max,
+    "max_kkt_violation": max, "converged": all, "optimal": all, "sparsity": _middle, "pseudo_r2": _middle,
+    "likelihood_ratio": _middle, "p_value": max,
+}  # fmt: skip
 
 
 def require_solver_memory(plan: Plan, dataset: Dataset, model) -> None:
@@ -52,14 +68,27 @@ def require_solver_memory(plan: Plan, dataset: Dataset, model) -> None:
     if not plan.exact:
         return
     cases = max(sum(len(getattr(split, name)) for name in learned_parts(plan)) for split in dataset.splits)
-    rows = cases * (plan.training.views if plan.augment.active else 1)
+    rows = cases * solved_views(plan)
     width = int(model.get_layer(HEAD).input.shape[-1])
-    needed, available = 8 * _COPIES * width * (rows + width), available_memory()
+    needed, available, advice = 8 * _COPIES * width * (rows + min(rows, width)), available_memory(), "fewer `views`"
+    if plan.strategy.baseline:
+        needed = 4 * _COPIES_OF_BASELINE * rows * width + 8 * _COPIES * min(rows, width) * rows
+        advice = "a smaller `image_size`, or frozen features"
     if needed > available:
         raise UserError(
             f"The exact fit of {rows:,} rows and {width:,} features needs about {needed / 1e9:.1f} GB of memory; "
-            f"{available / 1e9:.1f} GB are available. Use fewer `views`"
+            f"{available / 1e9:.1f} GB are available. Use {advice}"
         )
+
+
+def solved_views(plan: Plan) -> int:
+    """Return the number of views of each image from which an exact fit learns."""
+    return (plan.training.views - 1 if plan.augment.active else 0) + len(_views(plan))
+
+
+def _views(plan: Plan) -> tuple[View, ...]:
+    """Return the views by which the head will predict, from which it learns beside augmented copies."""
+    return plan.views if plan.strategy.held_out else (UNCHANGED,)
 
 
 def fit_exactly(job, model) -> tuple[checkpoint.TrainingState, dict[str, Predictions], dict]:
@@ -73,15 +102,21 @@ def fit_exactly(job, model) -> tuple[checkpoint.TrainingState, dict[str, Predict
     Raises:
         UserError: If the solver does not converge.
     """
-    features = Features(job, model)
+    features, views = Features(job, model), job.plan.views
     cases, solution = _solve(job, features, job.plan.strategy.solver)
     _assign_head(model, solution.coefficients, solution.intercept)
     parts = {"train": Predictions(job.split.train, features.logits(job.split.train, (UNCHANGED,)))}
-    held_out = solution.held_out[np.searchsorted(cases, job.split.val)].astype(np.float32)
+    if solution.held_out is None:
+        held_out = features.logits(job.split.val, views)
+    else:
+        held_out = solution.held_out[np.searchsorted(cases, job.split.val)].astype(np.float32)
     parts["val"] = Predictions(job.split.val, held_out)
     if job.options.test:
-        parts["test"] = Predictions(job.split.test, features.logits(job.split.test, job.plan.views))
-    state = _state(job, parts, solution.certificate["l2"])
+        parts["test"] = Predictions(job.split.test, features.logits(job.split.test, views))
+    if solution.arrays:
+        with atomic(job.run / COEFFICIENTS) as temporary:
+            np.savez(temporary, **solution.arrays)
+    state = _state(job, parts, {name: solution.certificate[name] for name in solution.strength})
     return state, parts, solution.certificate
 
 
@@ -128,7 +163,7 @@ class Features:
     def __init__(self, job, model):
         self._job, splits = job, job.dataset.splits
         learned = learned_parts(job.plan)
-        predicted = [*learned, "test"] if job.plan.strategy.solver and job.options.test else learned
+        predicted = ["train", "val", *["test"] * job.options.test] if job.plan.strategy.solver else learned
         self._learned, self._all = (
             np.unique(np.concatenate([getattr(split, name) for split in splits for name in names]))
             for names in (learned, predicted)
@@ -176,19 +211,44 @@ def _title(view: View | int) -> str:
 def _solve(job, features: Features, solver: Solver) -> tuple[np.ndarray, Solution]:
     """Solve the problem of the head; returns the cases, sorted, and the solution."""
     plan, table = job.plan, job.dataset.cases
-    cases, folds = inner_folds(plan, job.dataset, job.split)
+    cases, folds = np.sort(job.split.train), np.zeros(0, np.int64)
+    if plan.folds_needed:
+        cases, folds = inner_folds(plan, job.dataset, job.split)
     targets = table.targets[cases]
-    views = [features.take(cases, view) for view in (UNCHANGED, *features.copies)]
-    judged = np.mean([features.take(cases, view) for view in plan.views], axis=0) if plan.strategy.solver else None
-    weights = _case_weights(targets, len(table.classes)) if plan.training.class_weight == "balanced" else None
-    settings = SolverSettings(len(table.classes), table.multilabel, plan.training.one_standard_error, weights, judged)
-    solution = solver(views, targets, folds, settings)
-    certificate = {**solution.certificate, "views": len(views), "inner_folds": int(folds.max()) + 1}
-    logger.info(
-        "%sprobe: %d cases, %d features, %d views, l2 %g, gradient %.1e", job.prefix, len(cases), views[0].shape[1],
-        len(views), certificate["l2"], certificate["gradient_norm"],
-    )  # fmt: skip
-    return cases, replace(solution, certificate=certificate)
+    views = [features.take(cases, view) for view in (*_views(plan), *features.copies)]
+    solution = solver(views, targets, folds, _settings(job, features, cases))
+    found = solution.certificate | {"views": len(views)}
+    found |= {"inner_folds": int(folds.max()) + 1} if plan.folds_needed else {}
+    shown = "".join(f", {name} {found[name]:.3g}" for name in _SHOWN if name in found)
+    logger.info("%s%d cases, %d features, %d views%s", job.prefix, len(cases), views[0].shape[1], len(views), shown)
+    if found.get("optimal") is False:
+        text = (
+            "%sthe solution at C=%g is not optimal: relative duality gap %.2g; increase `training.lasso.max_iterations`"
+        )
+        logger.warning(text, job.prefix, found["C"], found["relative_gap"])
+    return cases, replace(solution, certificate=found)
+
+
+def _settings(job, features: Features, cases: np.ndarray) -> SolverSettings:
+    plan, table = job.plan, job.dataset.cases
+    judged = np.mean([features.take(cases, view) for view in plan.views], axis=0) if plan.strategy.held_out else None
+    balanced = plan.training.class_weight == "balanced"
+    validation = (features.take(job.split.val), table.targets[job.split.val]) if plan.strategy.baseline else None
+
+    def report(text: str) -> None:
+        logger.info("%s%s", job.prefix, text)
+        job.stop.check("while the path was computed; it starts again")
+
+    return SolverSettings(
+        outputs=len(table.classes),
+        multilabel=table.multilabel,
+        one_standard_error=plan.training.one_standard_error,
+        weights=_case_weights(table.targets[cases], len(table.classes)) if balanced else None,
+        judged=judged,
+        lasso=plan.training.lasso,
+        validation=validation,
+        report=report,
+    )
 
 
 def _case_weights(targets: np.ndarray, classes: int) -> np.ndarray:
@@ -199,7 +259,7 @@ def _case_weights(targets: np.ndarray, classes: int) -> np.ndarray:
     return np.where(targets == 1, present, absent)
 
 
-def _state(job, parts: dict[str, Predictions], l2: float) -> checkpoint.TrainingState:
+def _state(job, parts: dict[str, Predictions], strength: dict[str, float]) -> checkpoint.TrainingState:
     """Return the state of a training of one epoch, with losses and metrics as those of other strategies."""
     table = job.dataset.cases
 
@@ -211,10 +271,10 @@ def _state(job, parts: dict[str, Predictions], l2: float) -> checkpoint.Training
     known = ~np.isnan(targets)
     right = (parts["val"].predicted(table.multilabel) == targets)[known]
     score = multilabel_auc if table.multilabel else macro_auc
-    logs = {"l2": l2, "loss": loss("train"), "val_accuracy": float(right.mean())}
+    logs = {**strength, "loss": loss("train"), "val_accuracy": float(right.mean())}
     logs |= {"val_auc": float(score(targets, probabilities)), "val_loss": loss("val")}
     shown = "  ".join(f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss", "val_auc"))
-    logger.info("%s%s (validation cases held out)", job.prefix, shown)
+    logger.info("%s%s%s", job.prefix, shown, " (validation cases held out)" * job.plan.strategy.held_out)
     if job.options.tensorboard:
         callbacks.TensorBoardScalars(job.run / TENSORBOARD).on_epoch_end(0, logs)
     row = {"epoch": 1, "phase": job.plan.phases[0].name, **logs}
@@ -229,10 +289,6 @@ def pool_certificates(summaries: list[dict]) -> dict:
     Args:
         summaries: Content of `summary.json` of each fold.
     """
-    strengths = [summary["l2"] for summary in summaries]
-    return {
-        "l2": sorted(strengths)[len(strengths) // 2],
-        "fold_l2": strengths,
-        "gradient_norm": max(summary["gradient_norm"] for summary in summaries),
-        "converged": all(summary["converged"] for summary in summaries),
-    }
+    columns = {name: [summary[name] for summary in summaries] for name in summaries[0] if name in _POOLED}
+    each = {f"fold_{name}": values for name, values in columns.items() if _POOLED[name] is _middle}
+    return {name: _POOLED[name](values) for name, values in columns.items()} | each

@@ -15,8 +15,8 @@ from keras_radtl.training.plan import Plan
 
 
 def learned_parts(plan: Plan) -> tuple[str, ...]:
-    """Return the parts of a split on which the probe is fitted: not `val` if epochs follow, which it selects."""
-    return ("train", "val") if plan.strategy.solver else ("train",)
+    """Return the parts of a split on which an exact fit learns: not `val` if it selects an epoch or a penalty."""
+    return ("train", "val") if plan.strategy.held_out else ("train",)
 
 
 def require_inner_folds(plan: Plan, dataset: Dataset) -> None:
@@ -25,7 +25,7 @@ def require_inner_folds(plan: Plan, dataset: Dataset) -> None:
     Raises:
         UserError: Naming the class, and the fold if there are folds.
     """
-    if plan.exact:
+    if plan.folds_needed:
         for split in dataset.splits:
             inner_folds(plan, dataset, split)
 

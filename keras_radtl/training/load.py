@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_radtl.config import PredictionConfig, UserError, require
+from keras_radtl.config.errors import listed
 from keras_radtl.data.dataset import Dataset, load_dataset
 from keras_radtl.metrics.classification import macro_auc
 from keras_radtl.metrics.multilabel import multilabel_auc
@@ -68,6 +69,31 @@ def require_two_classes(plan: Plan, dataset: Dataset) -> None:
         several = f"{len(cases.classes)} classes, of which the most probable is predicted"
         rule = f"0.5 for {'a multi-label task' if cases.multilabel else several}"
         require(False, "threshold", rule, plan.prediction.threshold)
+
+
+def require_baseline_data(plan: Plan, dataset: Dataset) -> None:
+    """Refuse data on which a statistical baseline cannot be fitted, and a solver that is not installed.
+
+    Raises:
+        UserError: Naming the classes, the constant images or the missing package.
+    """
+    if not plan.strategy.baseline:
+        return
+    from keras_radtl.baselines.lasso import require_package
+
+    require_package(plan.training.lasso.solver)
+    name, classes = plan.training.strategy, dataset.cases.classes
+    if dataset.cases.multilabel or len(classes) != 2:
+        raise UserError(
+            f"The strategy {name} needs two classes, and the data have {len(classes)}: {listed(classes)}. `positive` "
+            "compares one class with all others"
+        )
+    for split in dataset.splits:
+        first = dataset.pixels[split.train[0]]
+        if all(np.array_equal(dataset.pixels[row], first) for row in split.train):
+            raise UserError(
+                f"Every pixel is constant over the {len(split.train)} training cases; nothing can be fitted"
+            )
 
 
 def require_validation_auc(dataset: Dataset) -> None:

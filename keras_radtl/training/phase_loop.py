@@ -60,6 +60,11 @@ class TrainingJob:
         return f"fold {self.split.fold}/{len(self.dataset.splits)}  " if self.split.fold else ""
 
     @property
+    def earlier_folds(self) -> int:
+        """Number of folds that are trained before this one."""
+        return max(self.split.fold - 1, 0)
+
+    @property
     def steps(self) -> int:
         """Number of batches per epoch."""
         return math.ceil(len(self.order) / self.plan.training.batch_size)
@@ -115,9 +120,11 @@ def fit(job: TrainingJob, model, initial: checkpoint.Weights) -> checkpoint.Trai
         checkpoint.assign_weights(model, initial, changed)
         logger.info("%sresuming after epoch %d", job.prefix, state.epoch)
     phases = resolve_phases(model, job.plan.phases, training.counting)
-    with Progress(f"{job.prefix}training", job.plan.epochs * job.steps) as progress:
-        progress.update(state.epoch * job.steps)
-        report = callbacks.EpochReport(progress, job.plan.epochs, job.prefix)
+    steps = job.plan.epochs * job.steps  # of a fold
+    with Progress(f"{job.prefix}training", steps * len(job.dataset.splits)) as progress:
+        progress.update(steps * job.earlier_folds + state.epoch * job.steps)
+        later = len(job.dataset.splits) - job.earlier_folds - 1
+        report = callbacks.EpochReport(progress, job.plan.epochs, job.prefix, later)
         while state.phase < len(phases):
             phase = phases[state.phase]
             over = state.epoch >= state.phase_start + phase.epochs
@@ -179,7 +186,12 @@ def _callbacks(job: TrainingJob, model, initial, phase: Phase, state, source, mu
         callbacks.LearningRateSchedule(rate),
         callbacks.LogPenalty(),
         callbacks.Validation(
-            lambda: source.logits(val), job.dataset.cases.targets[val], score, multilabel, job.plan.focal_gamma
+            lambda: source.logits(val),
+            job.dataset.cases.targets[val],
+            score,
+            multilabel,
+            job.plan.focal_gamma,
+            job.prefix,
         ),
         save,
         report,

@@ -89,6 +89,12 @@ class Plan:
         return self.strategy.solver is not None or self.initial_solver is not None
 
     @property
+    def folds_needed(self) -> bool:
+        """Whether the exact fit chooses the strength of its penalty by cross-validation."""
+        lasso = self.training.lasso
+        return self.exact and (not self.strategy.baseline or (lasso.C is None and lasso.choice == "cross_validation"))
+
+    @property
     def data_key(self) -> tuple:
         """A key that is equal for plans that use the same dataset and split."""
         return self.data, self.split, self.split_seed, self.image_size
@@ -120,6 +126,7 @@ def make_plan(config: Config) -> Plan:
     _check_head(config, strategy)
     _check_exact(config, strategy)
     _check_views(config)
+    _check_backbone_weights(training, strategy, groups)
     _check_unfreeze(training, group_names(parts, training.counting))
     return Plan(
         data=config.data,
@@ -170,7 +177,8 @@ def _check_exact(config: Config, strategy: Strategy) -> None:
         return
     what = f"the strategy {training.strategy}" if solver else f"`initial_head={training.initial_head!r}`"
     require(head.name == "linear", "head", f"linear with {what}", head.name)
-    require(head.pooling != "flatten", "model.head.pooling", f"average or stages with {what}", head.pooling)
+    flat = head.pooling == "flatten" and not strategy.baseline
+    require(not flat, "model.head.pooling", f"average or stages with {what}", head.pooling)
     if solver:
         rows = (
             ("unfreeze", "none", training.unfreeze),
@@ -183,12 +191,30 @@ def _check_exact(config: Config, strategy: Strategy) -> None:
         )
         for name, rule, value in rows:
             require(value == rule, name, f"{rule} with {what}", value)
+    if strategy.baseline:
+        require(
+            training.views == 1, "views", f"1 with {what}, which is fitted on the images as they are", training.views
+        )
+        require(training.class_weight == "none", "class_weight", f"none with {what}", training.class_weight)
+        require(not config.data.labels, "label", f"one column with {what}", config.data.labels)
+        lasso = training.lasso
+        whole = lasso.solver == "skglm" and lasso.l1_ratio != 1
+        require(not whole, "training.lasso.l1_ratio", "1 with the solver skglm", lasso.l1_ratio)
 
 
 def _check_views(config: Config) -> None:
     tta = config.prediction.tta
     rule = "none, flips or rotations without augmentation"
     require(config.augment.active or not augmented_views(tta), "tta", rule, tta)
+
+
+def _check_backbone_weights(training: TrainingConfig, strategy: Strategy, groups: tuple[str, ...]) -> None:
+    """Refuse to train the layers of a backbone that has no weights."""
+    if not groups:
+        steps = strategy.steps(groups, training.unfreeze)
+        head_only = bool(steps) and all(unfreeze == "none" for _, unfreeze in steps)
+        rule = "one that trains only the head, such as lp, with a backbone without weights"
+        require(head_only, "strategy", rule, training.strategy)
 
 
 def _check_unfreeze(training: TrainingConfig, groups: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from keras_radtl.runs.lock import locked
 from keras_radtl.runs.run import Run
 from keras_radtl.training.build import build, describe
 from keras_radtl.training.inner_folds import require_inner_folds
-from keras_radtl.training.load import read_data, require_two_classes, require_validation_auc
+from keras_radtl.training.load import read_data, require_baseline_data, require_two_classes, require_validation_auc
 from keras_radtl.training.plan import Plan, make_plan
 from keras_radtl.training.run_options import RunOptions
 
@@ -104,6 +104,7 @@ def _train(config: Config, options: RunOptions, action: str, dataset, backbone_c
         require_speedup(plan.training.precision, plan.device)
         dataset = dataset or read_data(plan, Path(cache))
         require_two_classes(plan, dataset)
+        require_baseline_data(plan, dataset)
         require_validation_auc(dataset)
         require_inner_folds(plan, dataset)
         model = build(plan, dataset, dataset.splits[0].fold, backbone_cache)

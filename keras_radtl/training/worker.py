@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import Config, UserError, from_dict
+from keras_radtl.config.wording import FlagFormatter
 from keras_radtl.data.dataset import Dataset
 from keras_radtl.reproducibility import import_tensorflow
 from keras_radtl.runs.interrupt import TERMINATED, Stopped, StopRequest
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from keras_radtl.models.backbone_cache import BackboneCache
 
 DONE, REFUSED, STOPPED, DISK_FULL, FAILED, DIED = "done", "refused", "stopped", "disk_full", "failed", "died"
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+WORDING = "KERAS_RADTL_FLAGS"  # variable that is set if the log names flags, since a command started the worker
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _LOCK_SECONDS = 120.0  # for a worker whose parent was killed to end
 _POLL_SECONDS = 0.2
 logger = logging.getLogger(__name__)
@@ -150,7 +152,9 @@ def serve(make: Callable[[Path], Worker], folder: Path, cache: Path) -> int:
         The exit code, 128 plus the number of the signal.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter((FlagFormatter if os.environ.get(WORDING) else logging.Formatter)("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no answer
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -14,12 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_radtl.config import UserError
+from keras_radtl.config.wording import logs_flags
 from keras_radtl.runs.interrupt import Stopped, StopRequest
 from keras_radtl.system.child_process import END_SECONDS, ChildProcess, describe_end
-from keras_radtl.training.worker import DIED, DISK_FULL, DONE, REFUSED, STOPPED, Answer
+from keras_radtl.training.worker import DIED, DISK_FULL, DONE, REFUSED, STOPPED, WORDING, Answer
 
 _ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # large heads: fewer page faults, the same bits
 _SHARE = 0.25  # of the available memory: a worker that holds more is replaced
+
+
+def _wording() -> dict[str, str]:
+    """Return the variable with which the worker's log is worded as that of this process."""
+    return {WORDING: "1"} if logs_flags() else {}
 
 
 class WorkerProcess:
@@ -55,7 +61,7 @@ class WorkerProcess:
             return self._child
         self._cache, self._done, self.started = tempfile.mkdtemp(prefix="keras_radtl-"), 0, time.perf_counter()
         arguments = [*self._arguments, str(self.log.parent), self._cache]
-        self._child = ChildProcess(arguments, self.log, self.stop, {**_ALLOCATOR, **os.environ})
+        self._child = ChildProcess(arguments, self.log, self.stop, {**_ALLOCATOR, **_wording(), **os.environ})
         return self._child
 
     def ask(self, task: dict) -> Answer:

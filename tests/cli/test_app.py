@@ -69,7 +69,7 @@ def test_log_messages_name_flags():
     assert found.stderr == "assuming --scaling torch; set --overwrite or `x`\n"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("bug"), ValueError("bug"), OSError(errno.EIO, "broken")])
+@pytest.mark.parametrize("error", [RuntimeError("bug"), ValueError("bug"), OSError(errno.EBADF, "broken")])
 def test_other_errors_keep_their_traceback(error):
     with pytest.raises(type(error)):
         run_command(raising(error), [])

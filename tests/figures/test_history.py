@@ -13,9 +13,9 @@ HISTORY = [
 ]
 
 
-def draw(columns, title="loss"):
+def draw(columns, ylabel="loss"):
     axes = Figure().subplots()
-    assert plot_history(axes, HISTORY, columns, title) is axes
+    assert plot_history(axes, HISTORY, columns, ylabel) is axes
     return axes
 
 
@@ -24,7 +24,7 @@ def test_columns_are_drawn_over_the_epochs():
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines["loss"].get_xdata()) == [1, 2, 3] and list(lines["loss"].get_ydata()) == [0.9, 0.7, 0.5]
     assert (lines["loss"].get_linestyle(), lines["val_loss"].get_linestyle()) == ("--", "-")
-    assert axes.get_title() == "loss" and axes.get_xlabel() == "epoch"
+    assert axes.get_ylabel() == "loss" and axes.get_xlabel() == "epoch"
 
 
 def test_phases_are_separated_and_named():

@@ -35,7 +35,8 @@ RESNET50 = [
     ("conv_skip", "top1", "inference"),
 ]
 OTHERS = [("nonlinear", "none", "adapt"), ("conv_skip", "top1", "inference")]
-CASES = {"efficientnet_lite0": SMALLEST, "resnet50": RESNET50}
+PIXELS = [("linear", "none", "inference"), ("nonlinear", "all", "inference")]
+CASES = {"efficientnet_lite0": SMALLEST, "resnet50": RESNET50, "pixels": PIXELS}
 BATTERY = [
     pytest.param(name, *case, marks=[pytest.mark.slow] * (number % 3 > 0))
     for name in BACKBONES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -76,6 +78,19 @@ def test_groups_that_differ_or_are_missing(tmp_path):
         compare_models(none, none, clustered=True)
     with pytest.raises(UserError, match="`clustered` needs at least two groups, but all cases are in group 'p'"):
         compare_models(write("one.csv", "pppp"), none, clustered=True)
+
+
+def test_a_run_that_diverged_is_a_warning(write_predictions, caplog, scored):
+    first, second = (write_predictions(name, *scored(0, 2.0)) for name in ("first", "second"))
+    summary = {"classes": ["benign", "malignant"], "multilabel": False, "image_shape": [8, 8, 1], "best_epoch": 1}
+    for folder, diverged in ((first, False), (second, True)):
+        (folder / "status.json").write_text('{"state": "finished"}')
+        (folder / "summary.json").write_text(
+            json.dumps(summary | {"epochs": 1, "monitor": "val_auc", "diverged": diverged})
+        )
+    compare_models(first, second)
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith(f"{second}/predictions_test.csv: the training diverged")
 
 
 def test_scores_that_are_no_probabilities_are_noted(write_scores, caplog, scored):

@@ -59,9 +59,14 @@ def test_binary_curves_are_about_the_positive_class(tmp_path, saved):
 
 def test_more_classes_have_a_curve_each(tmp_path, saved):
     targets, classes = [0, 1, 2] * 5, ("a", "b", "c")
-    draw.draw_pooled(RunDirectory(tmp_path), table(targets, classes), predictions(targets, classes))
-    text = " ".join(text.get_text() for text in saved["roc.png"].axes[0].get_legend().get_texts())
-    assert all(f"test, {name}" in text for name in classes)
+    parts = {name: predictions(targets, classes) for name in ("val", "test")}
+    draw.draw_predictions(RunDirectory(tmp_path), table(targets, classes), parts)
+    figure = saved["roc.png"]
+    assert len(figure.axes) == 2
+    for axes, split in zip(figure.axes, parts, strict=True):
+        texts = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert [text.partition(":")[0] for text in texts] == [f"{split}, {name}" for name in classes]
+        assert not axes.get_legend().get_window_extent().overlaps(axes.get_window_extent())  # no curve is hidden
 
 
 def test_several_labels_have_no_confusion_matrix(tmp_path, saved):

@@ -90,12 +90,16 @@ def test_formulas_are_escaped_and_read_back(tmp_path, text):
     assert read_csv(tmp_path / "a.csv") == [{"a": text, "b": "x"}]
 
 
-def test_floats_keep_all_digits(tmp_path):
-    values = [1 / 3, np.float32(1) / np.float32(3), np.float64(1e-300), -2.5, np.int64(-3), 7, None]
-    write_csv(tmp_path / "a.csv", [str(i) for i in range(7)], [values])
-    (row,) = read_csv(tmp_path / "a.csv")
-    assert [float(row[str(i)]) for i in range(4)] == [float(value) for value in values[:4]]
-    assert np.float32(row["1"]) == values[1] and [row[str(i)] for i in (4, 5, 6)] == ["-3", "7", ""]
+def test_floats_have_nine_digits():
+    values = [1 / 3, np.float64(1e-300), -2.5, 5.0, 0.1 + 0.2, 1e-5, np.inf, np.int64(-3), 123456789012, None]
+    expected = ["0.333333333", "1e-300", "-2.5", "5.0", "0.3", "1e-05", "inf", "-3", "123456789012", ""]
+    assert [csv_cell(value) for value in values] == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=st.floats(width=32, allow_nan=False))
+def test_float32_is_read_back_to_the_same_bits(value):
+    assert np.float32(csv_cell(np.float32(value))) == np.float32(value)
 
 
 PRINTABLE = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
@@ -131,3 +135,17 @@ def test_killed_writer_leaves_the_old_or_the_new_file(tmp_path, after):
     if (tmp_path / "a.json").exists():
         assert len(set(json.loads((tmp_path / "a.json").read_text()))) == 1
     assert [name for name in names(tmp_path) if not name.startswith(files.TEMPORARY)] in ([], ["a.json"])
+
+
+def test_disk_error_names_the_file(tmp_path):
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as found, atomic(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as from a write
+    assert found.value.filename == str(tmp_path / "a.txt")
+
+
+def test_remove_temporary(tmp_path):
+    for name in (".tmp-1-a.txt", "a.txt", "deep/.tmp-1-a.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files.remove_temporary(tmp_path)
+    assert names(tmp_path) == [".tmp-1-a.txt", "a.txt", "deep"]

@@ -32,7 +32,7 @@ def test_few_cases(counts, warning):
 def test_few_cases_and_missing_intervals_are_explained():
     few = metric_notes({"test": metrics([0, 0, 1], [0.1, 0.2, 0.7])})
     assert few[0] == "WARNING: test: 3 cases, 1 of one class; intervals are wide or missing"
-    assert few[1].startswith("test, brier, log_loss: no interval: undefined in ")
+    assert few[1].startswith("test, brier, log_loss: no interval: 3 cases, and the bootstrap needs at least 10")
     assert metric_notes({"test": metrics([0] * 12, [i / 30 for i in range(12)])}) == [
         "WARNING: test: 12 cases, 0 of one class; intervals are wide or missing",
         "test, auc: undefined: no positive case",

@@ -33,6 +33,7 @@ def make_pipe(folder: Path) -> str:
         ("", "must be a path"),
         ("a\0b", "must be a path"),
         ("a\ud800", "must be a path"),
+        ("~/x", "with the home folder written out instead of ~"),
         ("x" * 300, "names of at most"),
         ("x/" * 2500, "a path of at most"),
         ("/proc/x", "cannot be written"),

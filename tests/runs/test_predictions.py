@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from keras_radtl.config import UserError
+from keras_radtl.models.probabilities import to_probabilities
 from keras_radtl.runs.files import write_csv
 from keras_radtl.runs.predictions import align, read_scored_cases
 
@@ -37,6 +39,18 @@ def test_run_gives_probabilities_of_the_second_class_and_groups(tmp_path):
     assert (found.cases, found.groups) == (("a", "b"), ("g", "h"))
     assert found.targets.tolist() == [True, False] and found.scores.tolist() == [0.75, 0.25]
     assert read_scored_cases(tmp_path, positive="no").targets.tolist() == [False, True]
+
+
+def test_certain_cases_keep_the_order_of_their_logits(tmp_path):
+    logits = np.array([[0, 25], [0, 30], [0, 20], [1, 0]], np.float32)
+    rows = [
+        [str(i), "", "g", "test", ("no", "yes")[i % 2], "yes", *pair, *to_probabilities(pair[None], False)[0]]
+        for i, pair in enumerate(logits)
+    ]
+    write_csv(tmp_path / "predictions_test.csv", COLUMNS, rows)
+    assert (tmp_path / "predictions_test.csv").read_text().count(",1.0\n") == 2  # two are equal in the file
+    scores = read_scored_cases(tmp_path).scores
+    assert scores.tolist() == to_probabilities(logits, False)[:, 1].tolist() and len(set(scores)) == 4
 
 
 def test_escaped_names_are_read_back(tmp_path):
@@ -114,3 +128,11 @@ def test_models_are_aligned_by_case(tmp_path):
     first, second = align([read_scored_cases(tmp_path / name) for name in ("a.csv", "b.csv")])
     assert second.cases == first.cases and second.groups == first.groups
     assert second.scores.tolist() == [0.8, 0.2]
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_a_run_that_diverged_is_marked(tmp_path, diverged):
+    write_csv(tmp_path / "predictions_test.csv", COLUMNS, [row("a", "yes", 0.75)])
+    finish(tmp_path, diverged=diverged)
+    assert read_scored_cases(tmp_path).diverged is diverged
+    assert read_scored_cases(tmp_path / "predictions_test.csv").diverged is diverged

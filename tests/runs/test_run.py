@@ -93,7 +93,7 @@ def test_predict_agrees_with_the_command(run, single, pictures, tmp_path):
     for name in ("path", "predicted"):
         assert found[name].tolist() == [row[name] for row in written]
     for name in CLASSES:
-        np.testing.assert_array_equal(found[f"prob_{name}"], [float(row[f"prob_{name}"]) for row in written])
+        np.testing.assert_allclose(found[f"prob_{name}"], [float(row[f"prob_{name}"]) for row in written], rtol=1e-8)
 
 
 def test_predict_with_folds_has_the_standard_deviation(run_of_folds, folded, pictures, tmp_path):

@@ -108,3 +108,13 @@ def test_damaged_description_is_an_error_without_a_matching_project(tmp_path):
         folder.claim(description, overwrite=False)
     project.mkdir()
     assert folder.claim(description, overwrite=False) == project
+
+
+def test_folder_of_a_search_that_was_killed_before_its_description(tmp_path):
+    for name in (".tmp-1-search.json", ".worker.lock", "trials.log"):
+        (tmp_path / name).touch()
+    assert SearchFolder(tmp_path).prepare()
+    assert not (tmp_path / ".tmp-1-search.json").exists()
+    (tmp_path / "other.txt").touch()
+    with pytest.raises(UserError, match="contains other files"):
+        SearchFolder(tmp_path).prepare()

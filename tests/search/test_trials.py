@@ -37,12 +37,14 @@ def test_only_models_of_the_best_trials_are_kept(tmp_path):
     assert len(list(tmp_path.rglob("metrics.json"))) == len(ROWS)
 
 
-def test_shown_table_lists_failures():
-    text = show_trials(ROWS, KEYS, count=1)
+def test_shown_table_lists_trials_that_diverged_and_failures():
+    rows = [*ROWS, TrialRow("0005", "completed", 1, {"model.head.name": "linear"}, val_auc=0.5, diverged=True)]
+    text = show_trials(rows, KEYS, count=1)
     assert text.splitlines() == [
         "trial  val AUC  epochs  name  filters",
         "0002   0.8000   3       conv  16",
-        "failed: 1 of 5",
+        "diverged: 0005",
+        "failed: 1 of 6",
         "  0001: =loss, is NaN",
     ]
 

@@ -83,8 +83,8 @@ def test_studentized_mean_draws_groups_and_divides_by_their_error():
 
 
 def test_mean_over_columns_uses_known_values_only():
-    values = np.array([[1.0, 2.0], [3.0, np.nan], [np.nan, 6.0], [5.0, 1.0], [0.0, 2.0]])
-    value, found = studentized_mean(values, np.arange(5), 0.8, False, 200)
+    values = np.tile([[1.0, 2.0], [3.0, np.nan], [np.nan, 6.0], [5.0, 1.0], [0.0, 2.0]], (2, 1))
+    value, found = studentized_mean(values, np.arange(10), 0.8, False, 200)
     assert value == pytest.approx((9 / 4 + 11 / 4) / 2)
     assert 0 <= found.ci_low < value < found.ci_high
 
@@ -105,3 +105,18 @@ def test_studentized_intervals_of_skewed_losses_cover():
 def test_losses_without_variation_have_no_interval(values, codes, words):
     _, found = studentized_mean(np.array(values)[:, None], np.array(codes), 0.95, True)
     assert found[:2] == (None, None) and words in found.method
+
+
+@pytest.mark.parametrize(("repeats", "what"), [(1, "4 cases"), (3, "4 groups")])
+def test_few_losses_have_no_interval(repeats, what):
+    values, codes = np.repeat([0.664, 0.666, 0.667, 0.668], repeats), np.repeat(np.arange(4), repeats)
+    value, found = studentized_mean(values[:, None], codes, 0.95, repeats > 1)
+    assert value == pytest.approx(0.66625)
+    assert found == (None, None, f"no interval: {what}, and the bootstrap needs at least 10")
+
+
+def test_bounds_are_possible_values():
+    values = np.append(np.linspace(0, 1e-3, 11), 0.9)  # without the last value a sample hardly varies
+    _, free = studentized_mean(values[:, None], np.arange(12), 0.5, False)
+    _, found = studentized_mean(values[:, None], np.arange(12), 0.5, False, highest=1.0)
+    assert free.ci_high > 1 and found == (free.ci_low, 1.0, free.method)

@@ -168,3 +168,15 @@ def test_features_that_are_not_finite_are_an_error():
     features[1][3, 4] = np.nan
     with pytest.raises(UserError, match="features of the backbone are not finite"):
         solve_probe(features, targets, FOLDS, settings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_features_than_rows_have_the_same_optimum(kind):
+    features, targets, settings = problem(kind, features=400)
+    assert sum(map(len, features)) < 400
+    found = solve_probe(features, targets, FOLDS, settings)
+    assert found.certificate["gradient_norm"] <= probe.TOLERANCE
+    logits, value = reference(features, targets, settings, found.certificate["l2"])
+    assert found.certificate["objective"] == pytest.approx(value, abs=1e-9)
+    mine = as_one_logit(features[0] @ found.coefficients + found.intercept, settings)
+    assert np.abs(mine - logits(features[0])).max() < 1e-5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, update
 from keras_radtl.config.serialization import nested
+from keras_radtl.config.wording import as_flags
 from keras_radtl.sweeps.choices import Choices
 from keras_radtl.sweeps.run_list import RunSpec
 from keras_radtl.sweeps.study import Factor, Study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from keras_radtl.cli.wording import as_flags
 from keras_radtl.config import Config, UserError, update
+from keras_radtl.config.wording import as_flags
 from keras_radtl.sweeps.requirements import select_available
 from keras_radtl.sweeps.run_list import RunSpec
 

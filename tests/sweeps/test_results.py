@@ -35,9 +35,10 @@ def test_every_run_has_a_row(tmp_path):
     assert (rows["done"]["test_auc"], rows["done"]["test_loss"], rows["done"]["best_epoch"]) == ("0.9", "0.4", "3")
     assert (rows["bad"]["error"], rows["absent"]["error"]) == ("line one line two", "no weights")
     assert rows["done"]["clf"] == "Linear" and rows["done"]["fc_ratio"] == "none"
-    finish(folder.run("open"), {"val": TABLE_METRICS, "test": TABLE_METRICS}, {"seconds": 1.0})
+    finish(folder.run("open"), {"val": TABLE_METRICS, "test": TABLE_METRICS}, {"seconds": 1.0, "diverged": True})
     assert results.update("open")["status"] == "finished"
-    assert read_csv(folder.results)[3]["status"] == "finished"
+    row = read_csv(folder.results)[3]
+    assert (row["status"], row["diverged"]) == ("finished", "True")
 
 
 def test_folds_give_mean_and_standard_deviation(tmp_path):

@@ -98,3 +98,10 @@ def test_failed_runs_are_listed_last(finished_sweep):
 def test_a_sweep_without_results(finished_sweep):
     results = finished_sweep([])
     assert close(results, study()) == f"runs:     \nresults:  {results.folder.results}\n"
+
+
+def test_runs_that_diverged_are_named(finished_sweep):
+    results = finished_sweep([{"x": 1}, {"x": 2}])
+    name = results.runs[1].name
+    results.rows[name]["diverged"] = True
+    assert f"diverged: {name}; use a lower learning rate\nruns:     2 finished\n" in close(results, study())

@@ -73,9 +73,9 @@ LOGITS = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.5], [0.0, 3.0]])
 TARGETS = np.array([0, 1, 1, 1])
 
 
-def validate(logits, targets, loss=0.5, multilabel=False, score=lambda t, p: 0.75):
+def validate(logits, targets, loss=0.5, multilabel=False, score=lambda t, p: 0.75, prefix=""):
     logs = {"loss": loss}
-    Validation(lambda: np.asarray(logits, np.float32), targets, score, multilabel, 0.0).on_epoch_end(4, logs)
+    Validation(lambda: np.asarray(logits, np.float32), targets, score, multilabel, 0.0, prefix).on_epoch_end(4, logs)
     return logs
 
 
@@ -94,9 +94,9 @@ def test_multi_label_validation_ignores_unknown_labels():
 def test_single_predicted_class_is_a_warning(caplog):
     validate(LOGITS, TARGETS)
     assert not caplog.messages
-    validate([[1, 0]] * 4, TARGETS)
+    validate([[1, 0]] * 4, TARGETS, prefix="fold 2/3  ")
     assert caplog.messages == [
-        "epoch 5: all validation cases are predicted as one class; try another learning rate or more epochs"
+        "fold 2/3  epoch 5: all validation cases are predicted as one class; try another learning rate or more epochs"
     ]
 
 
@@ -204,6 +204,17 @@ def test_line_per_epoch_with_the_remaining_time(monkeypatch):
         report.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25, "val_auc": 0.75, "improved": epoch == 1})
     assert lines[1] == "fold 1/5  epoch 2/4  loss 0.5000  val_loss 0.2500  val_auc 0.7500 *  10.0 s  left 0:20"
     assert lines[2].endswith("20.0 s  left 0:15") and " *" not in lines[2]
+
+
+def test_remaining_time_includes_later_folds(monkeypatch):
+    now, lines = [0.0], []
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    report = EpochReport(SimpleNamespace(describe=lambda text: None, write_line=lines.append), 4, later_folds=2)
+    for epoch, seconds in enumerate((60.0, 10.0, 20.0)):
+        report.on_epoch_begin(epoch)
+        now[0] += seconds
+        report.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25, "val_auc": 0.75})
+    assert lines[2].endswith("left 3:45")  # 15 s, and 60 + 3 * 15 s of two folds
 
 
 def test_signal_stops_after_the_batch():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from keras_radtl.config import UserError
+from keras_radtl.config.wording import FlagFormatter
 from keras_radtl.runs.interrupt import Stopped, StopRequest
+from keras_radtl.training.worker import WORDING
 from keras_radtl.training.worker_process import WorkerProcess
 
 ANSWER = (
@@ -117,3 +120,12 @@ def test_a_second_interrupt_kills_the_process_at_once(process):
         child = worker._child._process
         raise KeyboardInterrupt
     assert child.poll() is not None, "it has ended"
+
+
+def test_the_worker_of_a_command_knows_that_its_log_has_flags(process, monkeypatch):
+    tell = ANSWER.replace("{'pid': os.getpid()}", f"{{'flags': os.environ.get({WORDING!r})}}")
+    assert process(tell).ask({}).result == {"flags": None}
+    handler = logging.StreamHandler()
+    handler.setFormatter(FlagFormatter("%(message)s"))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    assert process(tell).ask({}).result == {"flags": "1"}

@@ -20,7 +20,7 @@ from pathlib import Path
 from keras_radtl.config import DataConfig, UserError
 from keras_radtl.config.errors import listed
 from keras_radtl.data.sources.groups import find_groups
-from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, Root, is_image_name, printable
+from keras_radtl.data.sources.paths import IMAGE_SUFFIXES, Root, is_hidden_name, is_image_name, is_mask_name, printable
 from keras_radtl.data.table import CaseTable, Rejected, case_names, encode_labels, sort_classes
 
 SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
@@ -96,12 +96,7 @@ def _check(path: Path, rows: list[tuple[str, str, str]], skip: bool):
 
 def _folders(path: Path) -> list[str]:
     with os.scandir(path) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name))
-
-
-def _is_hidden(name: str) -> bool:
-    """Return whether a file or folder is hidden, or a folder of metadata that macOS adds to archives."""
-    return name.startswith(".") or name == "__MACOSX"
+        return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden_name(entry.name))
 
 
 def _split_folders(path: Path) -> dict[str, str]:
@@ -124,17 +119,19 @@ def _images(path: Path, excluded: Counter) -> Iterator[str]:
     """Yield image paths relative to the class folder; count the excluded files in `excluded`."""
     for folder, folders, names in os.walk(path, onerror=_raise):
         excluded["linked folders"] += sum(os.path.islink(os.path.join(folder, name)) for name in folders)
-        names += [name for name in folders if is_image_name(name) and not _is_hidden(name)]  # no image, and no folder
-        folders[:] = sorted(name for name in folders if not _is_hidden(name) and not is_image_name(name))
+        names += [
+            name for name in folders if is_image_name(name) and not is_hidden_name(name)
+        ]  # no image, and no folder
+        folders[:] = sorted(name for name in folders if not is_hidden_name(name) and not is_image_name(name))
         for name in names:
             if name.startswith("._"):
                 excluded["metadata files of macOS (._*)"] += 1
-            elif _is_hidden(name):
+            elif is_hidden_name(name):
                 excluded["hidden files"] += 1
             elif not is_image_name(name):
                 suffix = printable(os.path.splitext(name)[1].lower()) or "no suffix"
                 excluded[f"files that are not {', '.join(s[1:] for s in IMAGE_SUFFIXES)} ({suffix})"] += 1
-            elif "_mask" in os.path.splitext(name)[0].lower():
+            elif is_mask_name(name):
                 excluded["files with _mask in their name"] += 1
             else:
                 yield os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")

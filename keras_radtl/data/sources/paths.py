@@ -19,6 +19,16 @@ def is_image_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
+def is_mask_name(name: str) -> bool:
+    """Return whether a file has `_mask` in its name, as the lesion masks of BUSI."""
+    return "_mask" in os.path.splitext(name)[0].lower()
+
+
+def is_hidden_name(name: str) -> bool:
+    """Return whether a file or folder is hidden, or a folder of metadata that macOS adds to archives."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def normalize_path(text: str) -> str:
     """Return a path of a table as a relative path with "/", without "." and "..".
 

@@ -13,7 +13,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from keras_radtl.config import ModelConfig, UserError, require
-from keras_radtl.models.backbones.table import WITHOUT_WEIGHTS, BackboneSpec, get_backbone
+from keras_radtl.models.backbones.spec import WITHOUT_WEIGHTS, BackboneSpec
+from keras_radtl.models.backbones.table import get_backbone
 from keras_radtl.models.layers.scalings import get_scaling
 
 WEIGHT_FILES = (".weights.h5", ".h5", ".hdf5", ".keras", ".pt", ".pth")
@@ -141,7 +142,7 @@ def group_names(parts: Iterable[Branch], counting: str, weighted: bool = False) 
 
 
 def require_weight_files(parts: Iterable[Branch]) -> None:
-    """Require that the weight files of the branches exist, and log a warning for assumed scalings.
+    """Require that the weight files of the branches exist.
 
     Raises:
         UserError: If a file does not exist.
@@ -149,6 +150,11 @@ def require_weight_files(parts: Iterable[Branch]) -> None:
     for branch in parts:
         if branch.weights not in branch.spec.weights and not Path(branch.weights).is_file():
             raise UserError(f"No such weight file: {branch.weights}")
+
+
+def warn_assumed_scalings(parts: Iterable[Branch]) -> None:
+    """Log a warning for each branch whose pixel scaling is a guess."""
+    for branch in parts:
         if branch.assumed_scaling:
             _log.warning("%s does not specify the pixel scaling; assuming `scaling=%r`", branch.weights, branch.scaling)
 
@@ -157,7 +163,7 @@ def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Br
     spec = get_backbone(backbone.strip())
     weights = weights.strip()
     _require_weights(spec, weights)
-    known = spec.scalings.get("imagenet" if weights == "none" else weights)
+    known = spec.initial_scaling if weights == "none" else spec.scalings.get(weights)
     if scaling is None and known is None:
         torch = weights.lower().endswith(TORCH_FILES) and spec.torch_build is not None
         return Branch(spec, weights, "torch" if torch else spec.scalings["imagenet"], prefix, assumed_scaling=True)
@@ -167,7 +173,11 @@ def _branch(backbone: str, weights: str, scaling: str | None, prefix: str) -> Br
 
 
 def _require_weights(spec: BackboneSpec, weights: str) -> None:
-    if weights in spec.weights or weights.lower().endswith(WEIGHT_FILES):
+    if weights in spec.weights:
+        return
+    if not spec.scalings:
+        raise UserError(f"`weights` must be none for {spec.display_name}, which has no weights. Received: {weights!r}")
+    if weights.lower().endswith(WEIGHT_FILES):
         return
     if weights == "radimagenet":
         raise UserError(f"There are no RadImageNet weights for {spec.display_name}. Known: {', '.join(spec.weights)}")

@@ -12,76 +12,16 @@ group the layers of a backbone, called countings:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones import efficientnet_lite, torch_variants
 from keras_radtl.models.backbones.efficientnet_lite import EfficientNetLite
+from keras_radtl.models.backbones.spec import POOLING, BackboneSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Boundaries = tuple[tuple[str, str], ...]
-POOLING = "pooling"  # the pooling layer that `classifier` adds after each backbone
-WITHOUT_WEIGHTS = frozenset({"relu", "maxpool", "avgpool"})  # groups of the `reference` counting without weights
-
-
-@dataclass(frozen=True)
-class BackboneSpec:
-    """One backbone.
-
-    Attributes:
-        name: Name in configurations.
-        display_name: Name in `keras.applications` or in the publication.
-        build: Function from scaled pixels, a Keras tensor of shape (batch, height, width, 3), to the last feature map,
-            of shape (batch, rows, columns, features), with random weights.
-        image_size: Image size of the pretraining in pixels.
-        minimum_size: Smallest image size in pixels.
-        features: Number of channels of the last feature map.
-        scalings: Pixel scaling of each set of pretrained weights.
-        stages: Boundaries of the `stages` counting.
-        gradcam_layers: Names of the layers for Grad-CAM.
-        reference: Boundaries of the `reference` counting, if there are any.
-        fts: Boundaries of the `fts` counting, if there are any.
-        torch_build: Like `build`, for PyTorch checkpoints, with the same layer names at the boundaries.
-    """
-
-    name: str
-    display_name: str
-    build: Callable
-    image_size: int
-    minimum_size: int
-    features: int
-    scalings: Mapping[str, str]
-    stages: Boundaries
-    gradcam_layers: tuple[str, ...]
-    reference: Boundaries | None = None
-    fts: Boundaries | None = None
-    torch_build: Callable | None = None
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """Names of the available weight sets, "none" first."""
-        return ("none", *self.scalings)
-
-    @property
-    def countings(self) -> dict[str, Boundaries]:
-        """The boundaries of each available counting, as pairs of group name and last layer."""
-        every = {"stages": self.stages, "reference": self.reference, "fts": self.fts}
-        return {name: boundaries for name, boundaries in every.items() if boundaries}
-
-    def boundaries(self, counting: str) -> Boundaries:
-        """Return the boundaries of one counting.
-
-        Raises:
-            UserError: If the backbone does not have this counting; the message lists those it has.
-        """
-        if counting not in self.countings:
-            known = ", ".join(self.countings)
-            raise UserError(f"{self.display_name} has no layer groups for `counting={counting!r}`. Known: {known}")
-        return self.countings[counting]
 
 
 def _application(name: str) -> Callable:
@@ -226,6 +166,25 @@ _VGG19 = BackboneSpec(
     gradcam_layers=("block5_conv4",),
 )
 
+
+def _grey_pixels(scaled):
+    from keras_radtl.models.layers.grey_pixels import GreyPixels
+
+    return GreyPixels(name="pixels")(scaled)
+
+
+_PIXELS = BackboneSpec(  # for statistical baselines: the image itself
+    name="pixels",
+    display_name="Pixels",
+    build=_grey_pixels,
+    image_size=224,
+    minimum_size=1,
+    features=1,
+    scalings={},
+    stages=(("pixels", "pixels"),),
+    gradcam_layers=("pixels",),
+)
+
 BACKBONES: dict[str, BackboneSpec] = {
     spec.name: spec
     for spec in (
@@ -235,6 +194,7 @@ BACKBONES: dict[str, BackboneSpec] = {
         _INCEPTION_V3,
         _INCEPTION_RESNET_V2,
         _VGG19,
+        _PIXELS,
     )
 }
 _ALIASES = {"irv2": "inception_resnet_v2"}

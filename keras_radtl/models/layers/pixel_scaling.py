@@ -15,7 +15,7 @@ class PixelScaling(keras.layers.Layer):
     """Resize and scale grayscale or RGB pixels for a backbone; grayscale images are repeated to three channels.
 
     The layer computes in float32 under every dtype policy. Resizing is bilinear, by pixel centers, without a filter
-    against aliasing, as OpenCV's `INTER_LINEAR`: it serves backbones whose sizes differ by a few percent.
+    against aliasing, as OpenCV's `INTER_LINEAR`: it serves backbones of similar sizes, such as 224 and 260 pixels.
 
     Args:
         scaling: Name of the scaling, a key of `SCALINGS`.

@@ -27,7 +27,7 @@ from keras_radtl.models.weights.torch_mapping import EPSILONS, map_torch_tensors
 if TYPE_CHECKING:
     import keras
 
-    from keras_radtl.models.backbones.table import BackboneSpec
+    from keras_radtl.models.backbones.spec import BackboneSpec
 
 TORCH_SUFFIXES = (".pt", ".pth")
 

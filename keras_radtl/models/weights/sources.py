@@ -15,7 +15,7 @@ from keras_radtl.config import UserError
 from keras_radtl.models.backbones.efficientnet_lite import VARIANTS
 
 if TYPE_CHECKING:
-    from keras_radtl.models.backbones.table import BackboneSpec
+    from keras_radtl.models.backbones.spec import BackboneSpec
 
 WEIGHTS_VARIABLE = "KERAS_RADTL_WEIGHTS"
 TIMEOUT = 30.0  # seconds without a response after which a download fails

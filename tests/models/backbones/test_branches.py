@@ -5,7 +5,13 @@ import logging
 import pytest
 
 from keras_radtl.config import ModelConfig, UserError
-from keras_radtl.models.backbones.branches import branches, group_names, image_size, require_weight_files
+from keras_radtl.models.backbones.branches import (
+    branches,
+    group_names,
+    image_size,
+    require_weight_files,
+    warn_assumed_scalings,
+)
 from keras_radtl.models.backbones.table import BACKBONES
 from keras_radtl.models.groups import layer_groups
 
@@ -44,7 +50,7 @@ def test_a_file_name_can_contain_a_plus_and_its_assumed_scaling_is_logged(tmp_pa
     path.touch()
     assert parse(backbone="densenet121", weights=str(path)) == [("", "densenet121", str(path), "torch")]
     with caplog.at_level(logging.WARNING):
-        require_weight_files(branches(ModelConfig(backbone="densenet121", weights=str(path))))
+        warn_assumed_scalings(branches(ModelConfig(backbone="densenet121", weights=str(path))))
     assert "does not specify the pixel scaling; assuming `scaling='torch'`" in caplog.text
 
 

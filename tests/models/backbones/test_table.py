@@ -19,6 +19,7 @@ PARAMETERS = {
     "inception_v3": 21_802_784,
     "inception_resnet_v2": 54_336_736,
     "vgg19": 20_024_384,
+    "pixels": 0,
 }
 
 

@@ -32,6 +32,7 @@ BAD: dict[str, tuple[str, Callable[[Place], object] | None]] = {  # path, what i
     "250 characters": ("x" * 250, None),
     "5000 characters": ("x/" * 2500, None),
     "NUL": ("a\0b", None),
+    "a home that is not written out": ("~nosuchuser/x", None),
     "half a character": ("a\ud800", None),
     "a link to itself": ("loop", lambda place: (place.here / "loop").symlink_to("loop")),
     "below a link to itself": ("loop/x", lambda place: (place.here / "loop").symlink_to("loop")),

@@ -7,6 +7,7 @@ line they name flags: "--image-size must be ...", "set --overwrite".
 from __future__ import annotations
 
 import ast
+import logging
 import re
 from collections.abc import Iterable, Mapping
 
@@ -21,6 +22,7 @@ _OPTIONS = (  # arguments that are flags of commands, in addition to those of a 
     "correction", "mcnemar", "clustered", "response", "fixed", "random", "categorical", "reference", "method",
     "rank_by", "within", "limit", "distance", "count", "difficulty", "masks", "tasks", "strategies", "backbones",
     "rates", "seeds", "pretraining", "schedules", "heads", "structures", "levels", "json", "figure",
+    "C", "solver", "l1_ratio", "choice", "input", "rounds", "workers",
 )  # fmt: skip
 
 
@@ -67,3 +69,15 @@ def _translate(match: re.Match, flags: Mapping[str, str]) -> str:
         return " ".join(f"{flag}-{key} {item}" for key, item in literal.items())
     items = literal if isinstance(literal, (list, tuple)) else [literal]
     return " ".join([flag, *map(str, items)])
+
+
+class FlagFormatter(logging.Formatter):
+    """Messages of the library with arguments written as flags, for the log of a command."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return as_flags(super().format(record))
+
+
+def logs_flags() -> bool:
+    """Return whether the log of this process has flags, as that of a command."""
+    return any(isinstance(handler.formatter, FlagFormatter) for handler in logging.getLogger().handlers)
