@@ -120,7 +120,7 @@ def test_other_commands_read_the_run_in_new_processes(lasso, logistic, pictures,
             column = next(c for c in row if c.startswith("prob_malignant"))
             assert float(probabilities[name][column]) == pytest.approx(float(row[column]), abs=1e-5)
     assert "auc" in command("evaluate", lasso)
-    assert "McNemar" in command("compare", lasso, logistic)
+    assert "McNemar" in command("compare", lasso, logistic, "--output", tmp_path / "comparison")
 
 
 def test_logistic_says_that_the_classes_are_separated(logistic, options, capsys):

@@ -220,7 +220,8 @@ def _solve(job, features: Features, solver: Solver) -> tuple[np.ndarray, Solutio
     found = solution.certificate | {"views": len(views)}
     found |= {"inner_folds": int(folds.max()) + 1} if plan.folds_needed else {}
     shown = "".join(f", {name} {found[name]:.3g}" for name in _SHOWN if name in found)
-    logger.info("%s%d cases, %d features, %d views%s", job.prefix, len(cases), views[0].shape[1], len(views), shown)
+    seen = "1 view" if len(views) == 1 else f"{len(views)} views"
+    logger.info("%s%d cases, %d features, %s%s", job.prefix, len(cases), views[0].shape[1], seen, shown)
     if found.get("optimal") is False:
         text = (
             "%sthe solution at C=%g is not optimal: relative duality gap %.2g; increase `training.lasso.max_iterations`"

@@ -27,7 +27,8 @@ IN_A_NEW_PROCESS = """
 import sys, numpy as np, tensorflow as tf, keras_radtl as rtl
 images = np.load(sys.argv[1] + "/images.npy")
 loaded = np.asarray(rtl.load_model(sys.argv[1] + "/model.keras")(images))
-served = np.asarray(tf.saved_model.load(sys.argv[1] + "/exported").serve(images))
+exported = tf.saved_model.load(sys.argv[1] + "/exported")
+served = np.asarray(exported.serve(images))
 np.savez(sys.argv[1] + "/logits.npz", loaded=loaded, served=served)
 """
 CONFIG = {

@@ -16,7 +16,7 @@ def config(size, backbone="tiny"):
 def test_measured_words(tiny_backbone):
     assert backbone_words(make_plan(config(48))) == ["tiny:48"]
     two = make_plan(config(None, "tiny+efficientnet_lite0"))
-    assert backbone_words(two) == ["tiny:224", "efficientnet_lite0:224"]
+    assert backbone_words(two) == ["tiny:32", "efficientnet_lite0:224"]  # each at its own size
     trained = update(config(16), {"training": {"unfreeze": "top1"}})
     asked = questions([trained, config(48), config(16)])
     assert (asked["backbones"], asked["trained"], len(asked["data"])) == (["tiny:16", "tiny:48"], ["tiny:16"], 2)
