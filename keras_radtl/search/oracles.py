@@ -56,15 +56,30 @@ def chosen_values(space: Space, values: Mapping) -> dict:
     return chosen
 
 
-class _OrderedTrials:
-    """Keep the order of trials when an oracle is reloaded, since ties and Gaussian processes depend on it."""
+class SearchEnded(keras_tuner.errors.FatalError):
+    """Wraps an exception, since KerasTuner passes on only its own fatal errors."""
+
+
+class _Shared:
+    """What all oracles do.
+
+    The order of trials is kept when an oracle is reloaded, since ties and Gaussian processes depend on it. A file that
+    cannot be written ends the search; KerasTuner would count the trial as failed and print a traceback.
+    """
 
     def reload(self):
         super().reload()
         self.trials = dict(sorted(self.trials.items()))
 
+    @keras_tuner.synchronized
+    def update_trial(self, trial_id, metrics, step=0):
+        try:
+            return super().update_trial(trial_id, metrics, step)
+        except OSError as error:
+            raise SearchEnded(str(error)) from error
 
-class HyperbandOracle(_OrderedTrials, keras_tuner.oracles.HyperbandOracle):
+
+class HyperbandOracle(_Shared, keras_tuner.oracles.HyperbandOracle):
     """Hyperband with a minimum number of epochs.
 
     Reference:
@@ -81,14 +96,14 @@ class HyperbandOracle(_OrderedTrials, keras_tuner.oracles.HyperbandOracle):
         return self._settings.brackets
 
 
-class RandomOracle(_OrderedTrials, keras_tuner.oracles.RandomSearchOracle):
+class RandomOracle(_Shared, keras_tuner.oracles.RandomSearchOracle):
     """Random search without repetition."""
 
     def __init__(self, settings: TunerSettings, **kwargs):
         super().__init__(max_trials=settings.trials, **kwargs)
 
 
-class BayesianOracle(_OrderedTrials, keras_tuner.oracles.BayesianOptimizationOracle):
+class BayesianOracle(_Shared, keras_tuner.oracles.BayesianOptimizationOracle):
     """Gaussian process with an upper confidence bound; a draw depends only on the seed and the earlier trials."""
 
     def __init__(self, settings: TunerSettings, **kwargs):

@@ -265,8 +265,8 @@ def _run(search: _Search, project: Path) -> SearchResult:
     search.folder.restore_snapshot(project)
     problem = ""
     with _quiet():
-        from keras_radtl.search.oracles import make_oracle
-        from keras_radtl.search.tuner import SearchEnded, TooManyFailures, TrialTuner
+        from keras_radtl.search.oracles import SearchEnded, make_oracle
+        from keras_radtl.search.tuner import TooManyFailures, TrialTuner
 
         oracle = make_oracle(search.space, search.settings, search.config.seed)
         place = {"directory": str(search.folder.path), "project_name": project.name}

@@ -18,14 +18,10 @@ import keras_tuner
 
 from keras_radtl.config import Config, UserError
 from keras_radtl.runs.interrupt import Stopped
-from keras_radtl.search.oracles import MAX_CONSECUTIVE_FAILURES, OBJECTIVE, chosen_values
+from keras_radtl.search.oracles import MAX_CONSECUTIVE_FAILURES, OBJECTIVE, SearchEnded, chosen_values
 from keras_radtl.search.settings import TunerSettings
 from keras_radtl.search.space import Space, apply
 from keras_radtl.search.trial_process import one_line
-
-
-class SearchEnded(keras_tuner.errors.FatalError):
-    """Wraps an exception, since KerasTuner passes on only its own fatal errors."""
 
 
 class TooManyFailures(Exception):
