@@ -127,7 +127,7 @@ def make_plan(config: Config) -> Plan:
     _check_exact(config, strategy)
     _check_views(config)
     _check_backbone_weights(training, strategy, groups)
-    _check_unfreeze(training, group_names(parts, training.counting))
+    _check_unfreeze(training, group_names(parts, training.counting), parts)
     return Plan(
         data=config.data,
         split=config.split,
@@ -217,8 +217,14 @@ def _check_backbone_weights(training: TrainingConfig, strategy: Strategy, groups
         require(head_only, "strategy", rule, training.strategy)
 
 
-def _check_unfreeze(training: TrainingConfig, groups: tuple[str, ...]) -> None:
+def _check_unfreeze(training: TrainingConfig, groups: tuple[str, ...], parts: tuple[Branch, ...]) -> None:
     count = training.unfreeze.removeprefix("top")
     if count != training.unfreeze:
         rule = f"at most top{len(groups)}; the groups are {', '.join(groups)}"
         require(int(count) <= len(groups), "unfreeze", rule, training.unfreeze)
+    layers = training.unfreeze.removeprefix("layers:")
+    for branch in parts if layers != training.unfreeze else ():
+        most = branch.spec.layers
+        if most is not None and not branch.torch_variant:
+            rule = f"at most layers:{most} for {branch.spec.display_name}"
+            require(int(layers) <= most, "unfreeze", rule, training.unfreeze)

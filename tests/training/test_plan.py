@@ -19,6 +19,7 @@ WRONG = [
     ({"training.optimizer": "lion"}, "Unknown optimizer 'lion'"),
     ({"training.counting": "fts"}, "has no layer groups for `counting='fts'`"),
     ({"training.unfreeze": "top40"}, "`unfreeze` must be at most top"),
+    ({"training.unfreeze": "layers:149"}, "`unfreeze` must be at most layers:148 for EfficientNet-Lite0"),
     ({"training.strategy": "g_lf", "training.epochs": 2}, "`epochs` must be at least"),
     ({"training.phase_epochs": [1, 2]}, "`phase_epochs` must have one number for each phase"),
     ({"training.group_rates": [1.0] * 40}, "`group_rates` must have at most"),

@@ -100,6 +100,11 @@ class EfficientNetLite:
         groups = ((f"stage{s}", f"block{s}{chr(96 + stage.repeats)}_out") for s, stage in enumerate(self._stages, 1))
         return (("stem", "stem_activation"), *groups, ("head_conv", "head_activation"))
 
+    @property
+    def layers(self) -> int:
+        """Number of Keras layers with the pooling: 3 each in stem and head, 9 per block, 6 in one without expansion."""
+        return 3 + 3 + 1 + sum(9 if stage.expansion != 1 else 6 for stage in self._stages for _ in range(stage.repeats))
+
     def build(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Add the backbone without its classifier to a functional graph.
 

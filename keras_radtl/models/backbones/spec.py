@@ -30,6 +30,7 @@ class BackboneSpec:
         reference: Boundaries of the `reference` counting, if there are any.
         fts: Boundaries of the `fts` counting, if there are any.
         torch_build: Like `build`, for PyTorch checkpoints, with the same layer names at the boundaries.
+        layers: Number of Keras layers of `build` with the pooling, without the scaling; None: not known.
     """
 
     name: str
@@ -44,6 +45,7 @@ class BackboneSpec:
     reference: Boundaries | None = None
     fts: Boundaries | None = None
     torch_build: Callable | None = None
+    layers: int | None = None
 
     @property
     def weights(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ def _imagenet_and_radimagenet(imagenet: str) -> dict[str, str]:
 _RESNET50 = BackboneSpec(
     name="resnet50",
     display_name="ResNet50",
+    layers=175,
     build=_application("ResNet50"),
     image_size=224,
     minimum_size=32,
@@ -79,6 +80,7 @@ def _lite(variant: EfficientNetLite) -> BackboneSpec:
     return BackboneSpec(
         name=variant.name,
         display_name=variant.display_name,
+        layers=variant.layers,
         build=variant.build,
         image_size=variant.image_size,
         minimum_size=efficientnet_lite.MINIMUM_SIZE,
@@ -92,6 +94,7 @@ def _lite(variant: EfficientNetLite) -> BackboneSpec:
 _DENSENET121 = BackboneSpec(
     name="densenet121",
     display_name="DenseNet121",
+    layers=427,
     build=_application("DenseNet121"),
     image_size=224,
     minimum_size=32,
@@ -121,6 +124,7 @@ _DENSENET121 = BackboneSpec(
 _INCEPTION_V3 = BackboneSpec(
     name="inception_v3",
     display_name="InceptionV3",
+    layers=311,
     build=_application("InceptionV3"),
     image_size=299,
     minimum_size=75,
@@ -138,6 +142,7 @@ _INCEPTION_V3 = BackboneSpec(
 _INCEPTION_RESNET_V2 = BackboneSpec(
     name="inception_resnet_v2",
     display_name="InceptionResNetV2",
+    layers=780,
     build=_application("InceptionResNetV2"),
     image_size=299,
     minimum_size=75,
@@ -156,6 +161,7 @@ _VGG19_BLOCKS = tuple((f"block{i}", f"block{i}_pool") for i in range(1, 6))
 _VGG19 = BackboneSpec(
     name="vgg19",
     display_name="VGG19",
+    layers=22,
     build=_application("VGG19"),
     image_size=224,
     minimum_size=32,

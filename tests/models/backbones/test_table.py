@@ -7,6 +7,7 @@ import pytest
 
 from keras_radtl.config import UserError
 from keras_radtl.models.backbones.table import BACKBONES, get_backbone
+from keras_radtl.models.groups import backbone_layers
 from keras_radtl.models.layers.scalings import SCALINGS
 
 # Parameters without the classifier, from the Keras documentation and the EfficientNet-Lite release.
@@ -79,6 +80,7 @@ def test_the_table_agrees_with_the_models(name, small_classifier):
     spec, model = BACKBONES[name], small_classifier(name)
     head = model.get_layer("head").count_params()
     assert model.count_params() - head == PARAMETERS[name]
+    assert spec.layers in (None, len(backbone_layers(model, "")))
     assert model.get_layer("pooling").output.shape[-1] == spec.features
     last_map = model.get_layer("pooling").input
     assert 1 in last_map.shape[1:3]  # at the minimum size one side has a single position
