@@ -131,7 +131,9 @@ def test_best_configuration_reproduces_the_trial(folder, monkeypatch):
     name = predictions_name("val")
     assert (folder / "best" / name).read_bytes() == (trial / name).read_bytes()
     assert read_json(folder / "best" / METRICS)["val"]["auc"] == read_json(trial / METRICS)["val"]["auc"]
-    assert read_json(folder / "best" / METRICS)["val"]["auc"]["value"] == float(best["val_auc"])
+    assert read_json(folder / "best" / METRICS)["val"]["auc"]["value"] == pytest.approx(
+        float(best["val_auc"]), rel=1e-8
+    )
     assert (folder / "best" / predictions_name("test")).is_file()
 
 
